@@ -1,0 +1,70 @@
+# One command each. Needs Python 3.11 or newer with pip and venv, and make; nothing else.
+#
+#   make demo PYTHON=python3.12        another interpreter
+#   make demo PIP_FLAGS=-v             see what pip does
+
+PYTHON ?= python3
+PIP_FLAGS ?= -qq
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) --no-compile -c constraints.txt
+PYTEST_FLAGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test slow check format bench docs clean
+
+help:  ## show this list
+	@echo "plusone, one command each:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo  ## the whole story on real data: release, serve, release again, a bad one, roll back
+	@PYTHONPATH=. $(BIN)/python -m examples.demo
+
+test: $(VENV)/.dev  ## the tests, without the slow ones
+	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+
+slow: $(VENV)/.dev  ## the slow tests alone: processes killed, traffic under a swap
+	@$(BIN)/python -m pytest -m slow || test $$? -eq 5
+
+check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.dev  ## mend what ruff can mend
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.demo  ## measure against a peer, side by side, in this run
+	@$(BIN)/python -m bench
+
+docs: $(VENV)/.dev  ## write docs/reference from the code
+	@$(BIN)/python docs/generate.py
+
+clean:  ## remove what make made (not the project that the demo left)
+	rm -rf $(VENV) .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The stamps are made last, so that an interrupted install is begun again.
+$(VENV)/.python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "plusone needs Python 3.11 or newer; there is no '$(PYTHON)'. Name one: make demo PYTHON=python3.12" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "plusone needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Name another: make demo PYTHON=python3.12" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' comes without venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "making $(VENV) with $$("$(PYTHON)" -V)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing plusone and what the demo needs (about a minute)"
+	@$(PIP) hatchling editables setuptools
+	@$(PIP) --no-build-isolation -e '.[sklearn,examples]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "installing what the tests and checks need"
+	@$(PIP) --no-build-isolation -e '.[sklearn,examples,test,dev]'
+	@touch $@

@@ -1,0 +1,139 @@
+"""`python -m bench`: measures, prints a table, and writes bench/results/<time>.json."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from . import command
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+console = Console()
+
+
+def peer() -> Path:
+    """The Python of the peer's virtual environment, made when it is missing or its constraints changed."""
+    folder = ROOT / ".bench" / "fastapi"
+    python = folder / "bin" / "python"
+    stamp = folder / ".installed"
+    pins = [HERE / "constraints.txt", ROOT / "constraints.txt"]
+    wanted = "".join(file.read_text("utf-8") for file in pins)
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return python
+    console.print("installing the peer: fastapi, uvicorn, scikit-learn, pandas")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    constraints = [text for file in pins for text in ("-c", str(file))]
+    subprocess.run([*install, *constraints, "fastapi", "uvicorn[standard]", "scikit-learn", "pandas"], check=True)
+    stamp.write_text(wanted, "utf-8")
+    return python
+
+
+def serving(scratch: Path) -> dict[str, Any]:
+    """Measure the servers, and print the comparison."""
+    from . import serving as servers  # here: what the other measurements need is far less than this loads
+
+    python = peer()
+    result = servers.measure(scratch, python)
+    result["summary"] = servers.summary(result)
+    varied = max(line["machine_varied"] for line in result["summary"])
+    table = Table(
+        title="one worker, one row per request, requests/s",
+        caption=f"load: {result['generator']}; medians of {servers.ROUNDS} pairs of {servers.SECONDS:.0f} s; "
+        f"the answers differ by at most {result['difference']:.0e}; "
+        f"a fixed loop on this machine varied by {varied:.2f} times meanwhile",
+    )
+    for heading in ("connections", "plusone", "FastAPI by hand", "times", "p99 ms", "p99 ms, FastAPI", "failed"):
+        table.add_column(heading, justify="right")
+    for line in result["summary"]:
+        ours, other = line["plusone"], line["fastapi"]
+        table.add_row(
+            str(line["connections"]),
+            f"{ours['requests_per_s']:,.0f}",
+            f"{other['requests_per_s']:,.0f}",
+            f"{line['ratio']:.1f}",
+            f"{ours['p99_ms']:.1f}",
+            f"{other['p99_ms']:.1f}",
+            f"{ours['failed']} / {other['failed']}",
+        )
+    console.print(table)
+    return result
+
+
+def starting(scratch: Path) -> dict[str, Any]:
+    """Measure how the command starts, and print it."""
+    found = command.help_ratio()
+    modules = command.modules_at_import()
+    console.print(
+        f"plusone --help: {found['ratio']:.1f} times python -c pass "
+        f"({found['help_s'] * 1000:.0f} ms to {found['python_s'] * 1000:.0f} ms; {found['pairs']} pairs; bar: 8)"
+    )
+    console.print(f"import plusone: {modules} modules loaded (bar: under 150)")
+    return {"help": found, "modules": modules}
+
+
+def releasing(scratch: Path) -> dict[str, Any]:
+    """Measure a release in a new project, and print it."""
+    found = command.nothing_changed(scratch)
+    console.print(
+        f"plusone release: {found['first_s']:.1f} s the first time in a new project, "
+        f"{found['nothing_changed_s']:.2f} s with nothing changed (bar: 2 s)"
+    )
+    return found
+
+
+PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "starting": starting,
+    "releasing": releasing,
+    "serving": serving,
+}
+
+
+def main() -> int:
+    """Run the parts that were asked for; 1 when one of them could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    asked = parser.parse_args().parts or list(PARTS)
+    if unknown := set(asked) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
+    began = time.perf_counter()
+    at = dt.datetime.now(dt.UTC)
+    result: dict[str, Any] = {
+        "at": at.isoformat(),
+        "python": platform.python_version(),
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+    }
+    broken = False
+    for part in asked:
+        with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
+            try:
+                result[part] = PARTS[part](Path(folder))
+            except Exception as error:
+                broken = True
+                traceback.print_exc()
+                said = getattr(error, "stderr", None)
+                console.print(f"[red]{part} could not be measured[/red] {said or ''}")
+    file = HERE / "results" / f"{at:%Y%m%dT%H%M%SZ}.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(result, indent=1), "utf-8")
+    console.print(f"{time.perf_counter() - began:.0f} s; all numbers: {file.relative_to(ROOT)}")
+    return int(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

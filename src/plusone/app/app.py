@@ -1,0 +1,182 @@
+"""App: the operations of one project."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..base.config import Project, load_project
+from ..base.errors import NotFound
+from ..base.records import Decision, Release, Route, ServerReport, Session
+from ..packaging import keeping
+from ..release import lifecycle, making
+from ..release.gate import sessions_of
+from ..release.lifecycle import Move
+from ..store import Store, open_store
+from ..store.rows import from_row
+from ..tracking import runs
+from .compare import compare
+from .following import current_servers, follow, served_now
+from .views import Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, Status
+
+__all__ = ["App"]
+
+
+class App:
+    """The operations of the project in a folder. Each answers with a record; bad input raises a `PlusoneError`.
+
+    Args:
+        folder: the project's folder or one below it; default: the working folder.
+        create: whether to make the store when there is none yet.
+
+    Raises:
+        ConfigError: when the folder is in no project.
+        StoreError: when the store can't be opened, or does not exist and `create` is False.
+    """
+
+    def __init__(self, folder: Path | None = None, *, create: bool = True) -> None:
+        self.project: Project = load_project(folder)
+        self.store: Store = open_store(self.project.store, create=create)
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    # -------------------------------------------------------------------------------------------- making and moving
+
+    def make_release(
+        self, request: making.Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
+    ) -> tuple[making.Made, Moved | None]:
+        """Make release n+1 and, if it went live, wait until the servers serve it."""
+        made = making.make_release(self.project, self.store, request, on_event=on_event)
+        if made.route is None or made.model is None:
+            return made, None
+        return made, self._followed(made.model, Move(list(made.decisions), made.route), wait_s)
+
+    def promote(
+        self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
+    ) -> Moved:
+        """Give a release its model's traffic; return when every registered worker serves it."""
+        move = lifecycle.promote(self.store, target, by=by or _who(), reason=reason, override=override)
+        return self._followed(move.decisions[0].model, move, wait_s)
+
+    def roll_back(self, *, target: str | None = None, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
+        """Give the traffic back to the previous release; return when every registered worker serves it."""
+        move = lifecycle.roll_back(self.store, target, by=by or _who(), reason=reason)
+        return self._followed(move.decisions[0].model, move, wait_s)
+
+    def reject(self, *, target: str, reason: str, by: str = "") -> Moved:
+        """Record that a release is not to go live."""
+        move = lifecycle.reject(self.store, target, by=by or _who(), reason=reason)
+        return Moved(model=move.decisions[0].model, release=move.decisions[0].release, decisions=tuple(move.decisions))
+
+    # -------------------------------------------------------------------------------------------- looking
+
+    def status(self, *, model: str | None = None) -> Status:
+        """Return the models with their releases, routes and whether they are served, and the servers."""
+        db = self.store.db
+        servers = current_servers(self.store)
+        names = [lifecycle.pick_model(db, model)] if model else [row["model"] for row in db.all("model_list")]
+        return Status(
+            project=self.project.name,
+            models=tuple(self._model_status(name, servers) for name in names),
+            servers=tuple(servers),
+        )
+
+    def list_releases(self, *, model: str | None = None) -> list[Release]:
+        """Return the releases of a model, or of all."""
+        return lifecycle.list_releases(self.store.db, model and lifecycle.pick_model(self.store.db, model))
+
+    def get_release(self, *, target: str) -> ReleaseDetail:
+        """Return a release with its package, its sessions of checks and its decisions."""
+        release = lifecycle.find_release(self.store.db, target)
+        return ReleaseDetail(
+            release=release,
+            package=keeping.describe(release.package, self.store.blobs),
+            sessions=tuple(sessions_of(self.store.db, digest=release.digest)),
+            decisions=tuple(self.list_decisions(model=release.model, release=release.number)),
+        )
+
+    def list_checks(self, *, target: str) -> Session:
+        """Return the newest session of checks of a release: the one that the gate reads."""
+        release = lifecycle.find_release(self.store.db, target)
+        sessions = sessions_of(self.store.db, digest=release.digest)
+        if not sessions:
+            raise NotFound(f"{release.model}@{release.number} has no checks.")
+        return sessions[-1]
+
+    def list_decisions(self, *, model: str | None = None, release: int | None = None) -> list[Decision]:
+        """Return the decisions in the order in which they were taken."""
+        rows = self.store.db.all("decision_list", model=model, release=release)
+        return [from_row(Decision, row) for row in rows]
+
+    def list_routes(self, *, model: str | None = None) -> list[Route]:
+        """Return every version of a model's route, the oldest first."""
+        name = lifecycle.pick_model(self.store.db, model)
+        return [from_row(Route, row) for row in self.store.db.all("route_list", model=name)]
+
+    def compare_releases(self, *, a: str, b: str) -> Difference:
+        """Return what differs between two releases of a model: settings, code, data, metrics, checks, signature."""
+        first = self.get_release(target=a)
+        other = b if "@" in b or not b.isdigit() else f"{first.release.model}@{b}"
+        return compare(self.store, first, self.get_release(target=other))
+
+    def list_runs(self, *, model: str | None = None, before: str | None = None, count: int = 20) -> list[Any]:
+        """Return up to `count` runs, the newest first, older than the run id `before`."""
+        return list(runs.list_runs(self.store, model=model, before=before, count=max(1, min(count, 1000))))
+
+    def get_run(self, *, run_id: str) -> RunDetail:
+        """Return a run with its steps, the last value of each metric, and its sessions of checks."""
+        run = runs.get_run(self.store, run_id)
+        return RunDetail(
+            run=run,
+            steps=tuple(runs.list_steps(self.store, run.id)),
+            metrics={point.key: point.value for point in runs.list_metrics(self.store, run.id)},
+            sessions=tuple(sessions_of(self.store.db, run_id=run.id)),
+        )
+
+    def get_log(self, *, run_id: str) -> str:
+        """Return what a run printed; of a run under way, what it has printed so far."""
+        run = runs.get_run(self.store, run_id)
+        if run.log:
+            return self.store.blobs.get(run.log).decode("utf-8", "replace")
+        living = self.store.folder / "runs" / run.id / "output.log"
+        return living.read_text("utf-8", "replace") if living.exists() else ""
+
+    # -------------------------------------------------------------------------------------------- inside
+
+    def _model_status(self, model: str, servers: list[ServerReport]) -> ModelStatus:
+        releases = lifecycle.list_releases(self.store.db, model)
+        route = lifecycle.current_route(self.store.db, model)
+        by_stage = {one.stage: one.number for one in releases}
+        return ModelStatus(
+            model=model,
+            live=by_stage.get("live"),
+            previous=by_stage.get("previous"),
+            route=route,
+            served=served_now(servers, route) if route and route.shares else None,
+            releases=tuple(releases),
+        )
+
+    def _followed(self, model: str, move: Move, wait_s: float) -> Moved:
+        served = follow(self.store, move.route, wait_s=wait_s) if move.route else None
+        shares = move.route.shares if move.route else ()
+        return Moved(
+            model=model,
+            release=shares[0].release if shares else None,
+            decisions=tuple(move.decisions),
+            route=move.route,
+            served=served,
+        )
+
+
+def _who() -> str:
+    try:
+        return os.environ.get("PLUSONE_BY") or getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"uid {os.getuid()}"

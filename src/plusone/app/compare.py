@@ -1,0 +1,93 @@
+"""What differs between two releases, side by side, from their records alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..base.errors import UsageError
+from ..base.records import Check, Session
+from ..store import Store
+from ..tracking import runs
+from .views import Difference, ReleaseDetail
+
+__all__ = ["compare"]
+
+
+def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
+    """Return the differences of two releases of one model; `[of a, of b]` for each thing that differs.
+
+    Raises:
+        UsageError: when they are of two models.
+    """
+    if a.release.model != b.release.model:
+        raise UsageError(
+            f"{a.release.model}@{a.release.number} and {b.release.model}@{b.release.number} are of different models: "
+            "expected two releases of one."
+        )
+    run_a, run_b = runs.get_run(store, a.release.run_id), runs.get_run(store, b.release.run_id)
+    return Difference(
+        model=a.release.model,
+        a=a.release.number,
+        b=b.release.number,
+        settings=_pairs(a.release.settings, b.release.settings),
+        code=_pairs(msgspec.to_builtins(run_a.code), msgspec.to_builtins(run_b.code)),
+        environment=_pairs(_lock(store, a), _lock(store, b)),
+        data=_data(store, a, b),
+        metrics=_pairs(dict(a.release.metrics), dict(b.release.metrics)),
+        checks=_pairs(_checks(a.sessions), _checks(b.sessions)),
+        signature=_pairs(_fields(a), _fields(b)),
+    )
+
+
+def _pairs(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    return {key: [a.get(key), b.get(key)] for key in sorted({*a, *b}) if a.get(key) != b.get(key)}
+
+
+def _lock(store: Store, detail: ReleaseDetail) -> dict[str, Any]:
+    text = store.blobs.get(detail.package.environment).decode() if detail.package.environment else ""
+    lines = (line.partition("==") for line in text.splitlines() if "==" in line)
+    return {name: version for name, _, version in lines}
+
+
+def _data(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> dict[str, Any]:
+    """Return rows and columns of the outputs that differ, and how each column of the training data moved."""
+    found = _pairs(_outputs(store, a), _outputs(store, b))
+    moved: dict[str, Any] = {}
+    for column in sorted({*a.package.profile, *b.package.profile}):
+        one, other = a.package.profile.get(column, {}), b.package.profile.get(column, {})
+        changes = _pairs(
+            {key: one.get(key) for key in ("type", "nulls", "minimum", "maximum", "mean", "distinct")},
+            {key: other.get(key) for key in ("type", "nulls", "minimum", "maximum", "mean", "distinct")},
+        )
+        if changes:
+            moved[column] = changes
+    return {**found, **({"profile": moved} if moved else {})}
+
+
+def _outputs(store: Store, detail: ReleaseDetail) -> dict[str, Any]:
+    outputs: dict[str, Any] = {}
+    for step in runs.list_steps(store, detail.release.run_id):
+        for name, digest in step.outputs.items():
+            row = store.db.one("dataset_get", digest=digest)
+            outputs[name] = {"digest": digest, "rows": row["rows"] if row else None}
+    return outputs
+
+
+def _checks(sessions: tuple[Session, ...]) -> dict[str, Any]:
+    return {check.test: _check(check) for check in (sessions[-1].checks if sessions else ())}
+
+
+def _check(check: Check) -> dict[str, Any]:
+    keep = ("metric", "candidate", "live", "value", "difference", "low", "high", "rows")
+    measured = [{key: one[key] for key in keep if key in one} for one in check.measured]
+    return {"outcome": check.outcome, **({"measured": measured} if measured else {})}
+
+
+def _fields(detail: ReleaseDetail) -> dict[str, Any]:
+    skip = {"example", "categories"}
+    return {
+        field.name: {key: value for key, value in msgspec.to_builtins(field).items() if key not in skip}
+        for field in detail.package.signature.fields
+    }

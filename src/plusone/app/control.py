@@ -1,0 +1,234 @@
+"""The control process, `plusone up`: publishes routes, keeps the workers and the control API alive, takes back what
+can't be loaded. When it dies the workers go on; when the store is gone it waits and the workers go on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..base import clock
+from ..base.config import Project
+from ..base.errors import PlusoneError, UsageError
+from ..base.ids import new_id
+from ..base.records import Route, ServerReport, WorkerReport
+from ..release import lifecycle
+from ..serving.supervisor import Supervisor
+from ..store import Store
+from ..store.rows import from_row, to_row
+from .publishing import Publisher
+
+__all__ = ["Control"]
+
+_LOOK_S = 0.02
+_HEARTBEAT_S = 1.0
+_FORGET_S = 3600.0
+
+
+class Control:
+    """One `plusone up` of a project.
+
+    Args:
+        on_event: called with `{"event": ..., ...}` for what a person wants to see; from this thread only.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        *,
+        host: str,
+        port: int,
+        control_port: int,
+        workers: int,
+        on_event: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.project = project
+        self.store = store
+        self.on_event = on_event
+        self.folder = store.folder / "serving"
+        self.supervisor = Supervisor(self.folder, host, port, workers, project.serve.max_body_bytes)
+        self.api = _Api(project.root, control_port, self.folder / "logs" / "control.log")
+        self.publisher = Publisher(store, self.folder)
+        self.id = new_id()
+        self.started_at = clock.now()
+        self._stop = threading.Event()
+        self._trouble = ""
+        self._reported: tuple[WorkerReport, ...] = ()
+        self._ready = False
+
+    def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or `stop`; then drain the workers and leave.
+
+        Raises:
+            Conflict: when another control process serves this store.
+            UsageError: when a port is taken.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self.api.check_port()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._guarded(self._publish)
+        self.supervisor.start()
+        try:
+            self.api.start()
+            self._loop()
+        finally:
+            self.on_event({"event": "stopping"})
+            self.api.stop()
+            self.supervisor.stop()
+            self._guarded(self._sign_off)
+
+    def stop(self) -> None:
+        """Make `run` return soon; safe from any thread."""
+        self._stop.set()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _loop(self) -> None:
+        heartbeat_at = 0.0
+        seen_version = -1
+        while not self._stop.is_set():
+            self.supervisor.poll()
+            self.api.poll()
+            version = self._guarded(self.store.db.version)
+            if version is not None and version != seen_version:
+                seen_version = version
+                self._guarded(self._publish)
+            reports = tuple(self.supervisor.reports())
+            self._take_back(reports)
+            essence = _essence(reports)
+            if essence != _essence(self._reported) or time.monotonic() >= heartbeat_at:
+                self._reported = reports
+                self._guarded(self._report)
+                heartbeat_at = time.monotonic() + _HEARTBEAT_S
+            self._announce(reports)
+            self._stop.wait(_LOOK_S)
+
+    def _publish(self) -> None:
+        for model, version, error in self.publisher.publish():
+            lifecycle.take_back(self.store, model, version, error=error)
+            self.on_event({"event": "taken back", "model": model, "version": version, "error": error})
+
+    def _take_back(self, reports: tuple[WorkerReport, ...]) -> None:
+        for report in reports:
+            for model, failure in report.failed.items():
+                self._guarded(lambda m=model, f=failure: self._take_one_back(m, f))
+
+    def _take_one_back(self, model: str, failure: dict[str, Any]) -> None:
+        version, error = int(failure["version"]), str(failure["error"])
+        if lifecycle.take_back(self.store, model, version, error=error) is not None:
+            self.on_event({"event": "taken back", "model": model, "version": version, "error": error})
+            self._publish()
+
+    def _report(self) -> None:
+        report = ServerReport(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            address=self.supervisor.address,
+            control=self.api.address,
+            workers=self._reported,
+            started_at=self.started_at,
+            heartbeat_at=clock.now(),
+        )
+        with self.store.db.write() as tx:
+            tx.execute("server_report", **to_row(report))
+
+    def _sign_off(self) -> None:
+        older = clock.parse(clock.now()) - dt.timedelta(seconds=_FORGET_S)
+        with self.store.db.write() as tx:
+            tx.execute("server_remove", id=self.id, older_than=older.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+
+    def _announce(self, reports: tuple[WorkerReport, ...]) -> None:
+        ready = len(reports) == self.supervisor.workers and all(report.ready for report in reports)
+        if ready != self._ready:
+            self._ready = ready
+            versions = reports[0].versions if reports else {}
+            self.on_event({"event": "ready" if ready else "not ready", "workers": len(reports), "versions": versions})
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        """Do what needs the store; when it can't be had now, say so once, go on serving, and try again."""
+        try:
+            result = action()
+        except (PlusoneError, OSError) as error:
+            text = str(error)
+            if text != self._trouble:
+                self._trouble = text
+                self.on_event({"event": "trouble", "message": text})
+            return None
+        if self._trouble:
+            self._trouble = ""
+            self.on_event({"event": "recovered"})
+        return result
+
+
+class _Api:
+    """The process that answers the control API, started again when it dies."""
+
+    def __init__(self, root: Path, port: int, log: Path) -> None:
+        self.root = root
+        self.port = port
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start_at = 0.0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def check_port(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+                self.port = probe.getsockname()[1]
+            except OSError as error:
+                raise UsageError(
+                    f"The control API can't listen on 127.0.0.1:{self.port}: {error.strerror}.",
+                    mend="plusone up --control-port PORT, or [tool.plusone.serve] control_port",
+                ) from None
+
+    def start(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "plusone.http.server", "--project", str(self.root), "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def poll(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+            self._start_at = time.monotonic() + 1.0
+        if self._process is None and time.monotonic() >= self._start_at:
+            self.start()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _essence(reports: tuple[WorkerReport, ...]) -> list[tuple[Any, ...]]:
+    return [(one.pid, one.ready, one.versions, sorted(one.failed)) for one in reports]
+
+
+def current_routes(store: Store) -> list[Route]:
+    """Return the newest route version of every model."""
+    return [from_row(Route, row) for row in store.db.all("route_current")]

@@ -1,0 +1,35 @@
+"""The table of operations, from which the HTTP routes and the client are built."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["OPERATIONS", "Operation"]
+
+
+class Operation(NamedTuple):
+    """One operation: the method of App that does it, and where HTTP finds it.
+
+    Parameters named in `path` come from the path, the others from the query (GET) or the JSON body (POST).
+    """
+
+    name: str
+    verb: Literal["GET", "POST"]
+    path: str
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("status", "GET", "/api/status"),
+    Operation("list_releases", "GET", "/api/releases"),
+    Operation("get_release", "GET", "/api/releases/{target}"),
+    Operation("list_checks", "GET", "/api/releases/{target}/checks"),
+    Operation("promote", "POST", "/api/releases/{target}/promote"),
+    Operation("reject", "POST", "/api/releases/{target}/reject"),
+    Operation("roll_back", "POST", "/api/roll_back"),
+    Operation("compare_releases", "GET", "/api/compare"),
+    Operation("list_decisions", "GET", "/api/decisions"),
+    Operation("list_routes", "GET", "/api/routes"),
+    Operation("list_runs", "GET", "/api/runs"),
+    Operation("get_run", "GET", "/api/runs/{run_id}"),
+    Operation("get_log", "GET", "/api/runs/{run_id}/log"),
+)

@@ -1,0 +1,89 @@
+"""Turns the store's route versions into the route file, with the packages it names laid out beside it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ..base import clock
+from ..base.errors import BrokenArtifact
+from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share
+from ..packaging import keeping
+from ..serving import routes
+from ..store import Store
+from ..store.rows import from_row
+
+__all__ = ["Publisher"]
+
+
+class Publisher:
+    """Publishes the routes of one store for the workers of one machine."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.folder = folder
+
+    def publish(self) -> list[tuple[str, int, str]]:
+        """Write the route file if any model's route has changed.
+
+        Returns the model, version and error of each route whose live release can't be laid out; that model stays on
+        the version that the file has.
+        """
+        before = self._before()
+        current = {row["model"]: from_row(Route, row) for row in self.store.db.all("route_current")}
+        if before is not None and {m: r.version for m, r in before.models.items()} == {
+            m: r.version for m, r in current.items() if r.shares
+        }:
+            return []
+        models: dict[str, ModelRoute] = {}
+        broken: list[tuple[str, int, str]] = []
+        for model, route in current.items():
+            try:
+                if route.shares:
+                    models[model] = self._model(route)
+            except BrokenArtifact as error:
+                broken.append((model, route.version, error.message))
+                if before is not None and model in before.models:
+                    models[model] = before.models[model]
+        sequence = before.sequence + 1 if before else 1
+        routes.publish(self.folder, RouteFile(sequence=sequence, models=models, at=clock.now()))
+        self._tidy(models, before)
+        return broken
+
+    def _before(self) -> RouteFile | None:
+        try:
+            return routes.read(self.folder)
+        except Exception:  # a damaged file is simply written anew
+            return None
+
+    def _model(self, route: Route) -> ModelRoute:
+        targets = [self._target(route.model, share) for share in route.shares]
+        if route.previous is not None:
+            try:
+                targets.append(self._target(route.model, route.previous))
+            except BrokenArtifact:
+                pass  # the previous release is only kept warm: the live one is served without it
+        return ModelRoute(version=route.version, targets=tuple(targets))
+
+    def _target(self, model: str, share: Share) -> RouteTarget:
+        row = self.store.db.one("release_get", model=model, number=share.release)
+        if row is None:
+            raise BrokenArtifact(f"The route of {model} names release {share.release}, which is not in the store.")
+        release = from_row(Release, row)
+        keeping.give(release.package, self.store.blobs, self.folder / "packages")
+        return RouteTarget(
+            release=release.number,
+            digest=release.digest,
+            package=release.package,
+            folder=f"packages/{release.package}",
+            share=share.share,
+        )
+
+    def _tidy(self, models: dict[str, ModelRoute], before: RouteFile | None) -> None:
+        """Remove laid-out packages that neither this route nor the one before it needs; their blobs stay."""
+        needed = {target.package for route in models.values() for target in route.targets}
+        if before is not None:
+            needed |= {target.package for route in before.models.values() for target in route.targets}
+        for place in (self.folder / "packages").glob("[0-9a-f]*"):
+            if place.name not in needed:
+                shutil.rmtree(place, ignore_errors=True)

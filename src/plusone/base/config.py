@@ -1,0 +1,105 @@
+"""The project: its folder, its `[tool.plusone]` and where its store lies. Read when asked for, never at import."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import ConfigError
+
+__all__ = ["Project", "Serve", "find_project", "load_project"]
+
+
+class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.serve]`: where predictions and the control API listen."""
+
+    host: str = "127.0.0.1"
+    port: int = 7401
+    control_port: int = 7400
+    workers: int = 1
+    max_body_bytes: int = 16 * 1024 * 1024
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pipeline: str = "pipeline.py"
+    tests: str = "tests"
+    store: str = ".plusone"
+    serve: Serve = Serve()
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with `[tool.plusone]` in its pyproject.toml, and its store."""
+
+    root: Path
+    name: str
+    pipeline: Path
+    tests: Path
+    store: Path
+    serve: Serve
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the nearest folder, from `start` upwards, whose pyproject.toml has `[tool.plusone]`.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file() and "plusone" in _read(file).get("tool", {}):
+            return folder
+    raise ConfigError(
+        f"{here} is not in a plusone project: no pyproject.toml with [tool.plusone] here or above.",
+        mend="plusone new NAME, or cd into a project, or plusone --project FOLDER",
+    )
+
+
+def load_project(start: Path | None = None) -> Project:
+    """Return the project that `start` (default: the working folder) is in.
+
+    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says.
+
+    Raises:
+        ConfigError: when there is no project, or a setting has the wrong name, type or range.
+    """
+    root = find_project(start)
+    file = root / "pyproject.toml"
+    data = _read(file)
+    try:
+        settings = msgspec.convert(data["tool"]["plusone"], _Settings)
+    except msgspec.ValidationError as error:
+        known = ", ".join([*_Settings.__struct_fields__[:3], *(f"serve.{n}" for n in Serve.__struct_fields__)])
+        raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
+    _check_serve(settings.serve, file)
+    store = os.environ.get("PLUSONE_STORE") or settings.store
+    return Project(
+        root=root,
+        name=str(data.get("project", {}).get("name", root.name)),
+        pipeline=root / settings.pipeline,
+        tests=root / settings.tests,
+        store=(root / store).resolve(),
+        serve=settings.serve,
+    )
+
+
+def _check_serve(serve: Serve, file: Path) -> None:
+    for key in ("port", "control_port"):
+        value = getattr(serve, key)
+        if not 0 < value < 65536:
+            raise ConfigError(f"{file}, [tool.plusone.serve]: {key} = {value}: expected 1 to 65535.")
+    if not 1 <= serve.workers <= 256:
+        raise ConfigError(f"{file}, [tool.plusone.serve]: workers = {serve.workers}: expected 1 to 256.")
+    if serve.max_body_bytes < 1024:
+        raise ConfigError(f"{file}, [tool.plusone.serve]: max_body_bytes = {serve.max_body_bytes}: expected >= 1024.")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} can't be read: {error}.") from error

@@ -1,0 +1,345 @@
+"""The nouns, one record each. They are plain values: no behaviour, no storage, equal when their fields are.
+
+Every record is immutable and is written as JSON with the same keys that it has here. Times are the text that
+`clock.now` writes; digests are sha256 in hex; durations end in `_s` and sizes in `_bytes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "Check",
+    "Code",
+    "Column",
+    "Dataset",
+    "Decision",
+    "Field",
+    "MetricPoint",
+    "ModelRoute",
+    "Outcome",
+    "Output",
+    "Package",
+    "PackageFile",
+    "Record",
+    "Release",
+    "Route",
+    "RouteFile",
+    "RouteTarget",
+    "Run",
+    "ServerReport",
+    "Session",
+    "Share",
+    "Signature",
+    "Stage",
+    "StepRun",
+    "WorkerReport",
+]
+
+Stage = Literal[
+    "candidate", "passed", "failed", "shadow", "canary", "live", "previous", "retired", "rolled back", "rejected"
+]
+Outcome = Literal[
+    "passed", "failed", "inconclusive", "not applicable", "skipped", "deselected", "broken", "xfailed", "not run"
+]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """The base of every record."""
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+
+class Column(Record, frozen=True, kw_only=True):
+    """One column of a table: its name, its type as Arrow writes it, and whether it holds nulls."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+class Dataset(Record, frozen=True, kw_only=True):
+    """What a step returned: immutable, named by its content."""
+
+    digest: str
+    """sha256 of kind, flavour and blob together: the same bytes as a file and as a JSON value are two datasets."""
+    blob: str
+    """sha256 of the stored bytes."""
+    kind: Literal["table", "array", "arrays", "json", "file"]
+    flavour: str
+    """What the caller gets back: `pandas`, `polars`, `pyarrow`, `numpy`, `json`, or the file's name."""
+    size_bytes: int
+    rows: int | None = None
+    columns: tuple[Column, ...] = ()
+    created_at: str = ""
+
+
+# ---------------------------------------------------------------------------------------------- tracking
+
+
+class Code(Record, frozen=True, kw_only=True):
+    """The version of the project's code: the git commit, and the digest of the diff when the tree was dirty."""
+
+    commit: str | None = None
+    dirty: bool = False
+    diff: str | None = None
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One execution: settings, inputs, outputs, code version, environment, log."""
+
+    id: str
+    name: str
+    status: Literal["running", "done", "failed", "interrupted"]
+    started_at: str
+    finished_at: str | None = None
+    model: str | None = None
+    settings: dict[str, Any] = {}
+    code: Code = Code()
+    environment: str | None = None
+    """Digest of the environment lock: a blob of `name==version` lines."""
+    log: str | None = None
+    """Digest of what the run printed: a blob of text."""
+    error: str | None = None
+    resumed_from: str | None = None
+
+
+class StepRun(Record, frozen=True, kw_only=True):
+    """One step in one run: what went in, what came out, and whether it ran or its outputs were there already."""
+
+    run_id: str
+    step: str
+    fingerprint: str
+    status: Literal["done", "cached"]
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    started_at: str = ""
+    duration_s: float = 0.0
+
+
+class MetricPoint(Record, frozen=True, kw_only=True):
+    """One logged value of one series of a run. `value` may be NaN or infinite: it is kept as it was logged."""
+
+    key: str
+    step: int
+    value: float
+    at: float
+    """Unix time in seconds."""
+
+
+# ---------------------------------------------------------------------------------------------- packaged models
+
+
+class Field(Record, frozen=True, kw_only=True):
+    """One field of a request: what it may hold, and what it held in the training data."""
+
+    name: str
+    dtype: Literal["int64", "float64", "bool", "string"]
+    nullable: bool = False
+    categories: tuple[str, ...] | None = None
+    """For strings: the values seen in training, sorted; None when there were more than 1,000."""
+    unseen: Literal["accept", "refuse"] = "accept"
+    """For strings: whether the model answers to a value that was not seen in training (found out by asking it)."""
+    minimum: float | None = None
+    maximum: float | None = None
+    """The range in training. A request outside of it is answered."""
+    example: Any = None
+
+
+class Output(Record, frozen=True, kw_only=True):
+    """What a model answers, per row."""
+
+    name: str
+    kind: Literal["classes", "number"]
+    classes: tuple[Any, ...] = ()
+    """The labels (bool, int or str), in the order of the probabilities."""
+    probabilities: bool = False
+
+
+class Signature(Record, frozen=True, kw_only=True):
+    """What a model takes and answers."""
+
+    fields: tuple[Field, ...]
+    output: Output
+
+
+class PackageFile(Record, frozen=True, kw_only=True):
+    """One file of a packaged model. `path` is relative to the package's folder and uses '/'."""
+
+    path: str
+    digest: str
+    size_bytes: int
+
+
+class Package(Record, frozen=True, kw_only=True):
+    """A packaged model: what `manifest.json` in its folder says. Its digest is the sha256 of that file."""
+
+    model: str
+    format: str
+    """The format's name, e.g. `onnx`: `predictor` reads it to load the model."""
+    signature: Signature
+    files: tuple[PackageFile, ...]
+    options: dict[str, Any] = {}
+    """What the format needs to load it, e.g. how the columns enter the graph."""
+    proof: dict[str, Any] = {}
+    """How the packaged model was proven equal to the trained one: rows, largest difference, tolerance."""
+    profile: dict[str, Any] = {}
+    """The profile of the training data, by column."""
+    environment: str = ""
+    """Digest of the environment lock, which is the file `environment.txt` of the package."""
+    trained: str = ""
+    """The class of the trained model, e.g. `sklearn.pipeline.Pipeline`."""
+
+
+class Release(Record, frozen=True, kw_only=True):
+    """A number of a model and the one digest that it will always stand for."""
+
+    model: str
+    number: int
+    digest: str
+    """sha256 of the release's manifest: package, settings, tests and run."""
+    package: str
+    """Digest of the package's manifest."""
+    run_id: str
+    fingerprint: str
+    """Of everything that can change a release: code, settings, data, environment, tests."""
+    settings: dict[str, Any] = {}
+    tests: dict[str, str] = {}
+    """The digest of each test file."""
+    metrics: dict[str, float] = {}
+    """The last value of each metric that was logged while it was made."""
+    stage: Stage = "candidate"
+    created_at: str = ""
+
+
+# ---------------------------------------------------------------------------------------------- checks
+
+
+class Check(Record, frozen=True, kw_only=True):
+    """One test's outcome on one release."""
+
+    test: str
+    """pytest's id, e.g. `tests/test_model.py::test_no_worse_than_live`."""
+    subject: Literal["data", "model", "code"]
+    outcome: Outcome
+    allowed: bool = False
+    """Whether the test itself says that this inconclusive outcome does not close the gate."""
+    message: str = ""
+    measured: tuple[dict[str, Any], ...] = ()
+    """One object for each comparison the test made, e.g. metric, value, interval, margin, rows."""
+    duration_s: float = 0.0
+    output: str = ""
+
+
+class Session(Record, frozen=True, kw_only=True):
+    """The checks of one sitting on one release digest. The gate reads the newest session of a digest."""
+
+    id: str
+    release: str | None
+    """The release's digest; None when the data tests stopped it before there was one."""
+    checks: tuple[Check, ...]
+    run_id: str = ""
+    problems: tuple[str, ...] = ()
+    """What makes it incomplete, e.g. a test file that was not collected."""
+    started_at: str = ""
+    finished_at: str = ""
+
+
+# ---------------------------------------------------------------------------------------------- releases on their way
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """Who or what moved a release to another stage, when and why."""
+
+    id: str
+    model: str
+    release: int
+    digest: str
+    before: Stage | None
+    after: Stage
+    by: str
+    reason: str
+    at: str
+    override: bool = False
+    """Whether it went past a closed gate, by name and with a reason."""
+    evidence: dict[str, Any] = {}
+
+
+class Share(Record, frozen=True, kw_only=True):
+    """The part of a model's traffic that one release takes, 0 to 1."""
+
+    release: int
+    digest: str
+    share: float
+
+
+class Route(Record, frozen=True, kw_only=True):
+    """Which releases of a model take which share of its traffic. Versions are only ever added."""
+
+    model: str
+    version: int
+    shares: tuple[Share, ...]
+    previous: Share | None = None
+    """The release that stays warm for a rollback; its share is 0."""
+    decision: str = ""
+    at: str = ""
+
+
+class RouteTarget(Record, frozen=True, kw_only=True):
+    """One release in the route file: where its package lies on this machine."""
+
+    release: int
+    digest: str
+    package: str
+    folder: str
+    """Relative to the folder of the route file, uses '/'."""
+    share: float = 0.0
+
+
+class ModelRoute(Record, frozen=True, kw_only=True):
+    """One model in the route file."""
+
+    version: int
+    targets: tuple[RouteTarget, ...]
+    """Every release to hold in memory: those that take traffic, and the previous one with share 0."""
+
+
+class RouteFile(Record, frozen=True, kw_only=True):
+    """What the control process publishes for the workers of this machine: the whole intent, in one file."""
+
+    sequence: int
+    models: dict[str, ModelRoute] = {}
+    at: str = ""
+
+
+class WorkerReport(Record, frozen=True, kw_only=True):
+    """What one serving worker says of itself, in its report file."""
+
+    pid: int
+    slot: int
+    ready: bool
+    generation: str
+    """The id of the `plusone up` that started it."""
+    versions: dict[str, int] = {}
+    """The route version of each model that it serves."""
+    failed: dict[str, dict[str, Any]] = {}
+    """Per model, the route version that it could not load: `{"version": 3, "error": "..."}`."""
+    started_at: str = ""
+    at: str = ""
+
+
+class ServerReport(Record, frozen=True, kw_only=True):
+    """One `plusone up`, as the store knows it: its workers and the route versions that every one of them serves."""
+
+    id: str
+    host: str
+    pid: int
+    address: str
+    control: str
+    workers: tuple[WorkerReport, ...] = ()
+    started_at: str = ""
+    heartbeat_at: str = ""

@@ -1,0 +1,69 @@
+"""What a session of tests is told: the project, the step outputs, the candidate and the live release.
+
+It is written as a JSON file and named in the environment variable `PLUSONE_CHECKS` of the fresh pytest process.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ..base.errors import UsageError
+from ..base.files import write_atomic
+from ..base.records import Dataset, Record
+
+__all__ = ["ENVIRONMENT", "Context", "ReleaseRef", "read", "write"]
+
+ENVIRONMENT = "PLUSONE_CHECKS"
+"""The environment variable that holds the path of the context file."""
+
+
+class ReleaseRef(Record, frozen=True, kw_only=True):
+    """A packaged model that tests may use: a release, or the candidate that has no number yet."""
+
+    number: int | None
+    digest: str
+    """The release's digest; empty while the candidate has none."""
+    package: str
+    """The digest of the package's manifest, which the loaded model is verified by."""
+    folder: str
+    """Absolute path of the package's folder."""
+
+
+class Context(Record, frozen=True, kw_only=True):
+    """Everything that one pytest process needs to know. Paths are absolute."""
+
+    root: str
+    tests: str
+    blobs: str
+    subject: Literal["data", "model"]
+    model: str
+    models: tuple[str, ...]
+    """The names of all models of the project, this one among them."""
+    outputs: dict[str, Dataset]
+    """The step outputs that were made, by name."""
+    not_made: tuple[str, ...] = ()
+    """Step outputs that the project declares and this run did not make."""
+    candidate: ReleaseRef | None = None
+    live: ReleaseRef | None = None
+    result: str = ""
+    """The file that the plugin appends its result to; empty when a person typed `pytest`."""
+
+
+def write(context: Context, path: Path) -> None:
+    """Write the context to `path`, whole or not at all."""
+    write_atomic(path, msgspec.json.encode(context))
+
+
+def read(path: Path) -> Context:
+    """Return the context that `write` wrote.
+
+    Raises:
+        UsageError: when the file is missing or is no context.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Context)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{path}, which {ENVIRONMENT} names, is no context of checks: {error}.") from error

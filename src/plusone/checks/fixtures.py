@@ -1,0 +1,210 @@
+"""The fixtures: every step output by its name, `model` (the candidate as it will be served) and `live`.
+
+The values of step outputs have session scope, so that fixtures of the project may have any scope, and yet no test can
+change what another one gets: before each test, and after each fixture of a wider scope was made, they are renewed.
+"""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..base.errors import UsageError
+from .by_hand import CHOICE
+from .context import Context, ReleaseRef
+from .names import OURS
+from .outcomes import NotApplicable
+
+__all__ = ["Fixtures", "Values"]
+
+
+class Values:
+    """The step outputs of a run: read from the blobs once, given as a fresh copy each time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._kept: dict[str, Any] = {}
+
+    def fresh(self, name: str) -> Any:
+        """Return the value of the step output `name`, in an object that nobody else has.
+
+        Raises:
+            UsageError: when the run has not made it.
+            BrokenArtifact: when its bytes are missing or were changed.
+        """
+        __tracebackhide__ = True
+        if name not in self._context.outputs:
+            raise UsageError(
+                f"The step output {name!r} was not made in this run, so no test can use it.",
+                mend=f"plusone release --until STEP, where STEP is the step that makes {name}",
+            )
+        dataset = self._context.outputs[name]
+        if any("<" in column.type or "[" in column.type for column in dataset.columns):
+            # Lists and structs inside a dataframe are objects that a copy would share: read it again.
+            return self._read(name)
+        if name not in self._kept:
+            self._kept[name] = self._read(name)
+        return _copy(self._kept[name])
+
+    def _read(self, name: str) -> Any:
+        from ..data.datasets import load
+        from ..store.blobs import Blobs
+
+        return load(self._context.outputs[name], Blobs(Path(self._context.blobs)))
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy that shares nothing that can be changed."""
+    top = type(value).__module__.partition(".")[0]
+    if isinstance(value, Path) or top == "pyarrow":
+        return value
+    if top == "pandas":
+        return value.copy(deep=True)
+    if top == "polars":
+        return value.clone()
+    return copy.deepcopy(value)
+
+
+class Fixtures:
+    """The plugin object that makes and renews the fixtures. Without a context each of them says why there is none."""
+
+    def __init__(self, context: Context | None, problem: str = "") -> None:
+        self._context = context
+        self._problem = problem
+        self._made: dict[str, pytest.FixtureDef[Any]] = {}
+        self._values = Values(context) if context else None
+        self._outputs = frozenset((*context.outputs, *context.not_made)) if context else frozenset[str]()
+
+    def holder(self) -> types.ModuleType:
+        """Return the module to register as a plugin, in which pytest finds the fixtures."""
+        holder = types.ModuleType("plusone_fixtures", "The fixtures that plusone gives to the tests of a project.")
+        for name in (*self._outputs, *OURS):
+            function = self._release(name) if name in OURS else self._output(name)
+            # The attribute has a prefix: pytest takes what is called `pytest_...` for a hook.
+            setattr(holder, f"fixture_{name}", pytest.fixture(scope="session", name=name)(function))
+        return holder
+
+    def _output(self, name: str) -> Any:
+        def output() -> Any:
+            __tracebackhide__ = True
+            assert self._values is not None
+            return self._values.fresh(name)
+
+        output.__doc__ = f"The step output {name!r}, a fresh copy for each test."
+        return output
+
+    def _release(self, name: str) -> Any:
+        def release() -> Any:
+            __tracebackhide__ = True
+            return self._load(name)
+
+        release.__doc__ = (
+            "The candidate, loaded from its package as it will be served."
+            if name == "model"
+            else "The release that takes the traffic now; a test that asks for it is 'not applicable' without one."
+        )
+        return release
+
+    def _load(self, name: str) -> Any:
+        __tracebackhide__ = True
+        if self._context is None:
+            raise UsageError(f"There is no {name!r} to test: {self._problem}")
+        if name == "model":
+            found: ReleaseRef | None = self._context.candidate
+            if found is None:
+                raise self._no_model(self._context)
+        else:
+            found = self._context.live
+            if found is None:
+                raise NotApplicable("no release is live yet: there is nothing to compare with")
+        from ..predictor import load
+
+        return load(Path(found.folder), found.package)
+
+    def _no_model(self, context: Context) -> UsageError:
+        if context.result:
+            return UsageError(
+                "There is no model to test here: these are the tests on data, which run before training. A test is "
+                "one on the model when it, or a fixture it uses, has `model` or `live` as a parameter.",
+                mend="name `model` as a parameter of the test, instead of request.getfixturevalue('model')",
+            )
+        if len(context.models) > 1:
+            return UsageError(
+                f"The project has several models: {', '.join(context.models)}.",
+                mend=f"{CHOICE}={context.models[0]} pytest",
+            )
+        return UsageError("There is no release yet, so no model to test.", mend="plusone release")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Give this test step outputs of its own."""
+        self._renew(getattr(item, "fixturenames", ()))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Keep what fixtures of a wider scope hold apart from what tests get; refuse what hides one of ours."""
+        __tracebackhide__ = True
+        name = fixturedef.argname
+        ours = name in self._outputs or name in OURS
+        if ours and self._is_ours(fixturedef):
+            self._made[name] = fixturedef
+        elif ours:
+            raise UsageError(
+                f"The project has a fixture or a parameter {name!r} that hides plusone's, so that a test that asks for "
+                "it would not test what was made and what will be served.",
+                mend="give it another name",
+            )
+        if ours or fixturedef.scope == "function":
+            return (yield)
+        before = self._renew(request.fixturenames)
+        value = yield
+        self._renew(request.fixturenames)
+        for changed, cached in before.items():
+            self._made[changed].cached_result = cached
+        return value
+
+    def _is_ours(self, fixturedef: pytest.FixtureDef[Any]) -> bool:
+        return getattr(fixturedef.func, "__module__", "") == __name__
+
+    def _renew(self, names: Iterable[str]) -> dict[str, Any]:
+        """Put fresh copies where pytest keeps the values of our fixtures; return what was there, by name."""
+        before: dict[str, Any] = {}
+        for name in names:
+            made = self._made.get(name)
+            if made is None or name not in self._outputs or made.cached_result is None or self._values is None:
+                continue
+            if made.cached_result[2] is None:
+                before[name] = made.cached_result
+                made.cached_result = (self._values.fresh(name), made.cached_result[1], None)
+        return before
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show 'not applicable' as a skipped test: it is no failure. Say why a step output is not found."""
+        report = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, NotApplicable):
+            path, line, _ = item.location
+            report.outcome = "skipped"
+            report.longrepr = (path, (line or 0) + 1, f"Skipped: not applicable: {error}")
+        if self._context is None and type(error).__name__ == "FixtureLookupError":
+            report.sections.append(("plusone: if that is a step output", self._problem))
+        return report
+
+    def pytest_report_header(self) -> str:
+        """Say, when a person typed `pytest`, what the fixtures hold."""
+        context = self._context
+        if context is None:
+            return f"plusone: {self._problem}"
+        release = context.candidate
+        model = f"model = {context.model}@{release.number}" if release is not None else "no model"
+        return f"plusone: {model}, step outputs of the last run: {', '.join(sorted(context.outputs)) or 'none'}"

@@ -1,0 +1,41 @@
+"""The pytest plugin, found by the entry point `pytest11`, so it is loaded by every pytest of the environment.
+
+It is idle, and imports next to nothing, unless `plusone` started this pytest (`PLUSONE_CHECKS` is set) or the rootdir
+is a project (its pyproject.toml has `[tool.plusone]`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+__all__ = ["pytest_configure"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the fixtures and, when plusone started this pytest, the recorder of what comes of each test."""
+    # Taken out of the environment: a pytest that a test of the project starts is not this session.
+    path = os.environ.pop("PLUSONE_CHECKS", "")
+    if not path and not _is_project(config.rootpath):
+        return
+    config.addinivalue_line("markers", "model(*names): the model, or models, of the project that this test is for")
+    from . import active
+
+    active.activate(config, Path(path) if path else None)
+
+
+def _is_project(root: Path) -> bool:
+    try:
+        text = (root / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
+    if b"plusone" not in text:
+        return False
+    import tomllib
+
+    try:
+        return "plusone" in tomllib.loads(text.decode("utf-8")).get("tool", {})
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False

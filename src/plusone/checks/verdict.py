@@ -1,0 +1,55 @@
+"""Law 1 as a pure function: why a session of checks closes the gate. It reads records and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..base.records import Check, Session
+
+__all__ = ["closes", "problems_of", "problems_so_far"]
+
+_COUNTS_FOR_NOTHING = ("passed", "not applicable")
+
+
+def closes(check: Check) -> str:
+    """Return why this one check closes the gate, '' when it does not.
+
+    Open are: passed; not applicable; inconclusive when the test itself allows it; xfailed with a reason.
+    Every other outcome closes, one that this version does not know among them.
+    """
+    if check.outcome in _COUNTS_FOR_NOTHING:
+        return ""
+    if check.outcome == "inconclusive" and check.allowed:
+        return ""
+    if check.outcome == "xfailed" and check.message.strip():
+        return ""
+    if check.outcome == "xfailed":
+        return f"{check.test}: xfailed without a reason"
+    return f"{check.test}: {check.outcome}" + (f": {check.message}" if check.message else "")
+
+
+def problems_so_far(checks: Iterable[Check], problems: Iterable[str]) -> list[str]:
+    """Return what already closes the gate in a session that is not whole yet, e.g. after the tests on the data."""
+    found = [*problems, *(closes(check) for check in checks)]
+    return list(dict.fromkeys(text for text in found if text))
+
+
+def problems_of(session: Session) -> list[str]:
+    """Return why this session closes the gate, one line each. Empty: the gate is open (law 1).
+
+    A session opens it when it has no problem of its own, no check of it closes (see `closes`), and at least one test
+    passed on the data and one on the model. 'Not applicable' and an allowed 'inconclusive' are no pass.
+    """
+    problems = problems_so_far(session.checks, session.problems)
+    for subject in ("data", "model"):
+        mine = [check for check in session.checks if check.subject == subject]
+        if any(check.outcome == "passed" for check in mine):
+            continue
+        what = f"none of the {len(mine)} tests" if mine else "there is no test"
+        problems.append(
+            f"no test passed on the {subject}: {what} that uses {_USES[subject]}" + (" passed" if mine else "")
+        )
+    return problems
+
+
+_USES = {"data": "a step output", "model": "`model` or `live`"}

@@ -1,0 +1,92 @@
+"""`plusone promote`, `rollback` and `reject`: the commands that take a decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..app.app import App
+from ..app.views import Moved
+from .output import by_option, json_option, print_json, stage_style
+
+__all__ = ["print_moved", "promote", "reject", "rollback"]
+
+_wait = click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS",
+    help="How long to wait for the servers to follow.",
+)  # fmt: skip
+
+
+@click.command(epilog="\b\nExamples:\n  plusone promote flight-delays@4\n  plusone promote @3 --override --reason 'audit passed by hand, see #12'")
+@click.argument("target", metavar="MODEL@N")
+@click.option("--override", is_flag=True, help="Go past a closed gate. Needs a reason; is recorded for ever.")
+@click.option("--reason", default="", help="Why.")
+@by_option
+@_wait
+@json_option
+@click.pass_obj
+def promote(
+    project: Path | None, target: str, override: bool, reason: str, by: str, wait_s: float, as_json: bool
+) -> int:
+    """Give a release all of its model's traffic. The one that has it stays warm, as the previous one."""
+    with App(project, create=False) as app:
+        moved = app.promote(target=target, by=by, reason=reason, override=override, wait_s=wait_s)
+    return _show(moved, as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  plusone rollback\n  plusone rollback flight-delays --reason 'complaints'\n  plusone rollback flight-delays@2")
+@click.argument("target", metavar="[MODEL[@N]]", required=False)
+@click.option("--reason", default="", help="Why.")
+@by_option
+@_wait
+@json_option
+@click.pass_obj
+def rollback(project: Path | None, target: str | None, reason: str, by: str, wait_s: float, as_json: bool) -> int:
+    """Give the traffic back to the previous release (or to release N that was live before), at once."""
+    with App(project, create=False) as app:
+        moved = app.roll_back(target=target, by=by, reason=reason, wait_s=wait_s)
+    return _show(moved, as_json)
+
+
+@click.command(epilog="\b\nExample:\n  plusone reject flight-delays@5 --reason 'trained on the wrong month'")
+@click.argument("target", metavar="MODEL@N")
+@click.option("--reason", required=True, help="Why.")
+@by_option
+@json_option
+@click.pass_obj
+def reject(project: Path | None, target: str, reason: str, by: str, as_json: bool) -> int:
+    """Record that a release is not to go live."""
+    with App(project, create=False) as app:
+        moved = app.reject(target=target, reason=reason, by=by)
+    return _show(moved, as_json)
+
+
+def _show(moved: Moved, as_json: bool) -> int:
+    if as_json:
+        print_json(moved)
+    else:
+        print_moved(moved)
+    state = moved.served.state if moved.served else "served"
+    return {"served": 0, "not yet served": 0, "taken back": 1, "waiting": 3}[state]
+
+
+def print_moved(moved: Moved) -> None:
+    """Print what a decision changed, and whether it is served."""
+    for decision in moved.decisions:
+        line = f"{decision.model}@{decision.release}  {decision.before} -> {stage_style(decision.after)}"
+        if decision.override:
+            line += click.style("  OVERRIDE", fg="red", bold=True)
+        click.echo(f"{line}  ({decision.reason})")
+    served = moved.served
+    if served is None:
+        return
+    if served.state == "served":
+        workers = f"{served.workers} worker{'s' if served.workers != 1 else ''}"
+        click.echo(f"{moved.model}@{moved.release} is served by {workers}, {served.waited_s:.2f} s after the decision")
+    elif served.state == "not yet served":
+        click.echo(f"{moved.model}@{moved.release} is live, not yet served: {served.message}")
+    elif served.state == "taken back":
+        click.secho(f"taken back: {served.message}", fg="red")
+    else:
+        click.secho(f"after {served.waited_s:.0f} s {served.message}: plusone status", fg="yellow")

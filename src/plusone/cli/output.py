@@ -1,0 +1,62 @@
+"""How answers look: JSON for programs, tables and plain lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["by_option", "json_option", "number", "print_json", "print_table", "stage_style"]
+
+_STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
+_OUTCOMES = {
+    "passed": "green",
+    "failed": "red",
+    "broken": "red",
+    "inconclusive": "yellow",
+    "not applicable": "bright_black",
+}
+
+
+def json_option(function: Any) -> Any:
+    """Add `--json` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON value, for programs.")(function)
+
+
+def by_option(function: Any) -> Any:
+    """Add `--by` to a command that takes a decision."""
+    return click.option("--by", default="", help="Who decides.  [default: $PLUSONE_BY or the user's name]")(function)
+
+
+def print_json(value: Any) -> None:
+    """Print a record, or a list of them, as indented JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows below headings, in columns as wide as their content; styles do not count."""
+    lines = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]
+    widths = [len(heading) for heading in headings]
+    for line in lines:
+        for place, cell in enumerate(line):
+            widths[place] = max(widths[place], len(click.unstyle(cell)))
+    click.secho("  ".join(h.ljust(w) for h, w in zip(headings, widths, strict=True)).rstrip(), bold=True)
+    for line in lines:
+        padded = (cell + " " * (w - len(click.unstyle(cell))) for cell, w in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def stage_style(word: str) -> str:
+    """Return a stage or an outcome in its colour."""
+    colour = _STAGES.get(word) or _OUTCOMES.get(word)
+    return click.style(word, fg=colour) if colour else word
+
+
+def number(value: Any) -> str:
+    """Return a measured value with the digits that mean something."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
+    return str(value)

@@ -1,0 +1,92 @@
+"""Shows a release being made: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from .output import stage_style
+
+__all__ = ["Progress"]
+
+_PHASES = {"data": "data", "data tests": "tests on the data", "train": "train and package", "model tests": "tests on the model"}
+
+
+class Progress:
+    """Turns the events of a release into lines; on a terminal a bar below them says what is under way.
+
+    Args:
+        quiet: leave out what steps and tests print.
+    """
+
+    def __init__(self, *, quiet: bool, stream: IO[str]) -> None:
+        self._quiet = quiet
+        self._stream = stream
+        self._bar: Any = None
+        self._task: Any = None
+        self._counts: dict[str, int] = {}
+
+    def __enter__(self) -> Progress:
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            console = Console(file=self._stream, highlight=False)
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush_checks()
+        if self._bar is not None:
+            self._bar.stop()
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Show one event of `make_release`."""
+        kind = event["event"]
+        if kind == "phase":
+            self._flush_checks()
+            self._say(_PHASES.get(event["phase"], event["phase"]), style="bold")
+            self._under_way(_PHASES.get(event["phase"], event["phase"]))
+        elif kind == "plan":
+            self._under_way(f"step {event['place'] + 1} of {event['count']}: {event['step']}", event["place"], event["count"])
+        elif kind == "step" and event["status"] == "running":
+            self._under_way(event["step"] if event["step"] != "package" else "package: compile and prove equal")
+        elif kind == "step":
+            what = "unchanged" if event["status"] == "cached" else f"{event['duration_s']:.1f} s"
+            if event["step"] != "package":
+                self._say(f"  {event['step']:<24} {what}")
+        elif kind == "check":
+            self._check(event["check"])
+        elif kind == "line" and not self._quiet:
+            self._say(f"  | {event['text']}", style="dim")
+        elif kind == "resumed":
+            self._say(f"goes on after run {event['run']}, which was interrupted: finished steps are taken over")
+
+    def _check(self, check: dict[str, Any]) -> None:
+        self._counts[check["outcome"]] = self._counts.get(check["outcome"], 0) + 1
+        if check["outcome"] not in ("passed", "not applicable"):
+            self._say(f"  {check['outcome']:<24} {check['test']}", style="red" if not check["allowed"] else "")
+
+    def _flush_checks(self) -> None:
+        if self._counts:
+            self._say("  " + ", ".join(f"{count} {stage_style(word)}" for word, count in self._counts.items()))
+        self._counts = {}
+
+    def _under_way(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=text, completed=done or 0, total=total)
+
+    def _say(self, text: str, *, style: str = "") -> None:
+        import click
+
+        marks: dict[str, Any] = {"bold": {"bold": True}, "dim": {"dim": True}, "red": {"fg": "red"}}.get(style, {})
+        styled = click.style(text, **marks) if marks else text
+        if self._bar is not None:
+            from rich.text import Text
+
+            self._bar.console.print(Text.from_ansi(styled))
+        else:
+            click.echo(styled, file=self._stream)

@@ -1,0 +1,144 @@
+"""`plusone release`: shows release n+1 being made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from ..app.app import App
+from ..app.views import Moved
+from ..pipeline.settings import parse_assignments
+from ..release.making import Made, Request
+from .move import print_moved
+from .output import by_option, json_option, number, print_json, stage_style
+from .progress import Progress
+
+__all__ = ["release"]
+
+_EPILOG = """\b
+Examples:
+  plusone release
+  plusone release flight-delays --set until=2013-06 --set train.max_iter=300
+  plusone release --until split          (run the steps up to one, and stop)
+  plusone release --no-promote           (make and test it; promote it later)
+
+Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistake, 3 ours.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("model", required=False)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of a step, or STEP.KEY=VALUE.")
+@click.option("--force", multiple=True, metavar="STEP", help="Run this step even if nothing about it changed.")
+@click.option("--until", metavar="STEP", help="Run the steps up to this one, and make no release.")
+@click.option("--again", is_flag=True, help="Make a release even if nothing changed.")
+@click.option("--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]")
+@click.option("--reason", default="", help="Why; kept with the decision.")
+@click.option("--quiet", "-q", is_flag=True, help="Do not show what steps and tests print (the run's log keeps it).")
+@by_option
+@json_option
+@click.pass_obj
+def release(
+    project: Path | None,
+    model: str | None,
+    assignments: tuple[str, ...],
+    force: tuple[str, ...],
+    until: str | None,
+    again: bool,
+    promote: bool,
+    reason: str,
+    quiet: bool,
+    by: str,
+    as_json: bool,
+) -> int:
+    """Make release n+1 of MODEL: data -> tests -> train -> package -> tests -> live.
+
+    MODEL may be left out when the project has one. If code, settings, data, environment and tests are those of the
+    newest release, nothing is made. A release that was interrupted, even by kill -9, goes on where it was.
+    """
+    with App(project) as app:
+        request = Request(
+            model=model,
+            settings=parse_assignments(list(assignments)),
+            force=force,
+            until=until,
+            again=again,
+            promote=promote,
+            by=by or "",
+            reason=reason,
+        )
+        with Progress(quiet=quiet or as_json, stream=sys.stderr if as_json else sys.stdout) as progress:
+            made, moved = app.make_release(request, on_event=progress.on_event)
+    if as_json:
+        print_json(_as_json(made, moved))
+    else:
+        _print(made, moved)
+    return _exit_code(made, moved)
+
+
+def _exit_code(made: Made, moved: Moved | None) -> int:
+    if made.outcome in ("failed", "stopped"):
+        return 1
+    if made.outcome == "unchanged" and made.release is not None and made.release.stage == "failed":
+        return 1
+    if moved and moved.served and moved.served.state != "served" and moved.served.state != "not yet served":
+        return 1 if moved.served.state == "taken back" else 3
+    return 0
+
+
+def _as_json(made: Made, moved: Moved | None) -> dict[str, Any]:
+    release = made.release
+    return {
+        "outcome": made.outcome,
+        "model": made.model,
+        "release": release.number if release else None,
+        "digest": release.digest if release else None,
+        "stage": release.stage if release else None,
+        "run_id": made.run_id,
+        "problems": list(made.problems),
+        "checks": msgspec.to_builtins(made.session.checks) if made.session else [],
+        "decisions": msgspec.to_builtins(made.decisions),
+        "route": msgspec.to_builtins(made.route),
+        "served": msgspec.to_builtins(moved.served) if moved else None,
+    }
+
+
+def _print(made: Made, moved: Moved | None) -> None:
+    release = made.release
+    if made.outcome == "ran":
+        click.echo(f"done; no release was made. The run: plusone runs show {made.run_id}")
+        return
+    if made.outcome == "unchanged" and release is not None:
+        click.echo(
+            f"nothing changed since {release.model}@{release.number} ({stage_style(release.stage)}): no release made. "
+            "To make one all the same: plusone release --again"
+        )
+        if release.stage == "passed":
+            click.echo(f"It passed and is not live: plusone promote {release.model}@{release.number}")
+        return
+    if made.outcome in ("failed", "stopped"):
+        _print_closed(made)
+        return
+    if release is not None and made.outcome == "passed":
+        click.echo(f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}")
+    if moved is not None:
+        print_moved(moved)
+
+
+def _print_closed(made: Made) -> None:
+    release = made.release
+    name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
+    click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
+    for problem in made.problems:
+        click.echo(f"  - {problem}")
+    for check in made.session.checks if made.session else ():
+        if check.outcome in ("failed", "inconclusive"):
+            for measured in check.measured:
+                facts = ", ".join(f"{key} {number(value)}" for key, value in measured.items() if key != "outcome")
+                click.echo(f"    measured by {check.test}: {facts}")
+    look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
+    click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")

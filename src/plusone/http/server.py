@@ -1,0 +1,72 @@
+"""The control API's process: `python -m plusone.http.server --project FOLDER --port PORT`, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from granian.server.embed import Server
+
+from ..app.app import App
+from .api import Api
+
+__all__ = ["main"]
+
+_MOST_BODY_BYTES = 1 << 20
+_HEADERS = [
+    ("content-type", "application/json"),
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+]
+
+
+def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
+    async def answer(scope: Any, protocol: Any) -> None:
+        if scope.proto != "http":
+            return
+        headers = scope.headers
+        length = headers.get("content-length") or "0"
+        if not length.isdigit() or int(length) > _MOST_BODY_BYTES or headers.get("transfer-encoding"):
+            protocol.response_bytes(413, _HEADERS, b'{"error":{"code":"usage","message":"The body is too long."}}')
+            return
+        body = await protocol()
+        # Operations read the store and may wait for the workers: they run beside the loop, so /health stays quick.
+        done = await asyncio.get_running_loop().run_in_executor(
+            pool,
+            api.answer,
+            scope.method,
+            scope.path,
+            scope.query_string,
+            headers.get("host") or scope.authority or "",
+            headers.get("content-type") or "",
+            body,
+        )
+        protocol.response_bytes(done.status, _HEADERS, done.body)
+
+    return answer
+
+
+async def _serve(app: Any, port: int) -> None:
+    server = Server(app, address="127.0.0.1", port=port, interface="rsgi", log_enabled=False, websockets=False, http="1")  # pyright: ignore[reportArgumentType]  granian takes the enums' values
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve the control API of one project until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="plusone.http.server", description=__doc__)
+    parser.add_argument("--project", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    given = parser.parse_args(arguments)
+    with App(given.project) as app, ThreadPoolExecutor(8, thread_name_prefix="operation") as pool:
+        asyncio.run(_serve(_application(Api(app), pool), given.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""scikit-learn models to graphs. Double precision first; single precision, and skl2onnx's own way, when that differs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import Incompatible, PlusoneError
+from ...base.records import Field
+from ..layout import Block
+from . import Compiled
+from .estimators import estimate
+from .graph import Graph
+from .transformers import class_of
+
+__all__ = ["compile_model"]
+
+
+def compile_model(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled] | None:
+    """Return the ways to compile a fitted scikit-learn model, best first; None when it is no scikit-learn object.
+
+    The iterator raises Incompatible, naming the part, when the first way already can't be written.
+    """
+    base = sys.modules.get("sklearn.base")
+    if base is None or not isinstance(model, base.BaseEstimator):
+        return None
+    return _attempts(model, fields, blocks)
+
+
+def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
+    seen: set[bytes] = set()
+    for number, (dtype, own) in enumerate(((np.float64, True), (np.float64, False), (np.float32, False))):
+        try:
+            compiled = _compile(model, fields, blocks, dtype, own)
+        except Incompatible:
+            if number == 0:
+                raise
+            continue
+        if compiled.graph not in seen:
+            seen.add(compiled.graph)
+            yield compiled
+
+
+def _compile(model: Any, fields: Sequence[Field], blocks: Sequence[Block], dtype: Any, own: bool) -> Compiled:
+    graph = Graph(blocks, dtype)
+    view = graph.view([field.name for field in fields])
+    answered = estimate(graph, model, view, "model", own=own)
+    try:
+        dtype = np.int64 if answered.kind == "codes" else graph.dtype
+        data = graph.finish(answered.tensor, dtype, flat=answered.kind != "probabilities")
+    except PlusoneError:
+        raise
+    except Exception as error:
+        raise Incompatible(
+            f"The graph of this {class_of(model)} is not valid ONNX: {type(error).__name__}: {error}",
+            mend="report it with the model's class, and use another estimator meanwhile",
+        ) from error
+    return Compiled(graph=data, output=answered.kind, precision=graph.dtype.name, known_values=graph.known_values)

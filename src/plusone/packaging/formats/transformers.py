@@ -1,0 +1,309 @@
+"""What comes before the estimator: encoders, imputers, scalers, and the pipelines and column transformers that hold them.
+
+Encoders are not re-implemented: each is asked for what it answers to every category it knows and to one it does not, and
+the graph looks the answers up. Everything that is not here is left to skl2onnx, part by part.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import Incompatible, PlusoneError
+from ..layout import MISSING
+from .graph import ML, Column, Graph, View
+
+__all__ = ["class_of", "transform"]
+
+Transform = Callable[[Graph, Any, View, str], View]
+
+
+def class_of(part: Any) -> str:
+    """Return the full name of a part's class."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+def transform(graph: Graph, part: Any, view: View, path: str) -> View:
+    """Write what the fitted transformer `part` does to `view`; return the columns that come out.
+
+    Args:
+        path: where in the model the part is, for errors.
+
+    Raises:
+        Incompatible: naming the part that can't be compiled.
+    """
+    if part is None or (isinstance(part, str) and part == "passthrough"):
+        return view
+    handler = _handlers().get(class_of(part))
+    try:
+        if handler is not None:
+            return handler(graph, part, view, path)
+        return _with_skl2onnx(graph, part, view, path)
+    except PlusoneError:
+        raise
+    except Exception as error:
+        raise Incompatible(
+            f"{class_of(part)} ({path}) can't be compiled: {type(error).__name__}: {error}",
+            mend="use another transformer there, or move that work into a step if the caller will have its result",
+            part=class_of(part),
+            path=path,
+        ) from error
+
+
+def _handlers() -> dict[str, Transform]:
+    base = "sklearn.preprocessing."
+    return {
+        "sklearn.pipeline.Pipeline": _pipeline,
+        "sklearn.pipeline.FeatureUnion": _union,
+        "sklearn.compose._column_transformer.ColumnTransformer": _columns,
+        base + "_encoders.OneHotEncoder": _encoder,
+        base + "_encoders.OrdinalEncoder": _encoder,
+        base + "_target_encoder.TargetEncoder": _encoder,
+        base + "_data.StandardScaler": _standard,
+        base + "_data.MinMaxScaler": _min_max,
+        base + "_data.MaxAbsScaler": _max_abs,
+        base + "_data.RobustScaler": _robust,
+        base + "_function_transformer.FunctionTransformer": _function,
+        "sklearn.impute._base.SimpleImputer": _imputer,
+    }
+
+
+def _pipeline(graph: Graph, part: Any, view: View, path: str) -> View:
+    for name, step in part.steps:
+        view = transform(graph, step, view, f"{path}.{name}")
+    return view
+
+
+def _union(graph: Graph, part: Any, view: View, path: str) -> View:
+    out: View = []
+    for name, step in part.transformer_list:
+        if isinstance(step, str) and step == "drop":
+            continue
+        out += _weighted(graph, transform(graph, step, view, f"{path}.{name}"), part.transformer_weights, name)
+    return out
+
+
+def _columns(graph: Graph, part: Any, view: View, path: str) -> View:
+    out: View = []
+    for name, step, _ in part.transformers_:
+        indices = part._transformer_to_input_indices.get(name, [])
+        if len(indices) == 0 or (isinstance(step, str) and step == "drop"):
+            continue
+        chosen = [view[int(index)] for index in indices]
+        result = transform(graph, step, chosen, f"{path}.{name}")
+        out += _weighted(graph, result, part.transformer_weights, name)
+    return out
+
+
+def _weighted(graph: Graph, view: View, weights: Any, name: str) -> View:
+    if not weights or name not in weights:
+        return view
+    return graph.whole(graph.add("Mul", graph.matrix(view), graph.constant(weights[name])), len(view))
+
+
+def _function(graph: Graph, part: Any, view: View, path: str) -> View:
+    """A FunctionTransformer without a function passes its columns on; so does the one inside HistGradientBoosting."""
+    function = part.func
+    inner = getattr(function, "func", function)
+    if function is None or (getattr(inner, "__module__", "") == "sklearn.utils.validation" and inner.__name__ == "check_array"):
+        return view
+    unary = {np.log: "Log", np.exp: "Exp", np.sqrt: "Sqrt", np.abs: "Abs", np.sin: "Sin", np.cos: "Cos"}
+    if function in unary and not part.kw_args:
+        return graph.whole(graph.add(unary[function], graph.matrix(view)), len(view))
+    if function is np.log1p and not part.kw_args:
+        shifted = graph.add("Add", graph.matrix(view), graph.constant(1.0))
+        return graph.whole(graph.add("Log", shifted), len(view))
+    raise Incompatible(
+        f"{class_of(part)} ({path}) calls {getattr(function, '__name__', function)!r}, a Python function, which can't be compiled.",
+        mend="use a transformer of scikit-learn, or one of numpy's log, log1p, exp, sqrt, abs, sin, cos",
+        part=class_of(part),
+        path=path,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- scalers
+
+
+def _affine(graph: Graph, view: View, center: Any, scale: Any) -> str:
+    name = graph.matrix(view)
+    if center is not None:
+        name = graph.add("Sub", name, graph.constant(np.reshape(center, (1, -1))))
+    if scale is not None:
+        name = graph.add("Div", name, graph.constant(np.reshape(scale, (1, -1))))
+    return name
+
+
+def _standard(graph: Graph, part: Any, view: View, path: str) -> View:
+    return graph.whole(_affine(graph, view, part.mean_ if part.with_mean else None, part.scale_), len(view))
+
+
+def _robust(graph: Graph, part: Any, view: View, path: str) -> View:
+    center = part.center_ if part.with_centering else None
+    return graph.whole(_affine(graph, view, center, part.scale_ if part.with_scaling else None), len(view))
+
+
+def _max_abs(graph: Graph, part: Any, view: View, path: str) -> View:
+    name = _affine(graph, view, None, part.scale_)
+    if getattr(part, "clip", False):
+        name = graph.add("Clip", name, graph.constant(-1.0), graph.constant(1.0))
+    return graph.whole(name, len(view))
+
+
+def _min_max(graph: Graph, part: Any, view: View, path: str) -> View:
+    scaled = graph.add("Mul", graph.matrix(view), graph.constant(np.reshape(part.scale_, (1, -1))))
+    name = graph.add("Add", scaled, graph.constant(np.reshape(part.min_, (1, -1))))
+    if part.clip:
+        low, high = part.feature_range
+        name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
+    return graph.whole(name, len(view))
+
+
+# ---------------------------------------------------------------------------------------------- imputers
+
+
+def _imputer(graph: Graph, part: Any, view: View, path: str) -> View:
+    out: View = []
+    for index, column in enumerate(view):
+        value = part.statistics_[index]
+        if _is_null(value) and not part.keep_empty_features:
+            continue
+        if column.kind == "string":
+            name = graph.column(column)
+            absent = graph.add("Equal", name, graph.constant([[_text(part.missing_values)]], object))
+            filled = graph.add("Where", absent, graph.constant([[str(value)]], object), name)
+            out.append(graph.whole(filled, 1, "string")[0])
+        else:
+            name = graph.matrix([column])
+            filled = graph.add("Where", _is(graph, name, part.missing_values), graph.constant([[float(value)]]), name)
+            out.append(graph.whole(filled, 1)[0]._replace(source=column.source))
+    if part.add_indicator:
+        for index in part.indicator_.features_:
+            name = graph.matrix([view[int(index)]], view[int(index)].kind)
+            if view[int(index)].kind == "string":
+                absent = graph.add("Equal", name, graph.constant([[_text(part.missing_values)]], object))
+            else:
+                absent = _is(graph, name, part.missing_values)
+            out += graph.whole(graph.cast(absent, graph.dtype), 1)
+    return out
+
+
+def _is(graph: Graph, name: str, value: Any) -> str:
+    if _is_null(value):
+        return graph.add("IsNaN", name)
+    return graph.add("Equal", name, graph.constant([[float(value)]]))
+
+
+def _text(value: Any) -> str:
+    return MISSING if _is_null(value) else str(value)
+
+
+def _is_null(value: Any) -> bool:
+    """Whether a value is one of the many nulls: None, NaN, pandas.NA."""
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and math.isnan(value))
+
+
+# ---------------------------------------------------------------------------------------------- encoders
+
+
+def _encoder(graph: Graph, part: Any, view: View, path: str) -> View:
+    out: View = []
+    for index, column in enumerate(view):
+        categories = list(part.categories_[index])
+        table = _answers(part, index)
+        if column.source is not None and column.kind != "string" and _refuses(part):
+            graph.known_values[column.source] = tuple(float(value) for value in categories if not _is_null(value))
+        if column.kind == "string":
+            code = _string_code(graph, column, categories, path)
+        else:
+            code = _number_code(graph, column, categories)
+        out += graph.whole(graph.add("Gather", graph.constant(table), code, axis=0), table.shape[1])
+    return out
+
+
+def _refuses(part: Any) -> bool:
+    return getattr(part, "handle_unknown", "ignore") == "error"
+
+
+def _answers(part: Any, index: int) -> Any:
+    """Return what the encoder answers for column `index`, shape (1 + categories, outputs): row 0 is for unseen values."""
+    sizes = [len(categories) for categories in part.categories_]
+    first = [categories[0] if len(categories) else None for categories in part.categories_]
+    rows = [list(first) for _ in range(sizes[index])]
+    for row, value in zip(rows, part.categories_[index], strict=True):
+        row[index] = value
+    known = _ask(part, rows)
+    widths = _widths(part, known.shape[1])
+    start = sum(widths[:index])
+    table = np.zeros((1 + sizes[index], widths[index]))
+    table[1:] = known[:, start : start + widths[index]]
+    if not _refuses(part):
+        unseen = list(first)
+        unseen[index] = _unseen(part.categories_[index])
+        table[0] = _ask(part, [unseen])[0, start : start + widths[index]]
+    return table
+
+
+def _ask(part: Any, rows: list[list[Any]]) -> Any:
+    array = np.empty((len(rows), len(rows[0])), dtype=object)
+    for index, row in enumerate(rows):
+        array[index, :] = row
+    kinds = {np.asarray(categories).dtype.kind for categories in part.categories_}
+    if kinds <= set("iuf"):
+        array = array.astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out = part.transform(array)
+    return np.asarray(out.toarray() if hasattr(out, "toarray") else out, dtype=np.float64)
+
+
+def _widths(part: Any, total: int) -> list[int]:
+    count = len(part.categories_)
+    if hasattr(part, "_n_features_outs"):
+        return [int(width) for width in part._n_features_outs]
+    return [total // count] * count
+
+
+def _unseen(categories: Any) -> Any:
+    values = [value for value in categories if not _is_null(value)]
+    if values and isinstance(values[0], str):
+        return "\ue000never seen"
+    return max((abs(float(value)) for value in values), default=0.0) * 2 + 12345
+
+
+def _string_code(graph: Graph, column: Column, categories: list[Any], path: str) -> str:
+    """Return, shape (rows,), 1 + the place of each string among the categories, 0 when it is none of them."""
+    if others := [value for value in categories if not isinstance(value, str) and not _is_null(value)]:
+        raise Incompatible(f"The encoder at {path} has the category {others[0]!r} in a column of strings.")
+    flat = graph.add("Gather", column.tensor, graph.constant(column.index, np.int64), axis=1)
+    keys = [MISSING if _is_null(value) else value for value in categories]
+    codes = list(range(1, len(keys) + 1))
+    return graph.add("LabelEncoder", flat, domain=ML, keys_strings=keys, values_int64s=codes, default_int64=0)
+
+
+def _number_code(graph: Graph, column: Column, categories: list[Any]) -> str:
+    name = graph.column(column)
+    kind = np.int64 if column.kind == "integer" else graph.dtype
+    keys = [value for value in categories if not _is_null(value)]
+    if column.kind != "integer":
+        keys = [float(value) for value in keys]
+    hits = graph.add("Equal", name, graph.constant(np.reshape(np.asarray(keys, dtype=kind), (1, -1)), kind))
+    if len(keys) < len(categories):
+        hits = graph.add("Concat", hits, graph.add("IsNaN", name), axis=1)
+    places = graph.constant(np.arange(1, len(categories) + 1).reshape(1, -1), np.int64)
+    product = graph.add("Mul", graph.cast(hits, np.int64), places)
+    return graph.add("ReduceSum", product, graph.constant([1], np.int64), keepdims=0)
+
+
+# ---------------------------------------------------------------------------------------------- everything else
+
+
+def _with_skl2onnx(graph: Graph, part: Any, view: View, path: str) -> View:
+    from .converter import convert
+
+    kind = "string" if view and all(column.kind == "string" for column in view) else "number"
+    output, width = convert(graph, part, graph.matrix(view, kind), len(view), kind, path)
+    return graph.whole(output, width)

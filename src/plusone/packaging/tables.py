@@ -1,0 +1,182 @@
+"""A table to columns, and the rules that a field's values keep. The prover and the predictor read tables with this code.
+
+This module knows fields and Arrow. It knows no graph, no model and no JSON text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import InvalidInput
+from ..base.records import Field
+from .layout import MISSING, Block, Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Known", "describe", "fits", "invalid", "read_table", "shown"]
+
+Known = Mapping[str, frozenset[Any]]
+"""By field: the only values that it may hold, where the trained model raises for any other."""
+
+_LIMIT = 2**63
+_SHOWN = 8
+
+
+def describe(field: Field, known: Known) -> str:
+    """Return what the field expects, in words."""
+    words = {
+        "int64": "an integer of 64 bits",
+        "float64": "a finite number",
+        "bool": "true or false",
+        "string": "a string",
+    }[field.dtype]
+    values = known.get(field.name)
+    if values is not None:
+        ordered = sorted(values)
+        if field.dtype == "int64":
+            ordered = [int(value) for value in ordered]
+        listed = ", ".join(repr(value) for value in ordered[:_SHOWN])
+        more = f", ... ({len(ordered)} values)" if len(ordered) > _SHOWN else ""
+        words = f"one of {listed}{more}: the model does not answer to values it has not seen"
+    return f"{words}, or null" if field.nullable else words
+
+
+def fits(value: Any, field: Field, known: Known) -> bool:
+    """Whether a plain value (as JSON gives it) may stand in the field."""
+    if value is None:
+        return field.nullable
+    if field.dtype == "string":
+        good = isinstance(value, str)
+    elif field.dtype == "bool":
+        good = isinstance(value, bool)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        good = False
+    elif field.dtype == "int64":
+        # A float is taken for an integer when it is one: dataframes with nulls write their integers so.
+        good = (isinstance(value, int) or value.is_integer()) and -_LIMIT <= value < _LIMIT
+    else:
+        good = _finite(value)
+    if good and field.name in known:
+        return value in known[field.name]
+    return good
+
+
+def invalid(row: int, field: Field, value: Any, known: Known) -> InvalidInput:
+    """Return the error for one value that does not fit."""
+    expected = describe(field, known)
+    return InvalidInput(
+        f"Row {row}, field {field.name!r}: {shown(value)} does not fit: expected {expected}.",
+        row=row,
+        field=field.name,
+        value=_plain(value),
+        expected=expected,
+    )
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: as JSON writes it where it can be, and never long."""
+    words = {None: "null", True: "true", False: "false"}
+    try:
+        text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    except ValueError:  # Python refuses to write integers of more than 4,300 digits
+        text = "a very large integer"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block], known: Known) -> tuple[Columns, Any]:
+    """Return the columns of a table, and which rows do not fit, shape (rows,), as booleans.
+
+    The columns of rows that do not fit hold anything. Extra columns of the table are ignored.
+
+    Raises:
+        InvalidInput: when a field has no column.
+    """
+    bad = np.zeros(table.num_rows, dtype=bool)
+    by_name = {field.name: field for field in fields}
+    feeds: dict[str, np.ndarray[Any, Any]] = {}
+    for block in blocks:
+        kinds: dict[str, Any] = {"float64": np.float64, "int64": np.int64, "string": object}
+        array = np.empty((table.num_rows, len(block.fields)), dtype=kinds[block.dtype])
+        for index, name in enumerate(block.fields):
+            if name not in table.column_names:
+                raise InvalidInput(
+                    f"The table has no column {name!r}: expected {', '.join(by_name)}.",
+                    row=None,
+                    field=name,
+                    value=None,
+                    expected=describe(by_name[name], known),
+                )
+            values, wrong = _read_column(table.column(name), by_name[name], known, block.dtype)
+            array[:, index] = values
+            bad |= wrong
+        feeds[block.name] = array
+    return Columns(table.num_rows, feeds), bad
+
+
+def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[Any, Any]:
+    """Return the values of one column, shape (rows,), and which of them do not fit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    null = column.is_null(nan_is_null=True).to_numpy()
+    if pa.types.is_null(column.type):
+        filler: Any = MISSING if dtype == "string" else (0 if dtype == "int64" else math.nan)
+        return filler, np.full(len(column), not field.nullable)
+    if not _type_fits(column.type, field.dtype):
+        return (MISSING if dtype == "string" else 0), ~null | (null & (not field.nullable))
+    wrong = null & (not field.nullable)
+    if field.dtype == "string":
+        values = pc.fill_null(column.cast(pa.string()), MISSING)
+        if field.name in known:
+            allowed = pa.array(sorted(known[field.name]), type=pa.string())
+            wrong |= ~null & ~pc.is_in(values, value_set=allowed).to_numpy()
+        return values.to_numpy(), wrong
+    if dtype == "int64" and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
+        return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=True)
+    numbers[null] = math.nan
+    wrong |= np.isinf(numbers)
+    if field.dtype == "int64":
+        wrong |= ~null & ((np.floor(numbers) != numbers) | (numbers < -_LIMIT) | (numbers >= _LIMIT))
+    if field.name in known:
+        wrong |= ~null & ~np.isin(numbers, np.array(sorted(known[field.name]), dtype=np.float64))
+    return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
+
+
+def _type_fits(kind: Any, dtype: str) -> bool:
+    import pyarrow as pa
+
+    if dtype == "string":
+        return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if dtype == "bool":
+        return pa.types.is_boolean(kind)
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond the largest float64
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as the details of an error may carry it through JSON, never long."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -_LIMIT <= value < _LIMIT else shown(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else shown(value)
+    if isinstance(value, str) and len(value) <= 200:
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return shown(value).encode("utf-8", "replace").decode("utf-8")

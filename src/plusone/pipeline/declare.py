@@ -1,0 +1,223 @@
+"""`@plusone.step` and `@plusone.model`: what a function takes, makes and may be told, read from its signature.
+
+Positional parameters are inputs, named after the step output that fills them; keyword-only parameters are settings.
+The decorators return the function unchanged: it is called, tested and debugged like any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from ..base.errors import PipelineError
+from ..base.ids import check_model_name
+
+__all__ = ["REQUIRED", "ModelSpec", "StepSpec", "collecting", "model", "step"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Required(msgspec.Struct, frozen=True):
+    """Stands for the default of a setting that has none."""
+
+
+REQUIRED = _Required()
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What `@plusone.model` adds to a step."""
+
+    name: str
+    target: str
+    features: tuple[str, ...] | None
+    tolerance: float
+
+
+class StepSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One declared function."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    settings: dict[str, Any]
+    outputs: tuple[str, ...]
+    version: Callable[..., Any] | None = None
+    model: ModelSpec | None = None
+    where: str = ""
+
+
+_collector: ContextVar[list[StepSpec] | None] = ContextVar("plusone_steps", default=None)
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[StepSpec]]:
+    """Give the list that gets every step declared while the block runs, in the order of declaration."""
+    found: list[StepSpec] = []
+    token = _collector.set(found)
+    try:
+        yield found
+    finally:
+        _collector.reset(token)
+
+
+@overload
+def step(function: F, /) -> F: ...
+@overload
+def step(
+    function: None = None, /, *, outputs: Sequence[str] | None = None, version: Callable[..., Any] | None = None
+) -> Callable[[F], F]: ...
+def step(
+    function: F | None = None,
+    /,
+    *,
+    outputs: Sequence[str] | None = None,
+    version: Callable[..., Any] | None = None,
+) -> F | Callable[[F], F]:
+    """Declare a function as a step of the pipeline, and return it unchanged.
+
+    Args:
+        outputs: the names of what it returns, when that is a tuple of several; default: one output with its own name.
+        version: for a source (a step without inputs): a cheap function that returns a plain JSON value, such as a
+            file's time or `max(updated_at)`. While that is unchanged the source is not run again. Its keyword-only
+            parameters, if it has any, get the settings of those names.
+
+    Raises:
+        PipelineError: when the signature can't be a step's.
+    """
+
+    def declare(target: F) -> F:
+        names = _output_names(target, outputs)
+        spec = _spec(target, names, version=version)
+        if version is not None and spec.inputs:
+            raise PipelineError(
+                f"{spec.where}: step {spec.name!r} has inputs ({', '.join(spec.inputs)}) and version=: only a source, "
+                "a step without inputs, has a version. Other steps run again when their inputs change.",
+                mend="remove version=",
+            )
+        _collect(spec)
+        return target
+
+    return declare if function is None else declare(function)
+
+
+def model(
+    name: str, *, target: str, features: Sequence[str] | None = None, tolerance: float = 1e-5
+) -> Callable[[F], F]:
+    """Declare a function as the one that trains the model `name`, and return it unchanged.
+
+    The function's first input is the training data, a table; it returns any fitted model that can be packaged.
+
+    Args:
+        name: the name under which releases are numbered, e.g. `flight-delays`.
+        target: the column of the training data that the model answers.
+        features: the fields that a request carries; default: all columns of the training data but the target.
+        tolerance: the largest difference, absolute for probabilities and relative for numbers, that the compiled
+            model's answers may have from the trained one's.
+
+    Raises:
+        PipelineError: when the signature can't be a model's.
+        UsageError: when the name can't be a model's.
+    """
+    check_model_name(name)
+    if isinstance(features, str):
+        raise PipelineError(f"model {name!r}: features={features!r}: expected a list of column names.")
+
+    def declare(function: F) -> F:
+        listed = None if features is None else tuple(features)
+        if listed is not None and (not listed or target in listed or len(set(listed)) != len(listed)):
+            raise PipelineError(
+                f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
+                f"and not the target {target!r}."
+            )
+        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance)
+        spec = _spec(function, (), model=made)
+        if not spec.inputs:
+            raise PipelineError(
+                f"{spec.where}: {spec.name!r} trains model {name!r} but has no inputs: its first one is its training data.",
+                mend=f"def {spec.name}(train_set, ...)",
+            )
+        _collect(spec)
+        return function
+
+    return declare
+
+
+def _collect(spec: StepSpec) -> None:
+    found = _collector.get()
+    if found is not None:
+        found.append(spec)
+
+
+def _output_names(function: Callable[..., Any], outputs: Sequence[str] | None) -> tuple[str, ...]:
+    if outputs is None:
+        return (function.__name__,)
+    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+    if not names or len(set(names)) != len(names) or not all(name.isidentifier() for name in names):
+        raise PipelineError(
+            f"step {function.__name__!r}: outputs={list(names)}: expected different names that can be parameters.",
+            mend='for example outputs=("train_set", "holdout")',
+        )
+    return names
+
+
+def _spec(
+    function: Callable[..., Any],
+    outputs: tuple[str, ...],
+    *,
+    version: Callable[..., Any] | None = None,
+    model: ModelSpec | None = None,
+) -> StepSpec:
+    name = function.__name__
+    code = inspect.unwrap(function).__code__
+    where = f"{code.co_filename}:{code.co_firstlineno}"
+    inputs: list[str] = []
+    settings: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise PipelineError(
+                f"{where}: step {name!r} takes *{parameter.name}: expected inputs and settings by name.",
+                mend="name each input as a parameter, and each setting as a parameter behind a bare *",
+            )
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            settings[parameter.name] = REQUIRED if parameter.default is parameter.empty else parameter.default
+        elif parameter.default is not parameter.empty:
+            raise PipelineError(
+                f"{where}: step {name!r}: parameter {parameter.name!r} is positional and has a default: "
+                "positional parameters are inputs, settings are keyword-only.",
+                mend=f"def {name}(..., *, {parameter.name}={parameter.default!r})",
+            )
+        else:
+            inputs.append(parameter.name)
+    _check_settings(name, where, settings)
+    return StepSpec(
+        name=name,
+        function=function,
+        inputs=tuple(inputs),
+        settings=settings,
+        outputs=outputs,
+        version=version,
+        model=model,
+        where=where,
+    )
+
+
+def _check_settings(name: str, where: str, settings: dict[str, Any]) -> None:
+    for key, value in settings.items():
+        if value is not REQUIRED and not _is_plain(value):
+            raise PipelineError(
+                f"{where}: step {name!r}: setting {key}={value!r} is of type {type(value).__name__}: expected text, "
+                "a number, a boolean, None, or a list or dict of those, so that it can be recorded and set from outside."
+            )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(part) for part in value)  # pyright: ignore[reportUnknownVariableType]  that is what is asked
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())  # pyright: ignore[reportUnknownVariableType]  likewise
+    return value is None or isinstance(value, (str, bool, int, float))

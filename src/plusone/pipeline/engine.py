@@ -1,0 +1,204 @@
+"""Runs steps in order, or takes over what an equal step made before. Each finished step is in the store at once, so
+that a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..base import clock
+from ..base.errors import PipelineError, PlusoneError, StepFailed
+from ..base.ids import digest_json
+from ..base.records import Dataset, StepRun
+from ..data import datasets
+from ..store import Store
+from ..store.rows import from_row, to_row
+from .declare import StepSpec
+from .fingerprint import code_digest
+from .graph import Graph
+
+__all__ = ["Engine"]
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Engine:
+    """One run's way through the graph.
+
+    Args:
+        environment: digest of the environment lock.
+        force: names of steps that run even if an equal one ran before.
+        on_event: called with `{"event": "step", "step", "status": "running"|"done"|"cached", ...}`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        store: Store,
+        *,
+        root: Path,
+        run_id: str,
+        settings: dict[str, dict[str, Any]],
+        environment: str,
+        force: frozenset[str],
+        on_event: OnEvent,
+    ) -> None:
+        self.graph = graph
+        self.store = store
+        self.root = root
+        self.run_id = run_id
+        self.settings = settings
+        self.environment = environment
+        self.force = force
+        self.on_event = on_event
+        self.outputs: dict[str, Dataset] = {}
+
+    def run(self, specs: list[StepSpec]) -> dict[str, Dataset]:
+        """Run or reuse each step and return every output made so far.
+
+        Raises:
+            StepFailed: when a step raised; its traceback was printed.
+            UnsafeValue: when a step returned what can't be stored.
+        """
+        for place, spec in enumerate(specs):
+            self.on_event({"event": "plan", "step": spec.name, "place": place, "count": len(specs)})
+            self._step(spec)
+        return self.outputs
+
+    def fingerprint(self, spec: StepSpec) -> str:
+        """Return the fingerprint of a step whose inputs are made: code, settings, inputs and environment."""
+        model = spec.model
+        return digest_json(
+            {
+                "step": spec.name,
+                "code": code_digest(spec.function, self.root),
+                "settings": self.settings[spec.name],
+                "inputs": {name: self.outputs[name].digest for name in spec.inputs},
+                "environment": self.environment,
+                "outputs": spec.outputs,
+                "version": self._version(spec),
+                "model": None if model is None else [model.name, model.target, model.features, model.tolerance],
+            }
+        )
+
+    def call(self, spec: StepSpec) -> Any:
+        """Call the step's function with fresh copies of its inputs and return what it returned.
+
+        Raises:
+            StepFailed: when it raised.
+        """
+        inputs = [datasets.load(self.outputs[name], self.store.blobs) for name in spec.inputs]
+        try:
+            return spec.function(*inputs, **self.settings[spec.name])
+        except PlusoneError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise _failure(spec, error) from error
+
+    def same(self, spec: StepSpec, fingerprint: str) -> StepRun | None:
+        """Return the newest run of an equal step, or None."""
+        if spec.name in self.force:
+            return None
+        rows = self.store.db.all("step_run_same", step=spec.name, fingerprint=fingerprint)
+        return from_row(StepRun, rows[0]) if rows else None
+
+    def record(self, spec: StepSpec, fingerprint: str, *, cached: bool, outputs: dict[str, str], began: float) -> StepRun:
+        """Add the step to the run and return its record."""
+        made = StepRun(
+            run_id=self.run_id,
+            step=spec.name,
+            fingerprint=fingerprint,
+            status="cached" if cached else "done",
+            inputs={name: self.outputs[name].digest for name in spec.inputs},
+            outputs=outputs,
+            settings=self.settings[spec.name],
+            started_at=clock.now(),
+            duration_s=round(time.perf_counter() - began, 6),
+        )
+        with self.store.db.write() as tx:
+            for dataset in self.outputs.values():
+                if dataset.digest in outputs.values():
+                    tx.execute("dataset_add", **to_row(dataset))
+            tx.execute("step_run_add", **to_row(made))
+        self.on_event(
+            {"event": "step", "step": spec.name, "status": made.status, "duration_s": made.duration_s, "outputs": outputs}
+        )
+        return made
+
+    def _step(self, spec: StepSpec) -> None:
+        began = time.perf_counter()
+        fingerprint = self.fingerprint(spec)
+        # A source without a version can't tell whether its data changed, so it always runs.
+        may_reuse = bool(spec.inputs) or spec.version is not None
+        before = self.same(spec, fingerprint) if may_reuse else None
+        known = self._known(before) if before else None
+        if known is not None:
+            self.outputs.update(known)
+        else:
+            self.on_event({"event": "step", "step": spec.name, "status": "running"})
+            self.outputs.update(self._make(spec))
+        outputs = {name: self.outputs[name].digest for name in spec.outputs}
+        self.record(spec, fingerprint, cached=known is not None, outputs=outputs, began=began)
+
+    def _known(self, before: StepRun) -> dict[str, Dataset] | None:
+        found: dict[str, Dataset] = {}
+        for name, digest in before.outputs.items():
+            row = self.store.db.one("dataset_get", digest=digest)
+            if row is None:
+                return None
+            found[name] = from_row(Dataset, row)
+            # A blob that was lost or freed is made again.
+            if not self.store.blobs.has(found[name].blob):
+                return None
+        return found
+
+    def _make(self, spec: StepSpec) -> dict[str, Dataset]:
+        value = self.call(spec)
+        values = (value,) if len(spec.outputs) == 1 else value
+        if len(spec.outputs) > 1 and (not isinstance(values, tuple) or len(values) != len(spec.outputs)):
+            got = f"a tuple of {len(values)}" if isinstance(values, tuple) else f"a {type(value).__name__}"
+            raise PipelineError(
+                f"{spec.where}: step {spec.name!r} returned {got}: expected a tuple of {len(spec.outputs)}, "
+                f"for outputs={list(spec.outputs)}."
+            )
+        made: dict[str, Dataset] = {}
+        for name, part in zip(spec.outputs, values, strict=True):
+            try:
+                made[name] = datasets.save(part, self.store.blobs)
+            except PlusoneError as error:
+                error.message = f"{spec.where}: step {spec.name!r}, output {name!r}: {error.message}"
+                raise
+        return made
+
+    def _version(self, spec: StepSpec) -> Any:
+        if spec.version is None:
+            return None
+        import inspect
+
+        wanted = [
+            name for name, part in inspect.signature(spec.version).parameters.items() if part.kind is part.KEYWORD_ONLY
+        ]
+        settings = self.settings[spec.name]
+        try:
+            found = spec.version(**{name: settings[name] for name in wanted if name in settings})
+            return digest_json(found)
+        except Exception as error:
+            raise _failure(spec, error, part="version=") from error
+
+
+def _failure(spec: StepSpec, error: BaseException, part: str = "") -> StepFailed:
+    frames = traceback.extract_tb(error.__traceback__)
+    # The frame of the user's own function says more than the depths of a library.
+    file = spec.where.rpartition(":")[0]
+    own = [frame for frame in frames if frame.filename == file] or frames
+    place = f"{own[-1].filename}:{own[-1].lineno}" if own else spec.where
+    print("".join(traceback.format_exception(error)), flush=True)
+    return StepFailed(
+        f"Step {spec.name!r}{' ' + part if part else ''} raised {type(error).__name__}: {error} (at {place}).",
+        mend="the traceback is above and in the run's log: plusone runs show",
+        step=spec.name,
+        place=place,
+    )

@@ -1,0 +1,160 @@
+"""The steps of a project fitted together: who makes what, in which order, and every fault found before anything runs."""
+
+from __future__ import annotations
+
+import graphlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ..base.errors import NotFound, PipelineError
+from .declare import StepSpec, collecting
+
+__all__ = ["Graph", "load_graph"]
+
+
+class Graph:
+    """The steps of one project, in an order in which each comes after what it needs.
+
+    Attributes:
+        steps: by name, in that order.
+        makers: the step that makes each output.
+        models: the step that trains each model, by the model's name.
+
+    Raises:
+        PipelineError: for cycles, unknown inputs, names used twice or reserved.
+    """
+
+    def __init__(self, specs: Iterable[StepSpec], *, reserved: Collection[str] = ()) -> None:
+        found = list(specs)
+        if not found:
+            raise PipelineError("The pipeline has no step.", mend="decorate a function with @plusone.step")
+        self.makers: dict[str, StepSpec] = {}
+        self.models: dict[str, StepSpec] = {}
+        by_name: dict[str, StepSpec] = {}
+        for spec in found:
+            if spec.name in by_name:
+                raise PipelineError(
+                    f"Two steps are named {spec.name!r}: {by_name[spec.name].where} and {spec.where}.",
+                    mend="rename one of them",
+                )
+            by_name[spec.name] = spec
+            self._add(spec, reserved)
+        self._check_inputs(found)
+        try:
+            order = list(graphlib.TopologicalSorter(self._needs(found)).static_order())
+        except graphlib.CycleError as error:
+            circle = " -> ".join(reversed(error.args[1]))
+            raise PipelineError(f"The steps need each other in a circle: {circle}.") from None
+        self.steps: dict[str, StepSpec] = {name: by_name[name] for name in order}
+
+    def pick_model(self, name: str | None) -> StepSpec:
+        """Return the step that trains the model `name`, or the only one there is.
+
+        Raises:
+            NotFound: when there is none of that name.
+            PipelineError: when no name was given and there is not exactly one.
+        """
+        known = ", ".join(self.models) or "none"
+        if name is None:
+            if len(self.models) == 1:
+                return next(iter(self.models.values()))
+            if not self.models:
+                raise PipelineError("The pipeline has no model.", mend='decorate the train function with @plusone.model("name", target="column")')
+            raise PipelineError(f"The project has several models: {known}.", mend="plusone release MODEL")
+        if name not in self.models:
+            raise NotFound(f"The project has no model {name!r}. It has: {known}.")
+        return self.models[name]
+
+    def wanted(self, trainer: StepSpec | None, until: str | None = None) -> list[StepSpec]:
+        """Return the steps to run, in order, without trainers: all but those that only other models need.
+
+        With `until`, that step and what it needs.
+
+        Raises:
+            NotFound: when `until` is no step's name.
+        """
+        if until is not None:
+            if until not in self.steps:
+                raise NotFound(f"The project has no step {until!r}. It has: {', '.join(self.steps)}.")
+            names = self._upstream(self.steps[until]) | {until}
+        else:
+            names = set(self.steps)
+            own = self._upstream(trainer) if trainer else set(self.steps)
+            for other in self.models.values():
+                if other is not trainer:
+                    names -= self._upstream(other) - own
+        return [spec for name, spec in self.steps.items() if name in names and spec.model is None]
+
+    def _upstream(self, spec: StepSpec) -> set[str]:
+        found: set[str] = set()
+        waiting = list(spec.inputs)
+        while waiting:
+            maker = self.makers[waiting.pop()]
+            if maker.name not in found:
+                found.add(maker.name)
+                waiting.extend(maker.inputs)
+        return found
+
+    def _add(self, spec: StepSpec, reserved: Collection[str]) -> None:
+        for output in spec.outputs:
+            if output in reserved:
+                raise PipelineError(
+                    f"{spec.where}: step {spec.name!r} makes {output!r}, which is the name of a fixture of pytest or "
+                    "plusone: tests could not ask for it.",
+                    mend="rename the step, or name its output with @plusone.step(outputs=...)",
+                )
+            if output in self.makers:
+                raise PipelineError(
+                    f"Two steps make {output!r}: {self.makers[output].name} ({self.makers[output].where}) and "
+                    f"{spec.name} ({spec.where}).",
+                    mend="rename one of the outputs",
+                )
+            self.makers[output] = spec
+        if spec.model is not None:
+            other = self.models.get(spec.model.name)
+            if other is not None:
+                raise PipelineError(f"Two functions train model {spec.model.name!r}: {other.where} and {spec.where}.")
+            self.models[spec.model.name] = spec
+
+    def _check_inputs(self, specs: list[StepSpec]) -> None:
+        for spec in specs:
+            for name in spec.inputs:
+                if name not in self.makers:
+                    known = ", ".join(sorted(self.makers)) or "none"
+                    raise PipelineError(
+                        f"{spec.where}: {spec.name!r} takes {name!r}, which no step makes. Step outputs: {known}.",
+                        mend=f"write a step {name!r}, or put a * before {name!r} if it is a setting",
+                    )
+
+    def _needs(self, specs: list[StepSpec]) -> dict[str, list[str]]:
+        return {spec.name: [self.makers[name].name for name in spec.inputs] for spec in specs}
+
+
+def load_graph(file: Path, *, reserved: Collection[str] = ()) -> Graph:
+    """Import the project's pipeline file and return its graph. The file's folder comes first on the import path.
+
+    Raises:
+        PipelineError: when the file is missing, can't be imported, or its steps do not fit together.
+    """
+    if not file.is_file():
+        raise PipelineError(f"There is no pipeline: expected {file}.", mend='write it, or set [tool.plusone] pipeline = "..."')
+    sys.path.insert(0, str(file.parent))
+    module_spec = importlib.util.spec_from_file_location(file.stem, file)
+    if module_spec is None or module_spec.loader is None:
+        raise PipelineError(f"{file} can't be imported: expected a Python file.")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[file.stem] = module
+    try:
+        with collecting() as specs:
+            module_spec.loader.exec_module(module)
+    except PipelineError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise PipelineError(
+            f"{file} can't be imported: {type(error).__name__}: {error} (at {last.filename}:{last.lineno})."
+        ) from error
+    return Graph(specs, reserved=reserved)

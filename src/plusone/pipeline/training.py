@@ -1,0 +1,103 @@
+"""Trains a model and packages it, in one go: the trained object never leaves the process that made it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import PipelineError
+from ..data import datasets
+from ..packaging import keeping
+from ..packaging import pack
+from .declare import ModelSpec, StepSpec
+from .engine import Engine
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["train"]
+
+
+def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str, bool]:
+    """Return the digest of the packaged model, and whether an equal training's package was taken over.
+
+    Raises:
+        StepFailed: when the function raised.
+        Incompatible: when what it returned can't be packaged, or the packaged model answers differently.
+    """
+    began = time.perf_counter()
+    fingerprint = engine.fingerprint(spec)
+    before = engine.same(spec, fingerprint)
+    known = before.outputs.get("package") if before else None
+    if known and engine.store.blobs.has(known) and keeping.has(known, engine.store.blobs):
+        engine.record(spec, fingerprint, cached=True, outputs={"package": known}, began=began)
+        return known, True
+    engine.on_event({"event": "step", "step": spec.name, "status": "running"})
+    digest = _make(engine, spec, environment_text)
+    engine.record(spec, fingerprint, cached=False, outputs={"package": digest}, began=began)
+    return digest, False
+
+
+def _make(engine: Engine, spec: StepSpec, environment_text: str) -> str:
+    if spec.model is None:
+        raise PipelineError(f"{spec.where}: {spec.name!r} trains no model.")
+    store = engine.store
+    first = engine.outputs[spec.inputs[0]]
+    if first.kind != "table":
+        raise PipelineError(
+            f"{spec.where}: the first input of {spec.name!r}, {spec.inputs[0]!r}, is of kind {first.kind!r}: "
+            "the training data must be a table (a dataframe)."
+        )
+    table = datasets.load_table(first, store.blobs)
+    features = _features(spec, spec.model, table)
+    fitted = engine.call(spec)
+    engine.on_event({"event": "step", "step": "package", "status": "running"})
+    scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
+    try:
+        _, digest = pack(
+            fitted,
+            name=spec.model.name,
+            target=spec.model.target,
+            features=features,
+            train=table,
+            proof=_proof_tables(engine, spec, features),
+            flavour=first.flavour,
+            environment=environment_text,
+            folder=scratch,
+            tolerance=spec.model.tolerance,
+        )
+        kept = keeping.keep(scratch, store.blobs)
+        engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})
+        return kept if kept == digest else digest
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _features(spec: StepSpec, model: ModelSpec, table: pa.Table) -> list[str]:
+    columns: list[str] = [name for name in table.column_names if not name.startswith("__index_level_")]
+    if model.target not in columns:
+        raise PipelineError(
+            f"{spec.where}: model {model.name!r}: the training data {spec.inputs[0]!r} has no column "
+            f"{model.target!r} (its target). It has: {', '.join(columns)}."
+        )
+    features = [name for name in columns if name != model.target] if model.features is None else list(model.features)
+    missing = [name for name in features if name not in columns]
+    if missing:
+        raise PipelineError(
+            f"{spec.where}: model {model.name!r}: features {missing} are not in the training data "
+            f"{spec.inputs[0]!r}. It has: {', '.join(columns)}."
+        )
+    return features
+
+
+def _proof_tables(engine: Engine, spec: StepSpec, features: list[str]) -> list[Any]:
+    """Return every other table of this run that has the features: the holdout is among them."""
+    found: list[Any] = []
+    own = engine.outputs[spec.inputs[0]].digest
+    for name, dataset in sorted(engine.outputs.items()):
+        if dataset.kind == "table" and dataset.digest != own and set(features) <= {c.name for c in dataset.columns}:
+            found.append(datasets.load_table(engine.outputs[name], engine.store.blobs).select(features))
+    return found

@@ -1,0 +1,149 @@
+"""A packaged model in memory: load, decode, run, answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from ..base.errors import BrokenArtifact, InvalidInput, PlusoneError, UsageError
+from ..base.ids import digest_file
+from ..base.records import Package
+from ..packaging.artifact import MANIFEST, known_values, read
+from ..packaging.layout import Block, Columns
+from ..packaging.runner import Answer, OnnxRunner
+from ..packaging.tables import invalid, read_table
+from .decode import Decoder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Answer", "Columns", "Predictor", "load"]
+
+
+def load(folder: Path, digest: str | None = None) -> Predictor:
+    """Return the packaged model in `folder`, its bytes verified, ready to answer.
+
+    Args:
+        digest: what the sha256 of the package's manifest must be; None takes any.
+
+    Raises:
+        BrokenArtifact: when a file is missing or changed, or onnxruntime can't load the model.
+    """
+    package = read(folder, digest)
+    if package.format != "onnx":
+        raise BrokenArtifact(
+            f"The package in {folder} has the format {package.format!r}, which this version does not run: expected 'onnx'."
+        )
+    return Predictor(package, digest or digest_file(folder / MANIFEST), (folder / "model.onnx").read_bytes())
+
+
+class Predictor:
+    """A packaged model that answers. Threads may share it: nothing in it changes after it was loaded.
+
+    Attributes:
+        package: the package's record.
+        digest: the sha256 of its manifest.
+        signature: what it takes and answers.
+    """
+
+    def __init__(self, package: Package, digest: str, graph: bytes) -> None:
+        self.package = package
+        self.digest = digest
+        self.signature = package.signature
+        self._blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
+        self._known = known_values(package)
+        self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
+        self._decoder = Decoder(package.signature.fields, self._blocks, self._known)
+        self.decode = self._decoder.decode
+        """`decode(body: bytes) -> Columns`: see `Decoder.decode`."""
+        self.run = self._runner.run
+        """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
+        classes = package.signature.output.classes
+        self._classes = list(classes)
+        self._keys = [_key(label) for label in classes]
+
+    def columns(self, data: Any) -> Columns:
+        """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; other columns are ignored.
+
+        Raises:
+            InvalidInput: by the same rules as `decode`, with the same details.
+        """
+        table = _table(data)
+        if table.num_rows == 0:
+            raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
+        columns, bad = read_table(table, self.signature.fields, self._blocks, self._known)
+        if bad.any():
+            raise self._first_wrong(table, int(np.argmax(bad)))
+        return columns
+
+    def predictions(self, answer: Answer) -> list[Any]:
+        """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
+        if answer.codes is None:
+            return answer.numbers.tolist()
+        classes = self._classes
+        codes = answer.codes.tolist()
+        if answer.probabilities is None:
+            return [{"label": classes[code]} for code in codes]
+        keys = self._keys
+        return [
+            {"label": classes[code], "probabilities": dict(zip(keys, row, strict=False))}
+            for code, row in zip(codes, answer.probabilities.tolist(), strict=True)
+        ]
+
+    def predict(self, data: Any) -> np.ndarray[Any, Any]:
+        """Return the labels or the numbers, shape (rows,)."""
+        return self.run(self.columns(data)).labels
+
+    def predict_proba(self, data: Any) -> np.ndarray[Any, Any]:
+        """Return the probabilities, shape (rows, classes), in the order of `signature.output.classes`.
+
+        Raises:
+            UsageError: when the model has no probabilities.
+        """
+        answer = self.run(self.columns(data))
+        if answer.probabilities is None:
+            raise UsageError(f"The model {self.package.model!r} has no probabilities: expected a classifier that has.")
+        return answer.probabilities
+
+    def warm_up(self) -> None:
+        """Answer once to the example of the signature, so that the first request is as fast as the next.
+
+        Raises:
+            BrokenArtifact: when the model does not answer to its own example.
+        """
+        row = {field.name: field.example for field in self.signature.fields}
+        try:
+            self.predictions(self.run(self.decode(msgspec.json.encode({"rows": [row]}))))
+        except PlusoneError as error:
+            raise BrokenArtifact(f"The model does not answer to its own example: {error.message}") from error
+
+    def _first_wrong(self, table: pa.Table, place: int) -> InvalidInput:
+        row = table.slice(place, 1)
+        for field in self.signature.fields:
+            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self._known)
+            if bad[0]:
+                return invalid(place, field, row.column(field.name)[0].as_py(), self._known)
+        return InvalidInput(f"Row {place} does not fit.", row=place)
+
+
+def _alone(blocks: tuple[Block, ...], name: str) -> Block:
+    block = next(block for block in blocks if name in block.fields)
+    return Block(block.name, block.dtype, (name,))
+
+
+def _table(data: Any) -> pa.Table:
+    from ..data.datasets import to_arrow
+
+    try:
+        return to_arrow(data)
+    except PlusoneError as error:
+        raise InvalidInput(f"The data can't be read as a table: {error.message}", mend=error.mend) from error
+
+
+def _key(label: Any) -> str:
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)

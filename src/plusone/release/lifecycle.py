@@ -1,0 +1,275 @@
+"""The stages of a release, moved by decisions: promote, roll back, reject, and take back what could not be loaded.
+
+Every move is one transaction: the decisions, and the next route version if traffic moves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..base import clock
+from ..base.errors import Conflict, NotFound, UsageError
+from ..base.ids import new_id, parse_target
+from ..base.records import Decision, Release, Route, Stage
+from ..store import Store
+from ..store.rows import from_row, to_row
+from ..store.sqlite import Database, Transaction
+from .gate import gate_problems, write_route
+
+__all__ = [
+    "Move",
+    "current_route",
+    "decide",
+    "find_release",
+    "go_live",
+    "list_releases",
+    "pick_model",
+    "promote",
+    "reject",
+    "roll_back",
+    "take_back",
+]
+
+_WAS_LIVE: tuple[Stage, ...] = ("live", "previous", "retired")
+
+
+class Move(NamedTuple):
+    """What a move did: its decisions in order, and the route version that it wrote (None when no traffic moved)."""
+
+    decisions: list[Decision]
+    route: Route | None
+
+
+def list_releases(db: Database | Transaction, model: str | None = None) -> list[Release]:
+    """Return the releases of a model, or of all, by number, each with its stage."""
+    return [from_row(Release, row) for row in db.all("release_list", model=model)]
+
+
+def pick_model(db: Database | Transaction, model: str | None) -> str:
+    """Return `model` if it has releases, or the only model that has.
+
+    Raises:
+        NotFound: when it has none.
+        UsageError: when no model was named and there are several.
+    """
+    known = [row["model"] for row in db.all("model_list")]
+    if model is None:
+        if len(known) == 1:
+            return known[0]
+        if known:
+            raise UsageError(f"Which model? There are {', '.join(known)}.", mend="name it, for example MODEL@live")
+        raise NotFound("There is no release yet.", mend="plusone release")
+    if model not in known:
+        raise NotFound(f"There is no release of a model {model!r}. Models: {', '.join(known) or 'none'}.", mend="plusone status")
+    return model
+
+
+def find_release(db: Database | Transaction, target: str) -> Release:
+    """Return the release that `MODEL@n`, `MODEL@live`, `@previous`, `MODEL` or a number names.
+
+    Raises:
+        NotFound: when there is none.
+        UsageError: when the text names no release, or no model and there are several.
+    """
+    named, which = parse_target(target)
+    model = pick_model(db, named)
+    releases = list_releases(db, model)
+    found = [r for r in releases if (str(r.number) == which.lstrip("0") if which.isdigit() else r.stage == which)]
+    if not found:
+        have = ", ".join(f"{r.number} ({r.stage})" for r in releases)
+        raise NotFound(f"There is no {model}@{which}. Releases: {have}.", mend=f"plusone status {model}")
+    return found[0]
+
+
+def current_route(db: Database | Transaction, model: str) -> Route | None:
+    """Return the newest version of the model's route, or None."""
+    row = db.one("route_newest", model=model)
+    return from_row(Route, row) if row else None
+
+
+def decide(
+    tx: Transaction,
+    release: Release,
+    after: Stage,
+    *,
+    by: str,
+    reason: str,
+    override: bool = False,
+    evidence: dict[str, Any] | None = None,
+) -> Decision:
+    """Add a decision that moves `release` to the stage `after`, and return it."""
+    decision = Decision(
+        id=new_id(),
+        model=release.model,
+        release=release.number,
+        digest=release.digest,
+        before=release.stage,
+        after=after,
+        by=by,
+        reason=reason,
+        at=clock.now(),
+        override=override,
+        evidence=evidence or {},
+    )
+    tx.execute("decision_add", **to_row(decision))
+    return decision
+
+
+def promote(store: Store, target: str, *, by: str, reason: str = "", override: bool = False) -> Move:
+    """Give a release all of its model's traffic; the one that had it becomes the previous one.
+
+    Args:
+        override: go past a closed gate; needs a reason, and is recorded.
+
+    Raises:
+        GateClosed: when its checks do not open the gate.
+        Conflict: when it is live already, was rolled back or rejected.
+        UsageError: for an override without a reason.
+    """
+    if override and not reason.strip():
+        raise UsageError("An override needs a reason.", mend=f"plusone promote {target} --override --reason 'why'")
+    with store.db.write() as tx:
+        release = find_release(tx, target)
+        if release.stage == "live":
+            raise Conflict(f"{release.model}@{release.number} is live already.")
+        if release.stage in ("rolled back", "rejected") and not override:
+            raise Conflict(
+                f"{release.model}@{release.number} was {release.stage}: it does not go live again by itself.",
+                mend=f"plusone release  (makes the next one), or plusone promote {target} --override --reason 'why'",
+            )
+        if override and not gate_problems(tx, release.digest) and release.stage not in ("rolled back", "rejected"):
+            override = False  # nothing stood in the way, so nothing was overridden
+        return go_live(tx, release, by=by, reason=reason or "promoted", override=override)
+
+
+def go_live(
+    tx: Transaction,
+    release: Release,
+    *,
+    by: str,
+    reason: str,
+    override: bool = False,
+    evidence: dict[str, Any] | None = None,
+) -> Move:
+    """Move `release` to live, and those before it one stage on, in the transaction `tx`."""
+    others = [one for one in list_releases(tx, release.model) if one.number != release.number]
+    evidence = evidence or {"problems": gate_problems(tx, release.digest)}
+    first = decide(tx, release, "live", by=by, reason=reason, override=override, evidence=evidence)
+    decisions = [first]
+    previous: Release | None = None
+    why = f"{release.model}@{release.number} went live"
+    for one in others:
+        if one.stage == "previous":
+            decisions.append(decide(tx, one, "retired", by="plusone", reason=why))
+        elif one.stage == "live":
+            previous = one
+            decisions.append(decide(tx, one, "previous", by="plusone", reason=why))
+    return Move(decisions, write_route(tx, release.model, release, previous=previous, decision=first))
+
+
+def roll_back(store: Store, target: str | None = None, *, by: str, reason: str = "") -> Move:
+    """Take the live release out of traffic and give it back to the previous one.
+
+    Args:
+        target: the model, or the release to go back to, e.g. `flights@2`; default: the previous one.
+
+    Raises:
+        Conflict: when there is nothing to go back to, or the target was never live or was itself rolled back.
+    """
+    with store.db.write() as tx:
+        named, which = parse_target(target) if target else (None, "live")
+        model = pick_model(tx, named)
+        releases = list_releases(tx, model)
+        live = next((one for one in releases if one.stage == "live"), None)
+        if live is None:
+            raise Conflict(f"{model} has no live release to roll back.", mend=f"plusone status {model}")
+        back = _back_to(tx, model, releases, live, which)
+        decisions = [decide(tx, live, "rolled back", by=by, reason=reason or f"rolled back to {model}@{back.number}")]
+        first = decide(tx, back, "live", by=by, reason=reason or f"rolled back from {model}@{live.number}")
+        decisions.append(first)
+        previous = _previous(releases, {live.number, back.number})
+        decisions += _shift_previous(tx, releases, previous, back, live)
+        return Move(decisions, write_route(tx, model, back, previous=previous, decision=first))
+
+
+def reject(store: Store, target: str, *, by: str, reason: str) -> Move:
+    """Record that a person does not want this release to go live.
+
+    Raises:
+        Conflict: when it is live or has been.
+        UsageError: without a reason.
+    """
+    if not reason.strip():
+        raise UsageError("A rejection needs a reason.", mend=f"plusone reject {target} --reason 'why'")
+    with store.db.write() as tx:
+        release = find_release(tx, target)
+        if release.stage not in ("candidate", "passed", "failed"):
+            raise Conflict(
+                f"{release.model}@{release.number} is {release.stage}: only what has not been live can be rejected.",
+                mend=f"plusone rollback {release.model}" if release.stage == "live" else "",
+            )
+        return Move([decide(tx, release, "rejected", by=by, reason=reason)], None)
+
+
+def take_back(store: Store, model: str, version: int, *, error: str) -> Move | None:
+    """Undo route `version`, which the servers could not load: the release served before gets the traffic again.
+
+    Returns None when the route has moved on since.
+    """
+    with store.db.write() as tx:
+        newest = current_route(tx, model)
+        if newest is None or newest.version != version or not newest.shares:
+            return None
+        releases = list_releases(tx, model)
+        by_number = {one.number: one for one in releases}
+        broken = by_number[newest.shares[0].release]
+        row = tx.one("route_get", model=model, version=version - 1)
+        before = from_row(Route, row) if row else None
+        back = by_number[before.shares[0].release] if before and before.shares else None
+        if back is not None and back.number == broken.number:
+            back = None
+        why = f"route version {version} could not be loaded: {error}"
+        decisions = [decide(tx, broken, "rolled back", by="plusone", reason=why, evidence={"error": error})]
+        previous = None
+        if back is not None:
+            decisions.append(decide(tx, back, "live", by="plusone", reason=why))
+            previous = _previous(releases, {broken.number, back.number})
+            decisions += _shift_previous(tx, releases, previous, back, broken)
+        return Move(decisions, write_route(tx, model, back, previous=previous, decision=decisions[-1 if back is None else 1]))
+
+
+def _back_to(tx: Transaction, model: str, releases: list[Release], live: Release, which: str) -> Release:
+    if which.isdigit() and int(which) != live.number:
+        back = find_release(tx, f"{model}@{which}")
+        if back.stage not in _WAS_LIVE:
+            raise Conflict(
+                f"{model}@{back.number} is {back.stage}: expected one that was live and was not rolled back.",
+                mend=f"plusone promote {model}@{back.number}",
+            )
+        return back
+    back = next((one for one in releases if one.stage == "previous"), None)
+    if back is None:
+        raise Conflict(
+            f"{model}@{live.number} is live and no release was live before it: there is nothing to roll back to.",
+            mend=f"plusone status {model}",
+        )
+    return back
+
+
+def _previous(releases: list[Release], without: set[int]) -> Release | None:
+    """Return the newest release that was live before and was not rolled back."""
+    found = [one for one in releases if one.stage in _WAS_LIVE and one.number not in without]
+    return max(found, key=lambda one: one.number, default=None)
+
+
+def _shift_previous(
+    tx: Transaction, releases: list[Release], previous: Release | None, back: Release, gone: Release
+) -> list[Decision]:
+    why = f"{gone.model}@{gone.number} was taken back to {back.model}@{back.number}"
+    made: list[Decision] = []
+    for one in releases:
+        if one.stage == "previous" and one.number != back.number and one is not previous:
+            made.append(decide(tx, one, "retired", by="plusone", reason=why))
+    if previous is not None and previous.stage != "previous":
+        made.append(decide(tx, previous, "previous", by="plusone", reason=why))
+    return made

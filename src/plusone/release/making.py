@@ -1,0 +1,332 @@
+"""Makes release n+1: data, tests on the data, training, package, tests on the package, the gate, live.
+
+Whatever is finished is in the store at once and is taken over by the next attempt, so a killed one is resumed by
+making it again. The release itself, its checks, its stages and its route appear in one transaction, or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ..base import clock, errors
+from ..base.config import Project
+from ..base.errors import Conflict, PlusoneError
+from ..base.ids import canonical_json, digest_json
+from ..base.records import Dataset, Decision, Release, Route, Session
+from ..checks.context import Context, ReleaseRef
+from ..checks.names import reserved_fixture_names
+from ..checks.result import Part
+from ..checks.session import assemble, run_tests, test_sources
+from ..checks.verdict import problems_of, problems_so_far
+from ..execution.local import Child
+from ..packaging import keeping
+from ..store import Store
+from ..store.rows import from_row, to_row
+from ..store.sqlite import Transaction
+from ..tracking.code import capture_code
+from ..tracking.runs import OpenRun, recover_runs, start_run
+from .lifecycle import decide, go_live, list_releases
+
+__all__ = ["Made", "Request", "make_release"]
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What `plusone release` was asked for."""
+
+    model: str | None = None
+    settings: dict[str, Any] = {}
+    force: tuple[str, ...] = ()
+    until: str | None = None
+    again: bool = False
+    promote: bool = True
+    by: str = "unknown"
+    reason: str = ""
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it.
+
+    `outcome` is `live`, `passed` (made, and not promoted), `failed` (the gate stays closed), `stopped` (the tests on
+    the data failed, nothing was trained), `unchanged`, or `ran` (only some steps, with `until`).
+    """
+
+    outcome: Literal["live", "passed", "failed", "stopped", "unchanged", "ran"]
+    run_id: str
+    model: str | None = None
+    release: Release | None = None
+    session: Session | None = None
+    problems: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    route: Route | None = None
+    outputs: dict[str, Dataset] = {}
+
+
+def make_release(project: Project, store: Store, request: Request, *, on_event: OnEvent) -> Made:
+    """Make the next release of a model of the project, and return what came of it.
+
+    Events: `{"event": "phase", "phase": ...}`, those of the steps, and `{"event": "line", "text": ...}` for each line
+    that the project's code or its tests print.
+
+    Raises:
+        Conflict: when another process makes a release of this project.
+        PipelineError, StepFailed, UnsafeValue, Incompatible: as the project's code deserves; the run is kept.
+    """
+    with _only_one(store.folder / "release.lock"):
+        interrupted = recover_runs(store)
+        run = start_run(
+            store,
+            name="release",
+            model=request.model,
+            settings=request.settings,
+            code=capture_code(project.root, store.blobs),
+            resumed_from=interrupted[-1].id if interrupted else None,
+        )
+        if interrupted:
+            on_event({"event": "resumed", "run": interrupted[-1].id})
+        making = _Making(project, store, request, run, on_event)
+        try:
+            return making.go()
+        except BaseException as error:
+            status = "failed" if isinstance(error, Exception) else "interrupted"
+            message = error.message if isinstance(error, PlusoneError) else f"{type(error).__name__}: {error}"
+            run.finish(status, error=message)
+            raise
+
+
+class _Making:
+    def __init__(self, project: Project, store: Store, request: Request, run: OpenRun, on_event: OnEvent) -> None:
+        self.project = project
+        self.store = store
+        self.request = request
+        self.run = run
+        self.on_event = on_event
+        self.plan: dict[str, Any] = {}
+        self.outputs: dict[str, Dataset] = {}
+        self.model = ""
+        self.sources: dict[str, str] = {}
+
+    def go(self) -> Made:
+        arguments = ["--pipeline", str(self.project.pipeline), "--store", str(self.store.folder)]
+        with Child(
+            "plusone.pipeline.worker",
+            arguments,
+            folder=self.project.root,
+            log=self.run.output,
+            on_line=lambda text: self.on_event({"event": "line", "text": text}),
+        ) as child:
+            self._plan(child)
+            self.on_event({"event": "phase", "phase": "data"})
+            reply = self._ask(child, {"do": "steps", "steps": self.plan["steps"]})
+            self.outputs = msgspec.convert(reply["outputs"], dict[str, Dataset])
+            if self.request.until is not None:
+                self.run.finish("done")
+                return Made(outcome="ran", run_id=self.run.record.id, outputs=self.outputs)
+            fingerprint = self._fingerprint(child)
+            if unchanged := self._unchanged(fingerprint):
+                return unchanged
+            self.on_event({"event": "phase", "phase": "data tests", "model": self.model})
+            data = self._test("data", None)
+            if stopped := self._stopped(data):
+                return stopped
+            self.on_event({"event": "phase", "phase": "train"})
+            package = self._ask(child, {"do": "train", "model": self.model})["package"]
+        self.on_event({"event": "phase", "phase": "model tests"})
+        release = self._release(package, fingerprint)
+        session = assemble(release.digest, data, self._test("model", release))
+        if test_sources(self.project.tests) != self.sources:
+            problem = "the test files were changed while the tests ran"
+            session = msgspec.structs.replace(session, problems=(*session.problems, problem))
+        return self._record(release, session)
+
+    def _plan(self, child: Child) -> None:
+        request = self.request
+        self.plan = self._ask(
+            child,
+            {
+                "do": "plan",
+                "model": request.model,
+                "settings": request.settings,
+                "force": list(request.force),
+                "until": request.until,
+                "reserved": sorted(reserved_fixture_names()),
+                "run_id": self.run.record.id,
+                "journal": str(self.run.journal),
+            },
+        )
+        self.model = self.plan["model"] or ""
+        environment = self.store.blobs.put_bytes(self.plan["environment"].encode())
+        with self.store.db.write() as tx:
+            tx.execute(
+                "run_describe",
+                id=self.run.record.id,
+                model=self.plan["model"],
+                environment=environment,
+                settings=canonical_json(self.plan["settings"]).decode(),
+            )
+
+    def _ask(self, child: Child, request: dict[str, Any]) -> dict[str, Any]:
+        reply = child.ask(request, on_event=self.on_event)
+        if "error" in reply:
+            raise _as_error(reply["error"])
+        return reply
+
+    def _fingerprint(self, child: Child) -> str:
+        training = self._ask(child, {"do": "fingerprint", "model": self.model})["fingerprint"]
+        self.sources = test_sources(self.project.tests)
+        return digest_json({"training": training, "tests": self.sources})
+
+    def _unchanged(self, fingerprint: str) -> Made | None:
+        row = self.store.db.one("release_newest", model=self.model)
+        newest = from_row(Release, row) if row else None
+        if newest is None or newest.fingerprint != fingerprint or self.request.again:
+            return None
+        self.run.finish("done")
+        return Made(outcome="unchanged", run_id=self.run.record.id, model=self.model, release=newest)
+
+    def _test(self, subject: Literal["data", "model"], candidate: Release | None) -> Part:
+        live = next((one for one in list_releases(self.store.db, self.model) if one.stage == "live"), None)
+        context = Context(
+            root=str(self.project.root),
+            tests=str(self.project.tests),
+            blobs=str(self.store.blobs.folder),
+            subject=subject,
+            model=self.model,
+            models=tuple(self.plan["models"]),
+            outputs=self.outputs,
+            not_made=tuple(sorted(set(self.plan["outputs"]) - set(self.outputs))),
+            candidate=self._reference(candidate),
+            live=self._reference(live),
+        )
+        with self.run.output.open("ab") as log:
+
+            def keep(line: str) -> None:
+                log.write(line.encode() + b"\n")
+                self.on_event({"event": "line", "text": line})
+
+            part = run_tests(context, on_line=keep)
+        for check in part.checks:
+            self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
+        return part
+
+    def _reference(self, release: Release | None) -> ReleaseRef | None:
+        if release is None:
+            return None
+        folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        return ReleaseRef(number=release.number or None, digest=release.digest, package=release.package, folder=str(folder))
+
+    def _stopped(self, data: Part) -> Made | None:
+        problems = problems_so_far(data.checks, data.problems)
+        if not problems:
+            return None
+        session = msgspec.structs.replace(assemble("", data), release=None, run_id=self.run.record.id)
+        session = msgspec.structs.replace(session, problems=data.problems, checks=data.checks)
+        with self.store.db.write() as tx:
+            _add_session(tx, session)
+        self.run.finish("failed", error=f"The tests on the data failed: {problems[0]}")
+        return Made(
+            outcome="stopped", run_id=self.run.record.id, model=self.model, session=session, problems=tuple(problems)
+        )
+
+    def _release(self, package: str, fingerprint: str) -> Release:
+        """Return the release as it will be, its number still open (0). Its digest is that of its stored manifest."""
+        for path in self.sources:
+            self.store.blobs.put_file(self.project.tests.parent / path)
+        manifest = canonical_json(
+            {
+                "model": self.model,
+                "package": package,
+                "settings": self.plan["settings"],
+                "tests": self.sources,
+                "run": self.run.record.id,
+                "fingerprint": fingerprint,
+            }
+        )
+        return Release(
+            model=self.model,
+            number=0,
+            digest=self.store.blobs.put_bytes(manifest),
+            package=package,
+            run_id=self.run.record.id,
+            fingerprint=fingerprint,
+            settings=self.plan["settings"],
+            tests=self.sources,
+            created_at=clock.now(),
+        )
+
+    def _record(self, release: Release, session: Session) -> Made:
+        session = msgspec.structs.replace(session, run_id=self.run.record.id)
+        problems = problems_of(session)
+        # The metrics belong to the release, so the run is closed first; a crash in between leaves a run without a
+        # release, and the next attempt takes over its steps.
+        metrics = self.run.finish("done" if not problems else "failed", error=problems[0] if problems else None)
+        with self.store.db.write() as tx:
+            row = tx.one("release_next", model=self.model)
+            number = int(row["number"]) if row else 1
+            release = msgspec.structs.replace(release, number=number, metrics=metrics)
+            columns = to_row(release)
+            del columns["stage"]
+            tx.execute("release_add", **columns)
+            _add_session(tx, session)
+            evidence = {"session": session.id, "problems": problems}
+            after = "failed" if problems else "passed"
+            why = problems[0] if problems else f"all {len(session.checks)} checks are done and none closes the gate"
+            decisions = [decide(tx, release, after, by="plusone", reason=why, evidence=evidence)]
+            release = msgspec.structs.replace(release, stage=after)
+            route = None
+            if not problems and self.request.promote:
+                reason = self.request.reason or "made and passed its checks"
+                move = go_live(tx, release, by=self.request.by, reason=reason, evidence=evidence)
+                decisions += move.decisions
+                route = move.route
+                release = msgspec.structs.replace(release, stage="live")
+        return Made(
+            outcome="failed" if problems else "live" if route else "passed",
+            run_id=self.run.record.id,
+            model=self.model,
+            release=release,
+            session=session,
+            problems=tuple(problems),
+            decisions=tuple(decisions),
+            route=route,
+        )
+
+
+def _add_session(tx: Transaction, session: Session) -> None:
+    row = to_row(session)
+    del row["checks"]
+    tx.execute("session_add", **row)
+    for position, check in enumerate(session.checks):
+        tx.execute("check_add", session_id=session.id, position=position, **to_row(check))
+
+
+def _as_error(body: dict[str, Any]) -> PlusoneError:
+    kind = getattr(errors, str(body.get("kind", "")), PlusoneError)
+    return kind(body["message"], mend=body.get("mend", ""), **body.get("details", {}))
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the file lock that says a release is being made; the kernel frees it when the process dies."""
+    with path.open("a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read(32).decode("ascii", "replace").strip() or "unknown"
+            raise Conflict(
+                f"Another release of this project is being made just now, by process {holder}.",
+                mend="wait for it to end, then: plusone release",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()).encode())
+        lock.flush()
+        yield

@@ -1,0 +1,182 @@
+"""Counts and latencies of one worker, kept across its restarts, and the sum over all workers as Prometheus text.
+
+On the way of a request these are plain integers that one thread changes: no lock, no system call. Every half second
+they are written to `stats/<slot>.json`; whichever worker is asked for `/metrics` adds up the files of all slots and its
+own fresh values. A worker that is killed loses at most the last half second of counts, but never one that it has shown:
+it writes before it answers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from pathlib import Path
+
+import msgspec
+
+from . import routes
+
+__all__ = ["BOUNDS_S", "CONTENT_TYPE", "Series", "Stats", "SupervisorStats", "read_supervisor", "write_supervisor"]
+
+BOUNDS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Upper bounds of the latency histogram's buckets, in seconds; one more bucket takes the rest."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Series(msgspec.Struct, kw_only=True):
+    """What one slot counted for one release of one model. `model` is empty for requests that named no known model."""
+
+    model: str
+    release: str
+    codes: dict[str, int] = {}
+    buckets: list[int] = []
+    """Requests by latency, one number per bound and one more; not cumulative."""
+    sum_s: float = 0.0
+    rows: int = 0
+
+    def add(self, other: Series) -> None:
+        """Add the counts of `other`."""
+        for code, count in other.codes.items():
+            self.codes[code] = self.codes.get(code, 0) + count
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+        self.sum_s += other.sum_s
+        self.rows += other.rows
+
+
+class _File(msgspec.Struct, kw_only=True):
+    slot: int
+    series: list[Series] = []
+
+
+class SupervisorStats(msgspec.Struct, kw_only=True):
+    """What the supervisor says to `/metrics`: how often it restarted a worker, ever, and which slots should be up."""
+
+    restarts: int = 0
+    slots: list[int] = []
+
+
+_CODES = {code: str(code) for code in range(100, 600)}
+
+
+class Stats:
+    """The counts of the worker of one slot. All methods are called from one thread."""
+
+    def __init__(self, folder: Path, slot: int) -> None:
+        self.folder = folder
+        self.slot = slot
+        self._path = folder / "stats" / f"{slot}.json"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._changed = False
+        self._series: dict[tuple[str, int], Series] = {}
+        for series in _read(self._path).series:
+            self._series[series.model, int(series.release or 0)] = series
+
+    def observe(self, model: str, release: int, code: int, seconds: float, rows: int) -> None:
+        """Count one request. `release` is 0 when the request reached none; `rows` is the number of answered rows."""
+        series = self._series.get((model, release))
+        if series is None:
+            series = _empty(model, str(release) if release else "")
+            self._series[model, release] = series
+        codes = series.codes
+        text = _CODES[code]
+        codes[text] = codes.get(text, 0) + 1
+        series.buckets[bisect_left(BOUNDS_S, seconds)] += 1
+        series.sum_s += seconds
+        series.rows += rows
+        self._changed = True
+
+    def flush(self) -> None:
+        """Write the counts to this slot's file if they changed since the last time. Raises OSError."""
+        if self._changed:
+            routes.replace(self._path, _File(slot=self.slot, series=list(self._series.values())))
+            self._changed = False
+
+    def totals(self) -> list[Series]:
+        """Return the sums over all slots: the files of the others, and this worker's own values."""
+        sums: dict[tuple[str, str], Series] = {}
+        for series in [*self._others(), *self._series.values()]:
+            total = sums.setdefault((series.model, series.release), _empty(series.model, series.release))
+            total.add(series)
+        return [sums[key] for key in sorted(sums)]
+
+    def _others(self) -> list[Series]:
+        found: list[Series] = []
+        for path in self._path.parent.glob("*.json"):
+            if path.stem.isdigit() and path != self._path:
+                found.extend(_read(path).series)
+        return found
+
+    def prometheus(self, versions: dict[str, int]) -> bytes:
+        """Return every metric as Prometheus text. `versions`: the route version of each model."""
+        lines: list[str] = []
+        _requests(lines, self.totals())
+        _head(
+            lines, "plusone_route_version", "gauge", "The lowest route version of the model that a live worker serves."
+        )
+        for model, version in sorted(versions.items()):
+            lines.append(f'plusone_route_version{{model="{model}"}} {version}')
+        supervisor = read_supervisor(self.folder)
+        _head(lines, "plusone_worker_up", "gauge", "Whether the worker of this slot is alive.")
+        for slot in sorted({*supervisor.slots, self.slot}):
+            up = slot == self.slot or routes.is_held(self.folder, slot)
+            lines.append(f'plusone_worker_up{{slot="{slot}"}} {int(up)}')
+        _head(lines, "plusone_worker_restarts_total", "counter", "Workers that died and were started again.")
+        lines.append(f"plusone_worker_restarts_total {supervisor.restarts}")
+        return ("\n".join(lines) + "\n").encode()
+
+
+def _requests(lines: list[str], totals: list[Series]) -> None:
+    labelled = [(f'model="{one.model}",release="{one.release}"', one) for one in totals]
+    _head(lines, "plusone_requests_total", "counter", "Prediction requests by model, release and HTTP status.")
+    for labels, one in labelled:
+        for code, count in sorted(one.codes.items()):
+            lines.append(f'plusone_requests_total{{{labels},code="{code}"}} {count}')
+    name = "plusone_request_duration_seconds"
+    _head(lines, name, "histogram", "Time from the head of a request to its answer.")
+    for labels, one in labelled:
+        below = 0
+        for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), one.buckets, strict=True):
+            below += count
+            lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {below}')
+        lines.append(f"{name}_sum{{{labels}}} {one.sum_s:.9g}")
+        lines.append(f"{name}_count{{{labels}}} {below}")
+    _head(lines, "plusone_rows_total", "counter", "Rows that were answered.")
+    for labels, one in labelled:
+        lines.append(f"plusone_rows_total{{{labels}}} {one.rows}")
+
+
+def _head(lines: list[str], name: str, kind: str, meaning: str) -> None:
+    lines.append(f"# HELP {name} {meaning}")
+    lines.append(f"# TYPE {name} {kind}")
+
+
+def _empty(model: str, release: str) -> Series:
+    return Series(model=model, release=release, codes={}, buckets=[0] * (len(BOUNDS_S) + 1))
+
+
+def _read(path: Path) -> _File:
+    """Return the counts in `path`; none when it is missing, damaged, or from a version with other buckets."""
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return _File(slot=-1)
+    whole = [
+        one
+        for one in file.series
+        if len(one.buckets) == len(BOUNDS_S) + 1
+        and (not one.release or (one.release.isascii() and one.release.isdigit()))
+    ]
+    return _File(slot=file.slot, series=whole)
+
+
+def read_supervisor(folder: Path) -> SupervisorStats:
+    """Return what the newest supervisor of this folder wrote; zero restarts when there is none."""
+    try:
+        return msgspec.json.decode((folder / "stats" / "supervisor.json").read_bytes(), type=SupervisorStats)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return SupervisorStats()
+
+
+def write_supervisor(folder: Path, stats: SupervisorStats) -> None:
+    """Leave `stats` for every worker's `/metrics`. Raises OSError."""
+    (folder / "stats").mkdir(parents=True, exist_ok=True)
+    routes.replace(folder / "stats" / "supervisor.json", stats)

@@ -1,0 +1,222 @@
+"""The models in memory, and how they are exchanged under traffic.
+
+A thread looks at the route file about 50 times a second. When it changed, the releases it names are loaded beside those
+that serve, warmed up, and then one reference is replaced: a request sees the old table or the new one, whole. Requests
+in flight keep the objects they began with. What is in memory already is not loaded again, so going back to the previous
+release moves a pointer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import PlusoneError
+from ..base.files import inside
+from ..base.records import ModelRoute, RouteTarget
+from ..predictor import Predictor, load
+from . import routes
+
+__all__ = ["Entry", "Models", "Table", "Target"]
+
+Log = Callable[..., None]
+_INTERVAL_S = 0.02
+
+
+class Target:
+    """One release in memory."""
+
+    __slots__ = ("package", "predictor", "prefix", "release", "share")
+
+    def __init__(self, model: str, target: RouteTarget, predictor: Predictor) -> None:
+        self.release = target.release
+        self.package = target.package
+        self.share = target.share
+        self.predictor = predictor
+        self.prefix = f'{{"model":"{model}","release":{target.release},"id":"'.encode()
+        """How every answer of this release begins."""
+
+
+class Entry:
+    """One model: the releases that take its traffic, and those that are kept warm. Never changes."""
+
+    __slots__ = ("_only", "_shares", "held", "model", "version")
+
+    def __init__(self, model: str, version: int, held: tuple[Target, ...]) -> None:
+        self.model = model
+        self.version = version
+        self.held = held
+        live = [target for target in held if target.share > 0.0]
+        self._only = live[0] if len(live) == 1 else None
+        upto = 0.0
+        self._shares: list[tuple[float, Target]] = []
+        for target in live:
+            upto += target.share
+            self._shares.append((upto, target))
+
+    @property
+    def live(self) -> Target:
+        """The release with the largest share."""
+        return max(self.held, key=lambda target: target.share)
+
+    def choose(self, request_id: str) -> Target:
+        """Return the release that answers this request: each gets its share of the request ids."""
+        if self._only is not None:
+            return self._only
+        place = zlib.crc32(request_id.encode()) / 2**32
+        for upto, target in self._shares:
+            if place < upto:
+                return target
+        return self._shares[-1][1]
+
+
+class Table:
+    """All models that are served at one moment. Never changes: the next one takes its place."""
+
+    __slots__ = ("entries", "failed", "pathways", "problem", "routed")
+
+    def __init__(
+        self, entries: dict[str, Entry], failed: dict[str, dict[str, Any]], *, routed: bool, problem: str = ""
+    ) -> None:
+        self.entries = entries
+        self.failed = failed
+        """Per model, the route version that could not be loaded and why."""
+        self.routed = routed
+        """Whether a route file was followed yet."""
+        self.problem = problem
+        """What is wrong with the route file that lies there now; empty when nothing is."""
+        self.pathways = {f"/models/{name}/predict": entry for name, entry in entries.items()}
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The route version of each model that is served."""
+        return {name: entry.version for name, entry in self.entries.items()}
+
+    def unready(self) -> str:
+        """Return why this worker can't be sent traffic yet; empty when it can."""
+        if self.entries:
+            return ""
+        if self.failed:
+            return "; ".join(
+                f"{name}, route version {what['version']}: {what['error']}" for name, what in self.failed.items()
+            )
+        if self.problem:
+            return self.problem
+        if self.routed:
+            return "no model is live: the route names none."
+        return "no route was published yet, or its models are still loading."
+
+
+class Models:
+    """Follows the route file of a serving folder. `table` may be read from any thread, and is replaced by one."""
+
+    def __init__(self, folder: Path, log: Log, changed: Callable[[], None]) -> None:
+        """Prepare; nothing is loaded before `start`.
+
+        Args:
+            log: called with an event's name and its fields.
+            changed: called from the thread that loads, after each look that changed something.
+        """
+        self.folder = folder
+        self.table = Table({}, {}, routed=False)
+        self._log = log
+        self._changed = changed
+        self._loaded: dict[str, Predictor] = {}
+        self._seen: tuple[int, ...] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="route-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the route file."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End following. A load under way is not waited for."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_INTERVAL_S):
+            try:
+                self.look()
+            except Exception as error:  # a watcher that died would freeze the route for good
+                self._log("route_watch_failed", error=f"{type(error).__name__}: {error}")
+                self._stop.wait(1.0)
+
+    def look(self) -> bool:
+        """Follow the route file if it changed since the last look; return whether it did."""
+        seen = self._stamp()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        try:
+            route = routes.read(self.folder)
+        except PlusoneError as error:
+            before = self.table
+            self.table = Table(before.entries, before.failed, routed=before.routed, problem=error.message)
+            self._log("route_refused", error=error.message)
+            self._changed()
+            return True
+        if route is None:  # removed while we serve: law 3, go on with what we have
+            return False
+        self._follow(route.models)
+        self._changed()
+        return True
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        try:
+            stat = os.stat(self.folder / routes.ROUTE_FILE)
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size, stat.st_ctime_ns
+
+    def _follow(self, models: dict[str, ModelRoute]) -> None:
+        before = self.table.entries
+        entries: dict[str, Entry] = {}
+        failed: dict[str, dict[str, Any]] = {}
+        for name, route in models.items():
+            try:
+                entries[name] = self._enter(name, route)
+            except Exception as error:  # whatever a broken package does, the release before goes on
+                text = error.message if isinstance(error, PlusoneError) else f"{type(error).__name__}: {error}"
+                failed[name] = {"version": route.version, "error": text}
+                self._log("load_failed", model=name, version=route.version, error=text)
+                if name in before:
+                    entries[name] = before[name]
+        self.table = Table(entries, failed, routed=True)
+        needed = {target.package for entry in entries.values() for target in entry.held}
+        for package in self._loaded.keys() - needed:
+            del self._loaded[package]
+
+    def _enter(self, name: str, route: ModelRoute) -> Entry:
+        held: list[Target] = []
+        for target in route.targets:
+            try:
+                held.append(Target(name, target, self._predictor(name, target)))
+            except Exception as error:
+                if target.share > 0.0:
+                    raise
+                # The warm release takes no traffic: without it the live one still serves, and a rollback will say what
+                # is wrong.
+                self._log("warm_release_not_loaded", model=name, release=target.release, error=str(error))
+        entry = Entry(name, route.version, tuple(held))
+        old = self.table.entries.get(name)
+        if old is None or old.version != route.version:
+            self._log("route_loaded", model=name, version=route.version, release=entry.live.release)
+        return entry
+
+    def _predictor(self, name: str, target: RouteTarget) -> Predictor:
+        found = self._loaded.get(target.package)
+        if found is not None:
+            return found
+        began = time.perf_counter()
+        predictor = load(inside(self.folder, target.folder), target.package)
+        predictor.warm_up()
+        self._loaded[target.package] = predictor
+        seconds = round(time.perf_counter() - began, 4)
+        self._log("release_loaded", model=name, release=target.release, package=target.package, seconds=seconds)
+        return predictor

@@ -1,0 +1,276 @@
+"""One serving process: an event loop, a thread that follows the route, and a listening socket shared with others.
+
+Started by the supervisor; goes on when the supervisor dies. It writes its report and its counts to the serving folder;
+when it can't (the disk is full), it says so in its log and goes on answering.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from granian import _granian
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from ..base.clock import now
+from ..base.errors import PlusoneError
+from ..base.records import WorkerReport
+from . import routes, sockets
+from .app import App
+from .stats import Stats
+from .swap import Models
+
+__all__ = ["Worker", "main"]
+
+_HEARTBEAT_S = 2.0
+_FLUSH_S = 0.5
+_FIRST_LOAD_S = 10.0
+_DRAIN_S = 10.0
+_QUIET_S = 0.1
+_LINGER_S = 1.0
+_LINES_PER_SECOND = 20
+
+
+class Log:
+    """Writes one JSON line per event to stderr; of events that repeat, at most 20 a second. Never raises."""
+
+    def __init__(self, slot: int) -> None:
+        self._slot = slot
+        self._second = 0
+        self._lines = 0
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Write one line."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines > _LINES_PER_SECOND:
+            return
+        line = {"at": now(), "event": event, "slot": self._slot, "pid": os.getpid(), **fields}
+        if self._lines == _LINES_PER_SECOND:
+            line["note"] = "further lines of this second are left out"
+        with contextlib.suppress(OSError, ValueError):
+            os.write(2, msgspec.json.encode(line, enc_hook=str) + b"\n")
+
+
+class _Server(Server):
+    """Granian in our event loop, on a listening socket that we were given."""
+
+    listener: int
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = _granian.SocketHolder  # its stub has no constructor
+        self._shd = holder(self.listener, False, sockets.BACKLOG)
+        self._ssp = None
+
+
+class Worker:
+    """What one serving process holds, from start to drain."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.folder: Path = options.folder
+        self.slot: int = options.slot
+        self._options = options
+        self._log = Log(self.slot)
+        self._report = WorkerReport(
+            pid=os.getpid(), slot=self.slot, ready=False, generation=options.generation, started_at=now()
+        )
+        self._accepting = False
+        self._stopping = asyncio.Event()
+        self._go = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.models = Models(self.folder, self._log, self._changed)
+        self.counts = Stats(self.folder, self.slot)
+        self.app = App(self.models, self.counts, self._log, max_body_bytes=options.max_body_bytes)
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; return the exit code."""
+        listener = self._listener()
+        self._write_report()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stopping.set)
+        self._loop.add_signal_handler(signal.SIGUSR1, self._go.set)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        self._log("started", generation=self._options.generation, address=listener.getsockname()[:2])
+        beat = self._loop.create_task(self._beat())
+        self.models.start()
+        await self._first_load()
+        if self._stopping.is_set():
+            return 0
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: later collections need not walk it
+        door = self._open_door(listener)
+        server = _Server(
+            self.app,
+            address=self._options.host,
+            port=self._options.port,
+            interface=Interfaces.RSGI,
+            log_enabled=False,
+            websockets=False,
+            http=HTTPModes.http1,
+            backlog=sockets.BACKLOG,
+        )
+        server.listener = listener.fileno()
+        serving = self._loop.create_task(server.serve())
+        self._accepting = True
+        self._write_report()
+        stopping = self._loop.create_task(self._stopping.wait())
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        unexpected = serving.done()
+        if unexpected:
+            self._log("server_ended", error=repr(serving.exception()))
+        else:
+            await self._drain(server, serving, listener)
+        beat.cancel()
+        if door is not None:
+            self._loop.remove_reader(door)
+            door.close()
+        self._finish()
+        return 1 if unexpected else 0
+
+    def _listener(self) -> socket.socket:
+        if self._options.listen_fd is None:
+            return sockets.bind(self._options.host, self._options.port)
+        listener = socket.socket(fileno=self._options.listen_fd)
+        listener.set_inheritable(False)
+        return listener
+
+    async def _first_load(self) -> None:
+        """Wait until requests can be accepted: loading before accepting spares the first callers a 503.
+
+        Beside an older generation that still serves, wait until ready, or until the supervisor says that the older one
+        is gone.
+        """
+        if not (self.folder / routes.ROUTE_FILE).exists() and not self._options.beside:
+            return
+        stopping = self._loop.create_task(self._stopping.wait())
+        going = self._loop.create_task(self._go.wait())
+        timeout = None if self._options.beside else _FIRST_LOAD_S
+        await asyncio.wait((stopping, going), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, going):
+            task.cancel()
+
+    def _open_door(self, listener: socket.socket) -> socket.socket | None:
+        try:
+            door = sockets.hand_over_listener(self.folder / "workers" / f"{self.slot}.sock")
+        except OSError as error:
+            self._log("no_hand_over", error=str(error))
+            return None
+        self._loop.add_reader(door, lambda: self._log("handed_over", done=sockets.hand_over(door, listener.fileno())))
+        return door
+
+    async def _drain(self, server: Server, serving: asyncio.Task[None], listener: socket.socket) -> None:
+        """Finish what is in flight, within 10 s: take no new connection, and close each after its next answer."""
+        began = time.perf_counter()
+        self._log("draining", in_flight=self.app.in_flight)
+        self._accepting = False
+        sockets.stop_accepting(listener.fileno())
+        self.app.drain()
+        self._write_report()
+        while (waited := time.perf_counter() - began) < _DRAIN_S:
+            quiet = time.perf_counter() - max(self.app.last_request_at, began)
+            if self.app.in_flight == 0 and (quiet > _QUIET_S or waited > _LINGER_S):
+                break
+            await asyncio.sleep(0.01)
+        server.stop()
+        done, _ = await asyncio.wait((serving,), timeout=max(1.0, _DRAIN_S - waited))
+        self._log("drained", left_in_flight=self.app.in_flight, in_time=bool(done), seconds=round(waited, 3))
+
+    def _finish(self) -> None:
+        self.models.stop()
+        self._flush()
+        self._log("ended")
+
+    # ---------------------------------------------------------------------------------- what it says of itself
+
+    def _changed(self) -> None:
+        """Called from the thread that follows the route, after each change."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(self._on_change)
+
+    def _on_change(self) -> None:
+        if not self._options.beside or not self.models.table.unready():
+            self._go.set()
+        self._write_report()
+
+    def _write_report(self) -> None:
+        table = self.models.table
+        self._report = msgspec.structs.replace(
+            self._report,
+            ready=self._accepting and not table.unready(),
+            versions=table.versions,
+            failed=table.failed,
+        )
+        try:
+            routes.write_report(self.folder, self._report)
+        except OSError as error:
+            self._log("report_not_written", error=str(error))
+
+    def _flush(self) -> None:
+        try:
+            self.counts.flush()
+        except OSError as error:
+            self._log("stats_not_written", error=str(error))
+
+    async def _beat(self) -> None:
+        beats = round(_HEARTBEAT_S / _FLUSH_S)
+        count = 0
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            self._flush()
+            count += 1
+            if count % beats == 0:
+                self._write_report()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one worker; return its exit code: 0 after a drain, 2 when it could not begin."""
+    parser = argparse.ArgumentParser(prog="plusone.serving.worker", description="One serving process of `plusone up`.")
+    parser.add_argument("--folder", type=Path, required=True, help="the serving folder")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7401)
+    parser.add_argument("--slot", type=int, default=0)
+    parser.add_argument("--generation", default="")
+    parser.add_argument("--max-body-bytes", type=int, default=16 * 1024 * 1024)
+    parser.add_argument("--listen-fd", type=int, default=None, help="an inherited listening socket")
+    parser.add_argument("--beside", action="store_true", help="an older generation serves until this one is ready")
+    options = parser.parse_args(arguments)
+    options.folder = options.folder.resolve()
+    lock = routes.hold(options.folder / "workers" / f"{options.slot}.lock", wait_s=2.0)
+    if lock is None:
+        Log(options.slot)("slot_taken", folder=str(options.folder))
+        return 2
+    _allow_many_connections()
+    try:
+        return asyncio.run(_run(options))
+    except PlusoneError as error:
+        Log(options.slot)("not_started", error=str(error))
+        return 2
+
+
+async def _run(options: argparse.Namespace) -> int:
+    return await Worker(options).run()
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
+
+
+if __name__ == "__main__":
+    # Threads of the runtime and big predictions past the drain's bound must not hold up the end.
+    os._exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+-- Nothing to take away: this is the first schema.

@@ -1,0 +1,85 @@
+"""`plusone.log`: the metrics of the run that is under way in this process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..base.errors import UsageError
+from ..base.records import MetricPoint
+from ..journal import Journal
+
+__all__ = ["log", "points_in", "start", "stop"]
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[tuple[str, int, float, float]])
+
+
+class _Active:
+    def __init__(self, path: Path) -> None:
+        self.journal = Journal(path)
+        self.next_step: dict[str, int] = {}
+
+
+_active: list[_Active] = []
+
+
+def log(*, step: int | None = None, **metrics: float) -> None:
+    """Log one value of each named metric of the run under way: `plusone.log(step=3, loss=0.31)`.
+
+    When it returns the values survive the death of this process. Without `step` each metric counts its own steps from
+    0. NaN and infinities are kept as they are. Outside of a run (a step called as a plain function, in a notebook or a
+    unit test) there is nothing to log to, and nothing happens.
+
+    Raises:
+        UsageError: when a value is no number or the step no integer.
+    """
+    if not _active:
+        return
+    run = _active[-1]
+    now = time.time()
+    points: list[tuple[str, int, float, float]] = []
+    for key, value in metrics.items():
+        place = run.next_step.get(key, 0) if step is None else _integer(step)
+        points.append((key, place, _number(key, value), now))
+        run.next_step[key] = place + 1
+    run.journal.append(_encoder.encode(points))
+
+
+def start(path: Path) -> None:
+    """Make the journal at `path` the one that `log` writes to, in this process."""
+    _active.append(_Active(path))
+
+
+def stop() -> None:
+    """Close the newest journal that `start` opened."""
+    if _active:
+        _active.pop().journal.close()
+
+
+def points_in(records: list[bytes]) -> list[MetricPoint]:
+    """Return the points that a journal's records hold, in the order in which they were logged."""
+    return [
+        MetricPoint(key=key, step=step, value=value, at=at)
+        for record in records
+        for key, step, value, at in _decoder.decode(record)
+    ]
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"plusone.log({key}={value!r}): expected a number, got {type(value).__name__}.") from None
+
+
+def _integer(step: Any) -> int:
+    try:
+        return int(step.__index__())
+    except (AttributeError, TypeError):
+        raise UsageError(f"plusone.log(step={step!r}): expected an integer, got {type(step).__name__}.") from None

@@ -1,0 +1,189 @@
+"""Runs in the store: begun, finished, found again, and mended after a crash."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import msgspec
+
+from ..base import clock
+from ..base.errors import NotFound
+from ..base.ids import new_id
+from ..base.records import Code, Dataset, MetricPoint, Run, StepRun
+from ..journal import read
+from ..store import Store
+from ..store.rows import from_row, to_row
+from .active import points_in
+
+__all__ = [
+    "OpenRun",
+    "get_run",
+    "latest_outputs",
+    "list_metrics",
+    "list_runs",
+    "list_steps",
+    "recover_runs",
+    "start_run",
+]
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[tuple[int, float, float]])
+
+
+class OpenRun:
+    """A run that this process has begun. It holds a file lock as long as it lives, by which others know it does.
+
+    Attributes:
+        record: the run as it was begun.
+        folder: where its journal (`metrics.journal`) and its output (`output.log`) are written.
+    """
+
+    def __init__(self, store: Store, record: Run) -> None:
+        self._store = store
+        self.record = record
+        self.folder = store.folder / "runs" / record.id
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock: IO[bytes] = (self.folder / "lock").open("ab")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    @property
+    def journal(self) -> Path:
+        """Where `plusone.log` of this run writes."""
+        return self.folder / "metrics.journal"
+
+    @property
+    def output(self) -> Path:
+        """Where what the run prints is kept."""
+        return self.folder / "output.log"
+
+    def finish(self, status: Literal["done", "failed", "interrupted"], *, error: str | None = None) -> dict[str, float]:
+        """Record the run's end with its log and metrics, in one transaction; return each metric's last value."""
+        last = _close(self._store, self.record.id, self.folder, status, error)
+        self._lock.close()
+        return last
+
+
+def start_run(
+    store: Store,
+    *,
+    name: str,
+    model: str | None = None,
+    settings: dict[str, Any] | None = None,
+    code: Code | None = None,
+    environment: str | None = None,
+    resumed_from: str | None = None,
+) -> OpenRun:
+    """Begin a run: it is in the store, as `running`, when this returns."""
+    record = Run(
+        id=new_id(),
+        name=name,
+        status="running",
+        started_at=clock.now(),
+        model=model,
+        settings=settings or {},
+        code=code or Code(),
+        environment=environment,
+        resumed_from=resumed_from,
+    )
+    # The lock comes before the record: whoever sees the record finds it locked.
+    run = OpenRun(store, record)
+    with store.db.write() as tx:
+        tx.execute("run_add", **to_row(record))
+    return run
+
+
+def recover_runs(store: Store) -> list[Run]:
+    """Close the runs whose process died: status `interrupted`, their log and metrics kept. Return them, oldest first."""
+    recovered: list[Run] = []
+    for row in store.db.all("run_list_unfinished"):
+        run = from_row(Run, row)
+        folder = store.folder / "runs" / run.id
+        if _is_alive(folder):
+            continue
+        _close(store, run.id, folder, "interrupted", "The process that ran it died.")
+        recovered.append(get_run(store, run.id))
+    return recovered
+
+
+def get_run(store: Store, run_id: str) -> Run:
+    """Return the run with this id or this beginning of an id.
+
+    Raises:
+        NotFound: when there is none, or more than one begins so.
+    """
+    rows = store.db.all("run_find", prefix=run_id.replace("%", "").replace("_", ""))
+    if len(rows) != 1:
+        what = "No run has" if not rows else "More than one run has"
+        raise NotFound(f"{what} an id that begins with {run_id!r}.", mend="plusone runs")
+    return from_row(Run, rows[0])
+
+
+def list_runs(store: Store, *, model: str | None = None, before: str | None = None, count: int = 50) -> list[Run]:
+    """Return up to `count` runs, the newest first, of one model or of all, older than the id `before`."""
+    return [from_row(Run, row) for row in store.db.all("run_list", model=model, before=before, count=count)]
+
+
+def list_steps(store: Store, run_id: str) -> list[StepRun]:
+    """Return the steps of a run in the order in which they ran."""
+    return [from_row(StepRun, row) for row in store.db.all("step_run_list", run_id=run_id)]
+
+
+def list_metrics(store: Store, run_id: str, key: str | None = None) -> list[MetricPoint]:
+    """Return the logged points of a run, by metric and in the order of logging; those of a living run too."""
+    points: list[MetricPoint] = []
+    for row in store.db.all("metric_chunk_list", run_id=run_id, key=key):
+        for step, value, at in _decoder.decode(row["points"]):
+            points.append(MetricPoint(key=row["key"], step=step, value=value, at=at))
+    journal = store.folder / "runs" / run_id / "metrics.journal"
+    if not points and journal.exists():
+        points = sorted(points_in(read(journal).records), key=lambda point: point.key)
+    return [point for point in points if key is None or point.key == key]
+
+
+def latest_outputs(store: Store) -> dict[str, Dataset]:
+    """Return, by output name, what each step made or reused in the newest run it took part in."""
+    found: dict[str, Dataset] = {}
+    for row in store.db.all("step_run_latest"):
+        for name, digest in from_row(StepRun, row).outputs.items():
+            stored = store.db.one("dataset_get", digest=digest)
+            if stored is not None:
+                found[name] = from_row(Dataset, stored)
+    return found
+
+
+def _is_alive(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _close(store: Store, run_id: str, folder: Path, status: str, error: str | None) -> dict[str, float]:
+    output = folder / "output.log"
+    log = store.blobs.put_file(output) if output.exists() and output.stat().st_size else None
+    journal = folder / "metrics.journal"
+    points = points_in(read(journal).records) if journal.exists() else []
+    series: dict[str, list[tuple[int, float, float]]] = {}
+    for point in points:
+        series.setdefault(point.key, []).append((point.step, point.value, point.at))
+    with store.db.write() as tx:
+        for key, values in series.items():
+            tx.execute(
+                "metric_chunk_add",
+                run_id=run_id,
+                key=key,
+                count=len(values),
+                last_value=values[-1][1],
+                points=_encoder.encode(values),
+            )
+        tx.execute("run_finish", id=run_id, status=status, finished_at=clock.now(), log=log, error=error)
+    # Only now that the store has it all: a crash before this line leaves the files to be recovered again.
+    shutil.rmtree(folder, ignore_errors=True)
+    return {key: values[-1][1] for key, values in series.items()}

@@ -1,0 +1,25 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("plusone", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("plusone")
+
+
+@pytest.fixture(autouse=True)
+def no_project_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep settings of whoever runs the tests out of them."""
+    for name in [key for key in os.environ if key.startswith("PLUSONE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of this repository."""
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from plusone.base.errors import WrongContentType
+from plusone.base.ids import new_id
+from plusone.base.records import Field, Output, Signature
+from plusone.serving import protocol
+
+
+def test_ids_have_the_form_of_new_id_sort_and_differ():
+    one, other = protocol.Ids(), protocol.Ids()
+    before = new_id()[:10]
+    made = [one.new() for _ in range(20_000)]
+    after = new_id()[:10]
+    assert before <= made[0][:10] <= made[-1][:10] <= after
+    assert made == sorted(set(made))
+    assert {len(text) for text in made} == {26}
+    assert not set(made) & {other.new() for _ in range(20_000)}
+
+
+def test_ids_sort_and_differ_when_the_count_is_full_and_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch):
+    ids = protocol.Ids()
+    made = [ids.new()]
+    ids._count = (1 << 20) - 2
+    made += [ids.new() for _ in range(4)]
+    real = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: real - 10**9)
+    made += [ids.new() for _ in range(4)]
+    assert made == sorted(set(made))
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8", "application/json ;x", ""])
+def test_json_is_taken_under_its_names(kind: str):
+    protocol.check_content_type(kind)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/jsonx", "multipart/form-data; boundary=x"])
+def test_other_types_are_refused(kind: str):
+    with pytest.raises(WrongContentType, match="application/json"):
+        protocol.check_content_type(kind)
+
+
+def test_the_example_row_has_a_value_for_every_field():
+    fields = (
+        Field(name="a", dtype="int64", example=3),
+        Field(name="b", dtype="string", categories=("u", "v")),
+        Field(name="c", dtype="bool"),
+        Field(name="d", dtype="float64", nullable=True),
+    )
+    row = protocol.example_row(Signature(fields=fields, output=Output(name="y", kind="number")))
+    assert row == {"a": 3, "b": "u", "c": False, "d": None}
