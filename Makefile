@@ -31,7 +31,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/python docs/generate.py --check
 
 format: $(VENV)/.dev  ## mend what ruff can mend

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +20,12 @@ from plusone.serving.supervisor import Supervisor
 
 ROW = {"x": 0.5, "z": 0.25}
 BODY = json.dumps({"rows": [ROW]}).encode()
-MAX_BODY_BYTES = 256 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 15.0, poll: Callable[[], None] | None = None) -> None:
+def until(
+    condition: Callable[[], bool], what: str, *, seconds: float = 15.0, poll: Callable[[], None] | None = None
+) -> None:
     """Wait for a condition; fail when it does not come."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
@@ -60,6 +65,23 @@ class ServingFolder:
         if wait:
             until(lambda: all_ready(supervisor), "workers ready", poll=supervisor.poll)
         return supervisor
+
+    def kill(self, pid: int) -> None:
+        """Kill one process of this folder at once (signal 9)."""
+        assert pid in {report.pid for report in routes.read_reports(self.path)}
+        os.kill(pid, signal.SIGKILL)
+
+    def processes(self, supervisor: Supervisor) -> list[subprocess.Popen[bytes]]:
+        """Return the processes that a supervisor started."""
+        return [seat.process for seat in supervisor._seats if seat.process is not None]
+
+    def abandon(self, supervisor: Supervisor) -> None:
+        """Leave the workers of a supervisor alone, as its death would."""
+        processes = self.processes(supervisor)
+        supervisor._release()
+        # Somebody must take in the end of the children, as init would.
+        for process in processes:
+            threading.Thread(target=process.wait, daemon=True).start()
 
     def log(self) -> str:
         """Return what all workers logged."""
@@ -124,14 +146,12 @@ class Traffic:
         until(lambda: len(self.answers) >= goal, f"{count} further answers ({self.failures[:3]})", poll=poll)
 
     def _send(self, number: int) -> None:
-        connection: http.client.HTTPConnection | None = None
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         sent = 0
         while not self._end.is_set():
             began = time.monotonic()
             try:
-                if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-                connection.request("POST", self._path, BODY)
+                connection.request("POST", self._path, BODY)  # connects again after a close
                 response = connection.getresponse()
                 body = response.read()
                 sent += 1
@@ -139,9 +159,9 @@ class Traffic:
                     self.answers.append((began, time.monotonic(), json.loads(body)["release"]))
                 else:
                     self.failures.append(f"{response.status} {body!r}")
-                if response.getheader("connection") == "close" or sent % (5 + number) == 0:
+                if sent % (5 + number) == 0:
                     connection.close()
-                    connection = None
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
-                connection = None
+                connection.close()
+        connection.close()

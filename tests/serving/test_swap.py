@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.serving.serving_folder import BODY, ServingFolder
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.serving import routes
 from plusone.serving.swap import Entry, Models, Target
-from tests.serving.serving_folder import BODY, ServingFolder
 
 
 @pytest.fixture
@@ -107,7 +107,8 @@ def test_a_route_file_that_is_damaged_or_gone_changes_nothing(serving: ServingFo
 def test_shares_are_met():
     predictor: Any = None
     targets = [
-        RouteTarget(release=n, digest="d", package="p", folder="f", share=share) for n, share in ((1, 0.9), (2, 0.1), (3, 0.0))
+        RouteTarget(release=n, digest="d", package="p", folder="f", share=share)
+        for n, share in ((1, 0.9), (2, 0.1), (3, 0.0))
     ]
     entry = Entry("m", 1, tuple(Target("m", target, predictor) for target in targets))
     counts = {1: 0, 2: 0, 3: 0}

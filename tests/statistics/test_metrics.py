@@ -102,5 +102,7 @@ def test_balanced_accuracy_leaves_out_a_class_that_a_resample_lost():
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, log_loss, mae, r2, rmse, roc_auc"):
+    with pytest.raises(
+        UsageError, match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, log_loss, mae, r2, rmse, roc_auc"
+    ):
         metrics.find("auc")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
 from ..base.records import Decision, Release, Route, ServerReport, Session
@@ -53,6 +55,8 @@ class App:
         self, request: making.Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
     ) -> tuple[making.Made, Moved | None]:
         """Make release n+1 and, if it went live, wait until the servers serve it."""
+        if not request.by:
+            request = msgspec.structs.replace(request, by=_who())
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None

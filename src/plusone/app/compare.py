@@ -70,6 +70,8 @@ def _outputs(store: Store, detail: ReleaseDetail) -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for step in runs.list_steps(store, detail.release.run_id):
         for name, digest in step.outputs.items():
+            if name == "package":
+                continue  # a trainer's output is the release itself, not data
             row = store.db.one("dataset_get", digest=digest)
             outputs[name] = {"digest": digest, "rows": row["rows"] if row else None}
     return outputs

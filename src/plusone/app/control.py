@@ -20,11 +20,11 @@ from ..base import clock
 from ..base.config import Project
 from ..base.errors import PlusoneError, UsageError
 from ..base.ids import new_id
-from ..base.records import Route, ServerReport, WorkerReport
+from ..base.records import ServerReport, WorkerReport
 from ..release import lifecycle
 from ..serving.supervisor import Supervisor
 from ..store import Store
-from ..store.rows import from_row, to_row
+from ..store.rows import to_row
 from .publishing import Publisher
 
 __all__ = ["Control"]
@@ -227,8 +227,3 @@ class _Api:
 
 def _essence(reports: tuple[WorkerReport, ...]) -> list[tuple[Any, ...]]:
     return [(one.pid, one.ready, one.versions, sorted(one.failed)) for one in reports]
-
-
-def current_routes(store: Store) -> list[Route]:
-    """Return the newest route version of every model."""
-    return [from_row(Route, row) for row in store.db.all("route_current")]

@@ -33,7 +33,9 @@ def served_now(servers: list[ServerReport], route: Route) -> Served:
     behind = [worker for worker in workers if worker.versions.get(route.model, 0) < route.version]
     if workers and not behind:
         return Served(state="served", workers=len(workers))
-    return Served(state="waiting", workers=len(workers), message=f"{len(behind)} of {len(workers)} workers do not serve it yet")
+    return Served(
+        state="waiting", workers=len(workers), message=f"{len(behind)} of {len(workers)} workers do not serve it yet"
+    )
 
 
 def follow(store: Store, route: Route, *, wait_s: float) -> Served:

@@ -19,7 +19,7 @@ from ..base.records import (
 __all__ = ["Difference", "ModelStatus", "Moved", "ReleaseDetail", "RunDetail", "Served", "Status"]
 
 
-class Served(Record):
+class Served(Record, frozen=True):
     """Whether the servers follow a route version.
 
     `served`: every worker does. `not yet served`: no server is up. `waiting`: some did not within the time given.
@@ -32,7 +32,7 @@ class Served(Record):
     message: str = ""
 
 
-class Moved(Record):
+class Moved(Record, frozen=True):
     """A change of stages: its decisions, the route version written, and whether it is served."""
 
     model: str
@@ -42,7 +42,7 @@ class Moved(Record):
     served: Served | None = None
 
 
-class ModelStatus(Record):
+class ModelStatus(Record, frozen=True):
     """One model: its releases and who takes the traffic."""
 
     model: str
@@ -53,7 +53,7 @@ class ModelStatus(Record):
     releases: tuple[Release, ...]
 
 
-class Status(Record):
+class Status(Record, frozen=True):
     """The project at a glance."""
 
     project: str
@@ -61,7 +61,7 @@ class Status(Record):
     servers: tuple[ServerReport, ...]
 
 
-class ReleaseDetail(Record):
+class ReleaseDetail(Record, frozen=True):
     """Everything about one release."""
 
     release: Release
@@ -70,7 +70,7 @@ class ReleaseDetail(Record):
     decisions: tuple[Decision, ...]
 
 
-class RunDetail(Record):
+class RunDetail(Record, frozen=True):
     """Everything about one run."""
 
     run: Run
@@ -79,7 +79,7 @@ class RunDetail(Record):
     sessions: tuple[Session, ...]
 
 
-class Difference(Record):
+class Difference(Record, frozen=True):
     """What differs between two releases of a model; each part has only what differs."""
 
     model: str

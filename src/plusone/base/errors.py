@@ -23,8 +23,8 @@ __all__ = [
     "PlusoneError",
     "StepFailed",
     "StoreError",
-    "UnsafeValue",
     "Unavailable",
+    "UnsafeValue",
     "UsageError",
     "WrongContentType",
 ]

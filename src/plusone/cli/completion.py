@@ -10,7 +10,7 @@ from .main import cli
 __all__ = ["completion"]
 
 
-@click.command(epilog="\b\nExample:\n  eval \"$(plusone completion bash)\"     (in ~/.bashrc)")
+@click.command(epilog='\b\nExample:\n  eval "$(plusone completion bash)"     (in ~/.bashrc)')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the shell completion for bash, zsh or fish."""

@@ -18,7 +18,10 @@ _wait = click.option(
 )  # fmt: skip
 
 
-@click.command(epilog="\b\nExamples:\n  plusone promote flight-delays@4\n  plusone promote @3 --override --reason 'audit passed by hand, see #12'")
+@click.command(
+    epilog="\b\nExamples:\n  plusone promote flight-delays@4\n"
+    "  plusone promote @3 --override --reason 'audit passed by hand, see #12'"
+)
 @click.argument("target", metavar="MODEL@N")
 @click.option("--override", is_flag=True, help="Go past a closed gate. Needs a reason; is recorded for ever.")
 @click.option("--reason", default="", help="Why.")
@@ -35,7 +38,10 @@ def promote(
     return _show(moved, as_json)
 
 
-@click.command(epilog="\b\nExamples:\n  plusone rollback\n  plusone rollback flight-delays --reason 'complaints'\n  plusone rollback flight-delays@2")
+@click.command(
+    epilog="\b\nExamples:\n  plusone rollback\n  plusone rollback flight-delays --reason 'complaints'\n"
+    "  plusone rollback flight-delays@2"
+)
 @click.argument("target", metavar="[MODEL[@N]]", required=False)
 @click.option("--reason", default="", help="Why.")
 @by_option

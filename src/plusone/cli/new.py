@@ -18,7 +18,9 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
 
 @click.command(epilog="\b\nExamples:\n  plusone new flights\n  cd flights && plusone release && plusone up")
 @click.argument("name")
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="The folder to make it in.  [default: here]")
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), help="The folder to make it in.  [default: here]"
+)
 def new(name: str, into: Path | None) -> None:
     """Make a project folder: pipeline.py, tests/, pyproject.toml, .gitignore.
 
@@ -26,8 +28,8 @@ def new(name: str, into: Path | None) -> None:
     """
     if not _NAME.match(name):
         raise UsageError(
-            f"{name!r} can't name a project: expected 1 to 63 letters, digits, '-', '_' and '.', with a letter or a digit "
-            "at both ends.",
+            f"{name!r} can't name a project: expected 1 to 63 letters, digits, '-', '_' and '.', with a letter or "
+            "a digit at both ends.",
             mend="plusone new flights",
         )
     folder = (into or Path.cwd()) / name

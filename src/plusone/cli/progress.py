@@ -8,7 +8,12 @@ from .output import stage_style
 
 __all__ = ["Progress"]
 
-_PHASES = {"data": "data", "data tests": "tests on the data", "train": "train and package", "model tests": "tests on the model"}
+_PHASES = {
+    "data": "data",
+    "data tests": "tests on the data",
+    "train": "train and package",
+    "model tests": "tests on the model",
+}
 
 
 class Progress:
@@ -48,10 +53,13 @@ class Progress:
         kind = event["event"]
         if kind == "phase":
             self._flush_checks()
-            self._say(_PHASES.get(event["phase"], event["phase"]), style="bold")
-            self._under_way(_PHASES.get(event["phase"], event["phase"]))
+            title = _PHASES[event["phase"]]
+            self._say(title, style="bold")
+            self._under_way(title)
         elif kind == "plan":
-            self._under_way(f"step {event['place'] + 1} of {event['count']}: {event['step']}", event["place"], event["count"])
+            self._under_way(
+                f"step {event['place'] + 1} of {event['count']}: {event['step']}", event["place"], event["count"]
+            )
         elif kind == "step" and event["status"] == "running":
             self._under_way(event["step"] if event["step"] != "package" else "package: compile and prove equal")
         elif kind == "step":

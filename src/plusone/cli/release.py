@@ -32,11 +32,15 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
 
 @click.command(epilog=_EPILOG)
 @click.argument("model", required=False)
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of a step, or STEP.KEY=VALUE.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of a step, or STEP.KEY=VALUE."
+)
 @click.option("--force", multiple=True, metavar="STEP", help="Run this step even if nothing about it changed.")
 @click.option("--until", metavar="STEP", help="Run the steps up to this one, and make no release.")
 @click.option("--again", is_flag=True, help="Make a release even if nothing changed.")
-@click.option("--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]")
+@click.option(
+    "--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]"
+)
 @click.option("--reason", default="", help="Why; kept with the decision.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what steps and tests print (the run's log keeps it).")
 @by_option
@@ -124,7 +128,9 @@ def _print(made: Made, moved: Moved | None) -> None:
         _print_closed(made)
         return
     if release is not None and made.outcome == "passed":
-        click.echo(f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}")
+        click.echo(
+            f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}"
+        )
     if moved is not None:
         print_moved(moved)
 

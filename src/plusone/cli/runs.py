@@ -18,7 +18,9 @@ __all__ = ["runs"]
     invoke_without_command=True,
     epilog="\b\nExamples:\n  plusone runs\n  plusone runs show 01m84\n  plusone runs log 01m84",
 )
-@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, the newest first."
+)
 @json_option
 @click.pass_context
 def runs(context: click.Context, count: int, as_json: bool) -> None:
@@ -30,7 +32,10 @@ def runs(context: click.Context, count: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(r.id, r.name, r.model, stage_style(r.status), clock.age_text(r.started_at), (r.error or "")[:70]) for r in found]
+    rows = [
+        (r.id, r.name, r.model, stage_style(r.status), clock.age_text(r.started_at), (r.error or "")[:70])
+        for r in found
+    ]
     print_table(("run", "what", "model", "status", "started", "error"), rows)
 
 
@@ -59,7 +64,11 @@ def log(project: Path | None, run_id: str) -> None:
 
 def _print_run(found: RunDetail) -> None:
     run = found.run
-    code = f"{run.code.commit[:12]}{' and a diff' if run.code.dirty else ''}" if run.code.commit else "in no git repository"
+    code = (
+        f"{run.code.commit[:12]}{' and a diff' if run.code.dirty else ''}"
+        if run.code.commit
+        else "in no git repository"
+    )
     click.echo(f"run {run.id}  {run.name}  {stage_style(run.status)}")
     click.echo(f"  started  {run.started_at}  finished {run.finished_at or '-'}")
     click.echo(f"  code     {code}")
@@ -81,4 +90,6 @@ def _print_run(found: RunDetail) -> None:
         print_table(("metric", "last"), [(key, number(value)) for key, value in found.metrics.items()])
     for session in found.sessions:
         click.echo()
-        print_table(("outcome", "subject", "test"), [(stage_style(c.outcome), c.subject, c.test) for c in session.checks])
+        print_table(
+            ("outcome", "subject", "test"), [(stage_style(c.outcome), c.subject, c.test) for c in session.checks]
+        )

@@ -41,7 +41,8 @@ def status(project: Path | None, model: str | None, as_json: bool) -> None:
 def _print_model(one: ModelStatus) -> None:
     served = one.served.state if one.served else "no route"
     version = f", route version {one.route.version}" if one.route else ""
-    click.echo(f"{click.style(one.model, bold=True)}  live {one.live or '-'}, previous {one.previous or '-'}{version}, {served}")
+    name = click.style(one.model, bold=True)
+    click.echo(f"{name}  live {one.live or '-'}, previous {one.previous or '-'}{version}, {served}")
     rows = [
         (
             release.number,
@@ -90,7 +91,9 @@ def _print_check(check: Check, show_output: bool) -> None:
         click.echo("  | " + check.output.replace("\n", "\n  | "))
 
 
-@click.command(epilog="\b\nExamples:\n  plusone diff 1 2\n  plusone diff flight-delays@previous flight-delays@live --json")
+@click.command(
+    epilog="\b\nExamples:\n  plusone diff 1 2\n  plusone diff flight-delays@previous flight-delays@live --json"
+)
 @click.argument("a", metavar="MODEL@A")
 @click.argument("b", metavar="B")
 @json_option
@@ -108,7 +111,8 @@ def diff(project: Path | None, a: str, b: str, as_json: bool) -> None:
 def _print_difference(found: Difference) -> None:
     click.secho(f"{found.model}@{found.a} -> {found.model}@{found.b}", bold=True)
     sections: dict[str, dict[str, Any]] = {
-        name: getattr(found, name) for name in ("settings", "code", "metrics", "checks", "data", "signature", "environment")
+        name: getattr(found, name)
+        for name in ("settings", "code", "metrics", "checks", "data", "signature", "environment")
     }
     for name, pairs in sections.items():
         rows = [row for key, pair in pairs.items() for row in _rows(key, pair)]
@@ -122,7 +126,9 @@ def _print_difference(found: Difference) -> None:
 def _rows(key: str, pair: Any) -> list[tuple[str, str, str]]:
     """Return one table row for a pair, or one for each pair inside of a nested difference."""
     if isinstance(pair, dict):
-        return [row for inner, part in pair.items() for row in _rows(f"{key}.{inner}" if key != "profile" else inner, part)]  # pyright: ignore[reportUnknownVariableType]  JSON values
+        return [
+            row for inner, part in pair.items() for row in _rows(f"{key}.{inner}" if key != "profile" else inner, part)
+        ]
     return [(key, _cell(pair[0]), _cell(pair[1]))]
 
 

@@ -32,7 +32,12 @@ It stays in the foreground; ctrl-C drains the workers and ends it. Requests then
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each event.")
 @click.pass_obj
 def up(
-    project: Path | None, host: str | None, port: int | None, control_port: int | None, workers: int | None, as_json: bool
+    project: Path | None,
+    host: str | None,
+    port: int | None,
+    control_port: int | None,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     """Serve what is live, and publish what goes live.
 
@@ -71,7 +76,9 @@ def _print(event: dict[str, Any], control: Control) -> None:
     elif kind == "not ready":
         click.echo(f"{moment} not ready: no live release is loaded. To make one: plusone release")
     elif kind == "taken back":
-        click.secho(f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red")
+        click.secho(
+            f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red"
+        )
     elif kind == "trouble":
         click.secho(f"{moment} the store can't be used; predictions go on: {event['message']}", fg="yellow")
     elif kind == "recovered":

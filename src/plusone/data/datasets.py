@@ -27,7 +27,8 @@ __all__ = ["flavour_of", "from_arrow", "load", "load_table", "save", "to_arrow"]
 
 _STORABLE = (
     "What can be stored: a dataframe (pandas, polars, pyarrow and others that narwhals knows), a numpy array or a dict "
-    "of them, a plain JSON value (str, int, float, bool, None, lists and dicts with text keys), or a pathlib.Path of a file."
+    "of them, a plain JSON value (str, int, float, bool, None, lists and dicts with text keys), or a pathlib.Path of "
+    "a file."
 )
 
 
@@ -158,7 +159,8 @@ def _check_array(array: Any, name: str) -> None:
 def _save_file(path: Path, blobs: Blobs) -> Dataset:
     if path.is_dir():
         raise UnsafeValue(
-            f"{path} is a folder: expected a file.", mend="return one archive, or a dict of arrays, or a table of contents"
+            f"{path} is a folder: expected a file.",
+            mend="return one archive, or a dict of arrays, or a table of contents",
         )
     if not path.is_file():
         raise UnsafeValue(f"{path} is no file: a step that returns a path must have written it.")
@@ -192,10 +194,10 @@ def _check_json(value: Any, place: str) -> None:
         if not math.isfinite(value):
             raise UnsafeValue(f"{place} is {value}, which JSON has no word for: expected a finite number or None.")
     elif isinstance(value, list):
-        for index, part in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  what a list holds is what is being found out
+        for index, part in enumerate(value):
             _check_json(part, f"{place}[{index}]")
     elif isinstance(value, dict):
-        for key, part in value.items():  # pyright: ignore[reportUnknownVariableType]  likewise
+        for key, part in value.items():
             if not isinstance(key, str):
                 raise UnsafeValue(f"{place} has the key {key!r}: expected text. {_STORABLE}")
             _check_json(part, f"{place}[{key!r}]")

@@ -27,7 +27,8 @@ def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
 
 def _column(column: pa.ChunkedArray) -> dict[str, Any]:
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = _compute()
 
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -50,7 +51,7 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> dict[str, Any]:
-    import pyarrow.compute as pc
+    pc = _compute()
 
     ends = pc.min_max(values)
     deviation = pc.stddev(values, ddof=1).as_py() if len(values) > 1 else 0.0
@@ -63,11 +64,20 @@ def _numbers(values: Any) -> dict[str, Any]:
         "quantiles": {str(q): value for q, value in zip(_QUANTILES, quantiles, strict=True)},
     }
     # JSON has no infinity; a column that holds one keeps the rest of its summary.
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()}
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()
+    }
+
+
+def _compute() -> Any:
+    # Arrow makes these functions when it is imported, so nothing can know their types.
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def _words(values: Any) -> dict[str, Any]:
-    import pyarrow.compute as pc
+    pc = _compute()
 
     counts = pc.value_counts(values)
     pairs = sorted(((row["counts"], str(row["values"])) for row in counts.to_pylist()), key=lambda p: (-p[0], p[1]))

@@ -41,7 +41,7 @@ def to_arrow(value: Any) -> pa.Table:
         if isinstance(value, pa.Table):
             table = value
         elif isinstance(value, list):
-            table = pa.Table.from_pylist(value)  # pyright: ignore[reportUnknownArgumentType]  checked by Arrow itself
+            table = pa.Table.from_pylist(value)
         elif flavour_of(value) == "pandas":
             table = pa.Table.from_pandas(value)
         elif flavour_of(value):
@@ -52,7 +52,8 @@ def to_arrow(value: Any) -> pa.Table:
             raise UnsafeValue(f"A {type(value).__name__} is no table: expected a dataframe or a list of dicts.")
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise UnsafeValue(
-            f"The table can't be stored: {error}.", mend="give each column one type, for example df.astype({'x': 'string'})"
+            f"The table can't be stored: {error}.",
+            mend="give each column one type, for example df.astype({'x': 'string'})",
         ) from error
     names = table.column_names
     if twice := sorted({name for name in names if names.count(name) > 1}):

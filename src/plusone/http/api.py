@@ -128,4 +128,4 @@ def _body(content_type: str, body: bytes) -> dict[str, Any]:
         raise UsageError(f"The body is no JSON: {error}.") from None
     if not isinstance(given, dict):
         raise UsageError(f"The body is a JSON {type(given).__name__}: expected an object.")
-    return given  # pyright: ignore[reportUnknownVariableType]  its values are checked one by one
+    return given

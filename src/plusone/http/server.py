@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from ..app.app import App
@@ -51,7 +52,15 @@ def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
 
 
 async def _serve(app: Any, port: int) -> None:
-    server = Server(app, address="127.0.0.1", port=port, interface="rsgi", log_enabled=False, websockets=False, http="1")  # pyright: ignore[reportArgumentType]  granian takes the enums' values
+    server = Server(
+        app,
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        log_enabled=False,
+        websockets=False,
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

@@ -42,7 +42,9 @@ class Journal:
             StoreError: when the disk is full, or the record is over 64 MiB.
         """
         if len(record) > _MOST_BYTES:
-            raise StoreError(f"A record of {len(record)} bytes is too long for {self.path}: expected at most {_MOST_BYTES}.")
+            raise StoreError(
+                f"A record of {len(record)} bytes is too long for {self.path}: expected at most {_MOST_BYTES}."
+            )
         data = _HEAD.pack(len(record), zlib.crc32(record)) + record
         try:
             # One write call: with O_APPEND the kernel puts it at the end, whole.

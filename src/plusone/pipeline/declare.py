@@ -138,7 +138,7 @@ def model(
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(
-                f"{spec.where}: {spec.name!r} trains model {name!r} but has no inputs: its first one is its training data.",
+                f"{spec.where}: {spec.name!r} trains model {name!r} but has no inputs: the first is its training data.",
                 mend=f"def {spec.name}(train_set, ...)",
             )
         _collect(spec)
@@ -211,13 +211,13 @@ def _check_settings(name: str, where: str, settings: dict[str, Any]) -> None:
         if value is not REQUIRED and not _is_plain(value):
             raise PipelineError(
                 f"{where}: step {name!r}: setting {key}={value!r} is of type {type(value).__name__}: expected text, "
-                "a number, a boolean, None, or a list or dict of those, so that it can be recorded and set from outside."
+                "a number, a boolean, None, or a list or dict of those, so that it can be recorded and set."
             )
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return all(_is_plain(part) for part in value)  # pyright: ignore[reportUnknownVariableType]  that is what is asked
+        return all(_is_plain(part) for part in value)
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())  # pyright: ignore[reportUnknownVariableType]  likewise
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
     return value is None or isinstance(value, (str, bool, int, float))

@@ -105,7 +105,9 @@ class Engine:
         rows = self.store.db.all("step_run_same", step=spec.name, fingerprint=fingerprint)
         return from_row(StepRun, rows[0]) if rows else None
 
-    def record(self, spec: StepSpec, fingerprint: str, *, cached: bool, outputs: dict[str, str], began: float) -> StepRun:
+    def record(
+        self, spec: StepSpec, fingerprint: str, *, cached: bool, outputs: dict[str, str], began: float
+    ) -> StepRun:
         """Add the step to the run and return its record."""
         made = StepRun(
             run_id=self.run_id,
@@ -124,7 +126,13 @@ class Engine:
                     tx.execute("dataset_add", **to_row(dataset))
             tx.execute("step_run_add", **to_row(made))
         self.on_event(
-            {"event": "step", "step": spec.name, "status": made.status, "duration_s": made.duration_s, "outputs": outputs}
+            {
+                "event": "step",
+                "step": spec.name,
+                "status": made.status,
+                "duration_s": made.duration_s,
+                "outputs": outputs,
+            }
         )
         return made
 

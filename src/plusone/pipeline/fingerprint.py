@@ -1,8 +1,8 @@
 """Fingerprints: two functions have the same one when their code, and the project code that they call, is the same.
 
 What counts is the compiled code: comments, formatting and docstrings do not. From a function the walk goes to every
-project function, class, module and plain constant that its code names, and on from there; code outside of the project's folder
-counts by the environment lock. A global that is neither code nor plain data counts by its type alone.
+project function, class, module and plain constant that its code names, and on from there; code outside of the
+project's folder counts by the environment lock. A global that is neither code nor plain data counts by its type alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Walk:
         self._code(function.__code__)
         self._add("defaults", _plain(function.__defaults__), _plain(function.__kwdefaults__))
         if hasattr(function, "__wrapped__"):
-            self.visit(function.__wrapped__, "__wrapped__")
+            self.visit(vars(function)["__wrapped__"], "__wrapped__")
         for cell_name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 self.visit(cell.cell_contents, cell_name)
@@ -149,11 +149,11 @@ def _plain(value: Any) -> str:
     if value is None or isinstance(value, (str, bytes, bool, int, float, complex)) or value is ...:
         return f"{type(value).__name__}:{value!r}"
     if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__}:[{','.join(_plain(part) for part in value)}]"  # pyright: ignore[reportUnknownVariableType]  any content
+        return f"{type(value).__name__}:[{','.join(_plain(part) for part in value)}]"
     if isinstance(value, (set, frozenset)):
-        return f"{type(value).__name__}:{{{','.join(sorted(_plain(part) for part in value))}}}"  # pyright: ignore[reportUnknownVariableType]  any content
+        return f"{type(value).__name__}:{{{','.join(sorted(_plain(part) for part in value))}}}"
     if isinstance(value, dict):
-        return f"dict:{{{','.join(f'{_plain(key)}={_plain(part)}' for key, part in value.items())}}}"  # pyright: ignore[reportUnknownVariableType]  any content
+        return f"dict:{{{','.join(f'{_plain(key)}={_plain(part)}' for key, part in value.items())}}}"
     if isinstance(value, Path):
         return f"path:{value}"
     return f"object:{type(value).__module__}.{type(value).__qualname__}"

@@ -1,4 +1,4 @@
-"""The steps of a project fitted together: who makes what, in which order, and every fault found before anything runs."""
+"""The steps of a project fitted together: who makes what, in which order; faults are found before anything runs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ class Graph:
             if len(self.models) == 1:
                 return next(iter(self.models.values()))
             if not self.models:
-                raise PipelineError("The pipeline has no model.", mend='decorate the train function with @plusone.model("name", target="column")')
+                raise PipelineError(
+                    "The pipeline has no model.",
+                    mend='decorate the train function with @plusone.model("name", target="column")',
+                )
             raise PipelineError(f"The project has several models: {known}.", mend="plusone release MODEL")
         if name not in self.models:
             raise NotFound(f"The project has no model {name!r}. It has: {known}.")
@@ -140,7 +143,9 @@ def load_graph(file: Path, *, reserved: Collection[str] = ()) -> Graph:
         PipelineError: when the file is missing, can't be imported, or its steps do not fit together.
     """
     if not file.is_file():
-        raise PipelineError(f"There is no pipeline: expected {file}.", mend='write it, or set [tool.plusone] pipeline = "..."')
+        raise PipelineError(
+            f"There is no pipeline: expected {file}.", mend='write it, or set [tool.plusone] pipeline = "..."'
+        )
     sys.path.insert(0, str(file.parent))
     module_spec = importlib.util.spec_from_file_location(file.stem, file)
     if module_spec is None or module_spec.loader is None:

@@ -55,7 +55,7 @@ def settings_for(graph: Graph, assignments: dict[str, Any]) -> dict[str, dict[st
         for key, value in values.items():
             if value is REQUIRED:
                 raise UsageError(f"Step {name!r} has a setting {key!r} without a default.", mend=f"--set {key}=VALUE")
-            values[key] = list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType]  plain by declaration
+            values[key] = list(value) if isinstance(value, tuple) else value
     return result
 
 
@@ -86,6 +86,6 @@ def _read(spec: StepSpec, key: str, value: Any) -> Any:
     )
     if not fits:
         raise UsageError(
-            f"--set {key}={value}: step {spec.name!r} expects {type(default).__name__} here (its default is {default!r})."
+            f"--set {key}={value}: step {spec.name!r} expects {type(default).__name__} (its default is {default!r})."
         )
-    return float(read) if isinstance(default, float) else read
+    return float(read) if isinstance(default, float) and isinstance(read, int) else read

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PipelineError
 from ..data import datasets
-from ..packaging import keeping
-from ..packaging import pack
+from ..packaging import keeping, pack
 from .declare import ModelSpec, StepSpec
 from .engine import Engine
 

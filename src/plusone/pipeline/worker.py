@@ -56,7 +56,9 @@ class _Worker:
     def plan(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         self.environment = lock_text()
         graph = self.graph = load_graph(self.pipeline, reserved=frozenset(request["reserved"]))
-        trainer = graph.pick_model(request["model"]) if graph.models or request["model"] or not request["until"] else None
+        trainer = (
+            graph.pick_model(request["model"]) if graph.models or request["model"] or not request["until"] else None
+        )
         settings = settings_for(graph, request["settings"])
         unknown = sorted(set(request["force"]) - set(graph.steps))
         if unknown:

@@ -26,9 +26,7 @@ def newest_session(db: Database | Transaction, digest: str) -> Session | None:
     return _session(db, row) if row else None
 
 
-def sessions_of(
-    db: Database | Transaction, *, digest: str | None = None, run_id: str | None = None
-) -> list[Session]:
+def sessions_of(db: Database | Transaction, *, digest: str | None = None, run_id: str | None = None) -> list[Session]:
     """Return the sessions of a release or of a run, the oldest first."""
     return [_session(db, row) for row in db.all("session_list", release=digest, run_id=run_id)]
 

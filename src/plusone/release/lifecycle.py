@@ -60,7 +60,9 @@ def pick_model(db: Database | Transaction, model: str | None) -> str:
             raise UsageError(f"Which model? There are {', '.join(known)}.", mend="name it, for example MODEL@live")
         raise NotFound("There is no release yet.", mend="plusone release")
     if model not in known:
-        raise NotFound(f"There is no release of a model {model!r}. Models: {', '.join(known) or 'none'}.", mend="plusone status")
+        raise NotFound(
+            f"There is no release of a model {model!r}. Models: {', '.join(known) or 'none'}.", mend="plusone status"
+        )
     return model
 
 
@@ -235,7 +237,9 @@ def take_back(store: Store, model: str, version: int, *, error: str) -> Move | N
             decisions.append(decide(tx, back, "live", by="plusone", reason=why))
             previous = _previous(releases, {broken.number, back.number})
             decisions += _shift_previous(tx, releases, previous, back, broken)
-        return Move(decisions, write_route(tx, model, back, previous=previous, decision=decisions[-1 if back is None else 1]))
+        return Move(
+            decisions, write_route(tx, model, back, previous=previous, decision=decisions[-1 if back is None else 1])
+        )
 
 
 def _back_to(tx: Transaction, model: str, releases: list[Release], live: Release, which: str) -> Release:
@@ -266,10 +270,11 @@ def _shift_previous(
     tx: Transaction, releases: list[Release], previous: Release | None, back: Release, gone: Release
 ) -> list[Decision]:
     why = f"{gone.model}@{gone.number} was taken back to {back.model}@{back.number}"
-    made: list[Decision] = []
-    for one in releases:
-        if one.stage == "previous" and one.number != back.number and one is not previous:
-            made.append(decide(tx, one, "retired", by="plusone", reason=why))
+    made = [
+        decide(tx, one, "retired", by="plusone", reason=why)
+        for one in releases
+        if one.stage == "previous" and one.number != back.number and one is not previous
+    ]
     if previous is not None and previous.stage != "previous":
         made.append(decide(tx, previous, "previous", by="plusone", reason=why))
     return made

@@ -48,7 +48,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     again: bool = False
     promote: bool = True
-    by: str = "unknown"
+    by: str = ""
     reason: str = ""
 
 
@@ -221,7 +221,9 @@ class _Making:
         if release is None:
             return None
         folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
-        return ReleaseRef(number=release.number or None, digest=release.digest, package=release.package, folder=str(folder))
+        return ReleaseRef(
+            number=release.number or None, digest=release.digest, package=release.package, folder=str(folder)
+        )
 
     def _stopped(self, data: Part) -> Made | None:
         problems = problems_so_far(data.checks, data.problems)

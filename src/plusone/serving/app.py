@@ -115,7 +115,7 @@ class App:
         """Return a body of unknown length, read up to the limit and no further."""
         parts: list[bytes] = []
         size = 0
-        stream = aiter(proto)  # a body can be iterated once: what goes on reading must use this iterator
+        stream = _parts(proto)
         async for part in stream:
             size += len(part)
             if size > self._max_body_bytes:
@@ -207,7 +207,7 @@ class App:
             headers.append(_CLOSE)
         proto.response_bytes(error.status, headers, protocol.encode(error.as_dict()))
         with contextlib.suppress(Exception):  # the body was read already: nothing is left to take in
-            await _discard(aiter(proto))
+            await _discard(_parts(proto))
 
 
 def _compute(target: swap.Target, request_id: str, body: bytes) -> tuple[bytes, int]:
@@ -218,6 +218,12 @@ def _run(target: swap.Target, request_id: str, columns: Any) -> tuple[bytes, int
     answer = target.predictor.run(columns)
     predictions = protocol.encode(target.predictor.predictions(answer))
     return b'%b%b","predictions":%b}' % (target.prefix, request_id.encode(), predictions), answer.rows
+
+
+async def _parts(proto: Any) -> AsyncIterator[bytes]:
+    """Give the body part by part. Granian lets a body be iterated once only; this may be left and taken up again."""
+    async for part in proto:
+        yield part
 
 
 async def _discard(stream: AsyncIterator[bytes]) -> None:

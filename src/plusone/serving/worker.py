@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--beside", action="store_true", help="an older generation serves until this one is ready")
     options = parser.parse_args(arguments)
     options.folder = options.folder.resolve()
-    lock = routes.hold(options.folder / "workers" / f"{options.slot}.lock", wait_s=2.0)
+    lock = routes.hold(options.folder / "workers" / f"{options.slot}.lock", wait_s=0.5)
     if lock is None:
         Log(options.slot)("slot_taken", folder=str(options.folder))
         return 2

@@ -74,7 +74,7 @@ class Blobs:
             raise BrokenArtifact(f"The blob {path} was changed: expected sha256 {digest}, found {found}.")
         return path
 
-    def put_bytes(self, data: bytes) -> str:
+    def put_bytes(self, data: bytes | memoryview) -> str:
         """Store `data` and return its digest."""
         digest = digest_bytes(data)
         path = self.path(digest)

@@ -1,4 +1,4 @@
-"""The named queries in `sql/*.sql`: `-- name: release_list` begins one, the next name or the end of the file ends it."""
+"""The named queries in `sql/*.sql`: a line `-- name: release_list` begins one, the next such line ends it."""
 
 from __future__ import annotations
 

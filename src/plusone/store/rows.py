@@ -40,7 +40,9 @@ def from_row(kind: type[R], row: dict[str, Any]) -> R:
 
 @cache
 def _hints(kind: type[Record]) -> dict[str, tuple[Any, bool]]:
-    return {name: (hint, _is_json(hint)) for name, hint in get_type_hints(kind).items() if name in kind.__struct_fields__}
+    return {
+        name: (hint, _is_json(hint)) for name, hint in get_type_hints(kind).items() if name in kind.__struct_fields__
+    }
 
 
 def _is_json(hint: Any) -> bool:

@@ -96,7 +96,7 @@ def start_run(
 
 
 def recover_runs(store: Store) -> list[Run]:
-    """Close the runs whose process died: status `interrupted`, their log and metrics kept. Return them, oldest first."""
+    """Close the runs whose process died: `interrupted`, their log and metrics kept. Return them, oldest first."""
     recovered: list[Run] = []
     for row in store.db.all("run_list_unfinished"):
         run = from_row(Run, row)

@@ -1,0 +1,215 @@
+"""Writes docs/reference from the code: `make docs`. With `--check` it writes nothing and names what is stale."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from plusone.base import config, errors, records
+from plusone.cli.main import cli
+
+HERE = Path(__file__).resolve().parent
+SRC = HERE.parent / "src" / "plusone"
+NOTE = "<!-- Written from the code by `make docs`. -->\n"
+WIDTH = 100
+
+# What a setting means; its name, type and default come from the code, and each must be here.
+SETTINGS = {
+    "pipeline": "the file with the project's steps and models",
+    "tests": "the folder with the project's tests: the gate",
+    "store": "where records and artifacts are kept; relative to the project's folder",
+    "serve.host": "the address that predictions and the control API listen on",
+    "serve.port": "the port for predictions",
+    "serve.control_port": "the port for the control API",
+    "serve.workers": "how many serving processes `plusone up` keeps running, 1 to 256",
+    "serve.max_body_bytes": "the largest request that is read, in bytes; at least 1,024",
+}
+# Variables of the environment that a person may set; those that plusone hands to its own processes are not for people.
+VARIABLES = {
+    "PLUSONE_STORE": "where the store is, instead of what `[tool.plusone] store` says",
+    "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
+    "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",
+}
+INTERNAL = {"PLUSONE_CHECKS"}
+
+
+def commands(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
+    """The full name and the help of a command and of those below it, in the order of `--help`."""
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, color=False
+    )
+    yield context.command_path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None, child
+            yield from commands(found, child, context)
+
+
+def cli_page() -> str:
+    """docs/reference/cli.md: every command with its help."""
+    parts = [NOTE, "# The command line\n"]
+    for path, text in commands(cli, "plusone"):
+        plain = "\n".join(line.rstrip() for line in click.unstyle(text).splitlines())
+        parts.append(f"## {path}\n\n```text\n{plain.strip()}\n```\n")
+    return "\n".join(parts)
+
+
+def every_error(root: type[errors.PlusoneError]) -> Iterator[type[errors.PlusoneError]]:
+    """An error class and those below it, each parent before its children."""
+    yield root
+    for child in sorted(root.__subclasses__(), key=lambda kind: kind.__name__):
+        if child.__module__ == errors.__name__:
+            yield from every_error(child)
+
+
+def errors_page() -> str:
+    """docs/reference/errors.md: the tree of errors with code, exit code and status."""
+    rows = [
+        f"| `{kind.code}` | {kind.__name__} | {kind.exit_code} | {kind.status} | {first_line(kind.__doc__)} |"
+        for kind in every_error(errors.PlusoneError)
+    ]
+    head = [
+        NOTE,
+        "# Errors\n",
+        "The command line exits with the exit code and prints what mends it; the HTTP API answers with the status and",
+        'with `{"error": {"code", "message", "mend", "details"}}`. A code never changes once it was released.\n',
+        "| code | class | exit code | HTTP status | what it means |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def first_line(text: str | None) -> str:
+    """The first sentence of a docstring."""
+    assert text, "without a docstring"
+    return text.strip().splitlines()[0]
+
+
+def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
+    """Name, type, default and description of each field of a record."""
+    for place, item in enumerate(node.body):
+        if not isinstance(item, ast.AnnAssign):
+            continue
+        after = node.body[place + 1] if place + 1 < len(node.body) else None
+        told = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            told = " ".join(str(after.value.value).split())
+        default = ast.unparse(item.value) if item.value else ""
+        yield ast.unparse(item.target), ast.unparse(item.annotation), default, told
+
+
+def table(node: ast.ClassDef) -> list[str]:
+    """The fields of a record as the rows of a table."""
+    rows = ["| field | type | default | |", "|---|---|---|---|"]
+    for name, kind, default, told in fields(node):
+        shown = f"`{default}`" if default else ""
+        rows.append(f"| `{name}` | `{kind}` | {shown} | {told} |".replace("` | None", "` or null").replace("|None", ""))
+    return [escape(row) for row in rows]
+
+
+def escape(row: str) -> str:
+    """A row whose code may hold `|`, which a table takes for a border."""
+    return re.sub(r"`[^`]*`", lambda found: found[0].replace("|", "\\|"), row)
+
+
+def records_page() -> str:
+    """docs/reference/records.md: every noun with its fields, as `--json` and the HTTP API write it."""
+    module = ast.parse((SRC / "base" / "records.py").read_text("utf-8"))
+    parts = [NOTE, "# Records\n", f"{' '.join((records.__doc__ or '').split())}\n"]
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and node.name != "Record":
+            parts += [f"## {node.name}\n", f"{' '.join((ast.get_docstring(node) or '').split())}\n", *table(node), ""]
+    return "\n".join(parts)
+
+
+def known_settings() -> dict[str, tuple[str, Any]]:
+    """Every setting of `[tool.plusone]`: its type and default, from the code that reads it."""
+    found: dict[str, tuple[str, Any]] = {}
+    for prefix, kind in (("", config._Settings), ("serve.", config.Serve)):
+        for name, default in zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True):
+            if not isinstance(default, config.Serve):
+                found[prefix + name] = (type(default).__name__, default)
+    return found
+
+
+def known_variables() -> set[str]:
+    """Every variable of the environment that the code names, without those that plusone hands to its own processes."""
+    names: set[str] = set()
+    for file in SRC.rglob("*.py"):
+        names.update(re.findall(r"[\"'](PLUSONE_[A-Z_]+)[\"']", file.read_text("utf-8")))
+    return names - INTERNAL
+
+
+def described(known: set[str], told: dict[str, str], what: str) -> None:
+    """Raise when a setting has no description, or a description no setting."""
+    if missing := known - told.keys():
+        raise SystemExit(f"docs/generate.py does not say what these {what} mean: {', '.join(sorted(missing))}")
+    if gone := told.keys() - known:
+        raise SystemExit(f"docs/generate.py describes {what} that the code does not have: {', '.join(sorted(gone))}")
+
+
+def settings_page() -> str:
+    """docs/reference/settings.md: every setting in pyproject.toml and in the environment."""
+    known = known_settings()
+    described(set(known), SETTINGS, "settings")
+    variables = known_variables()
+    described(variables, VARIABLES, "variables")
+    parts = [
+        NOTE,
+        "# Settings\n",
+        "In the project's `pyproject.toml`, below `[tool.plusone]` and `[tool.plusone.serve]`. A name that is not here is",
+        "an error, so that a misspelt one is not ignored.\n",
+        "| setting | type | default | what it is |",
+        "|---|---|---|---|",
+        *(f"| `{name}` | {kind} | `{default}` | {SETTINGS[name]} |" for name, (kind, default) in known.items()),
+        "\n## In the environment\n",
+        "| variable | what it is |",
+        "|---|---|",
+        *(f"| `{name}` | {VARIABLES[name]} |" for name in VARIABLES if name in variables),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "records.md": records_page,
+    "settings.md": settings_page,
+}
+
+
+def stale() -> list[str]:
+    """The pages that are not what the code says now."""
+    folder = HERE / "reference"
+    here = {file.name for file in folder.glob("*.md")} if folder.is_dir() else set[str]()
+    wrong = [name for name, page in PAGES.items() if name not in here or (folder / name).read_text("utf-8") != page()]
+    return wrong + sorted(here - PAGES.keys())
+
+
+def main() -> int:
+    """Write the pages, or check them; 1 when one is stale."""
+    folder = HERE / "reference"
+    if "--check" in sys.argv[1:]:
+        wrong = stale()
+        if wrong:
+            print(
+                f"stale: {', '.join(f'docs/reference/{name}' for name in wrong)}. To mend it: make docs",
+                file=sys.stderr,
+            )
+        return int(bool(wrong))
+    folder.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), "utf-8")
+        print(f"docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

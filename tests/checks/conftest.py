@@ -1,0 +1,116 @@
+"""Small projects on disk, and packaged models, for the tests of the checks."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from plusone.base.records import Check, Dataset
+from plusone.checks.context import Context, ReleaseRef
+from plusone.checks.result import Part
+from plusone.checks.session import run_tests
+from plusone.data.datasets import save
+from plusone.packaging import pack
+from plusone.store.blobs import Blobs
+
+FIELDS = ["distance", "hour"]
+
+
+class Sandbox:
+    """A project folder with step outputs in its blobs, and a context to run its tests with."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.blobs = Blobs(root / ".plusone" / "blobs")
+        self.context = Context(
+            root=str(root),
+            tests=str(root / "tests"),
+            blobs=str(self.blobs.folder),
+            subject="data",
+            model="delays",
+            models=("delays",),
+            outputs={},
+        )
+        (root / "tests").mkdir(parents=True)
+        self.write("pyproject.toml", "[tool.plusone]\n")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), "utf-8")
+
+    def output(self, **values: Any) -> None:
+        made: dict[str, Dataset] = {name: save(value, self.blobs) for name, value in values.items()}
+        self.change(outputs={**self.context.outputs, **made})
+
+    def change(self, **fields: Any) -> None:
+        self.context = msgspec.structs.replace(self.context, **fields)
+
+    def run(self, subject: str = "data", **options: Any) -> Part:
+        return run_tests(msgspec.structs.replace(self.context, subject=subject), **options)
+
+
+def outcomes(checks: Sequence[Check]) -> dict[str, str]:
+    """The outcomes by the name of the test alone."""
+    return {check.test.rpartition("::")[2]: check.outcome for check in checks}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    box = Sandbox(tmp_path / "project")
+    box.output(flights={"rows": [1, 2, 3]})
+    return box
+
+
+@pytest.fixture(name="outcomes")
+def outcomes_of() -> Callable[[Sequence[Check]], dict[str, str]]:
+    return outcomes
+
+
+def rows(seed: int, count: int) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame({"distance": generator.normal(size=count), "hour": generator.integers(0, 24, size=count)})
+    frame["late"] = frame["distance"] + generator.normal(size=count) > 0
+    return frame
+
+
+@pytest.fixture(scope="session")
+def holdout() -> pd.DataFrame:
+    return rows(2, 1500)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ReleaseRef]:
+    """A good classifier, one that learnt the opposite, and a regression."""
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+    train = rows(1, 1500)
+    bad = train.assign(late=~train["late"])
+    made: dict[str, ReleaseRef] = {}
+    for name, frame, model, target in (
+        ("good", train, LogisticRegression(), "late"),
+        ("bad", bad, LogisticRegression(), "late"),
+        ("number", train.assign(delay=train["distance"] * 3 + train["hour"]), LinearRegression(), "delay"),
+    ):
+        folder = tmp_path_factory.mktemp("packages") / name
+        _, digest = pack(
+            model.fit(frame[FIELDS], frame[target]),
+            name="delays",
+            target=target,
+            features=FIELDS,
+            train=pa.Table.from_pandas(frame[[*FIELDS, target]], preserve_index=False),
+            proof=[],
+            flavour="pandas",
+            environment="scikit-learn==1\n",
+            folder=folder,
+        )
+        made[name] = ReleaseRef(number=None, digest="", package=digest, folder=str(folder))
+    return made
