@@ -41,9 +41,8 @@ INTERNAL = {"PLUSONE_CHECKS"}
 
 def commands(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
     """The full name and the help of a command and of those below it, in the order of `--help`."""
-    context = click.Context(
-        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, color=False
-    )
+    shape: dict[str, Any] = {"terminal_width": WIDTH, "max_content_width": WIDTH, "color": False}
+    context = click.Context(command, info_name=name, parent=parent, **{**command.context_settings, **shape})
     yield context.command_path, command.get_help(context)
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
@@ -110,7 +109,7 @@ def table(node: ast.ClassDef) -> list[str]:
     rows = ["| field | type | default | |", "|---|---|---|---|"]
     for name, kind, default, told in fields(node):
         shown = f"`{default}`" if default else ""
-        rows.append(f"| `{name}` | `{kind}` | {shown} | {told} |".replace("` | None", "` or null").replace("|None", ""))
+        rows.append(f"| `{name}` | `{kind}` | {shown} | {told} |")
     return [escape(row) for row in rows]
 
 
@@ -164,8 +163,8 @@ def settings_page() -> str:
     parts = [
         NOTE,
         "# Settings\n",
-        "In the project's `pyproject.toml`, below `[tool.plusone]` and `[tool.plusone.serve]`. A name that is not here is",
-        "an error, so that a misspelt one is not ignored.\n",
+        "In the project's `pyproject.toml`, below `[tool.plusone]` and `[tool.plusone.serve]`. A name that is not",
+        "here is an error, so that a misspelt one is not ignored.\n",
         "| setting | type | default | what it is |",
         "|---|---|---|---|",
         *(f"| `{name}` | {kind} | `{default}` | {SETTINGS[name]} |" for name, (kind, default) in known.items()),

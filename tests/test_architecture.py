@@ -41,7 +41,7 @@ MODULES_AT_IMPORT = 150
 HEAVY = ("numpy", "pandas", "polars", "pyarrow", "sqlite3", "granian", "onnx", "onnxruntime", "sklearn", "scipy")
 
 # Files that a new project starts with: they are the user's code, not ours.
-TEMPLATES = "templates"
+TEMPLATES = "template"
 # Tests that guard a whole and not one module: the architecture, the documents, the doors, the journeys, the contracts.
 WHOLE = {"contracts", "docs", "doors", "journeys"}
 

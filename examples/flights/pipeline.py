@@ -14,6 +14,7 @@ import plusone
 PLANE = ["carrier", "origin", "dest"]
 SCHEDULE = ["distance", "day_of_week", "sched_dep_time", "sched_arr_time"]  # clock times as on the ticket: 1745 is 17:45
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
+FEATURES = [*PLANE, *SCHEDULE, *WEATHER]
 
 
 def data_version() -> str:
@@ -58,10 +59,10 @@ def split(flights_in_weather: pd.DataFrame, *, holdout_days: int = 14) -> tuple[
     return flights_in_weather[~held_out], flights_in_weather[held_out]
 
 
-@plusone.model("flight-delays", target="late", features=[*PLANE, *SCHEDULE, *WEATHER])
+@plusone.model("flight-delays", target="late", features=FEATURES)
 def train(train_set: pd.DataFrame, *, max_iter: int = 100, learning_rate: float = 0.1) -> Pipeline:
     """Boosted trees. Missing weather is left to them; a carrier or airport that is new gets a number of its own."""
-    features = train_set[[*PLANE, *SCHEDULE, *WEATHER]]
+    features = train_set[FEATURES]
     encode = make_column_transformer(
         (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), PLANE), remainder="passthrough"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from plusone.base.records import Check, Dataset
+from plusone.base.records import Dataset
 from plusone.checks.context import Context, ReleaseRef
 from plusone.checks.result import Part
 from plusone.checks.session import run_tests
@@ -58,9 +57,10 @@ class Sandbox:
         return run_tests(msgspec.structs.replace(self.context, subject=subject), **options)
 
 
-def outcomes(checks: Sequence[Check]) -> dict[str, str]:
-    """The outcomes by the name of the test alone."""
-    return {check.test.rpartition("::")[2]: check.outcome for check in checks}
+@pytest.fixture(autouse=True)
+def light_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each pytest process the import of hypothesis, which its plugin does even when no test uses it."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 
 
 @pytest.fixture
@@ -68,11 +68,6 @@ def sandbox(tmp_path: Path) -> Sandbox:
     box = Sandbox(tmp_path / "project")
     box.output(flights={"rows": [1, 2, 3]})
     return box
-
-
-@pytest.fixture(name="outcomes")
-def outcomes_of() -> Callable[[Sequence[Check]], dict[str, str]]:
-    return outcomes
 
 
 def rows(seed: int, count: int) -> pd.DataFrame:

@@ -17,7 +17,9 @@ def test_every_fixture_of_the_installed_pytest_is_reserved(tmp_path: Path):
         text=True,
         check=False,
     )
-    there = {match[1] for match in re.finditer(r"^([a-z]\w*)(?: \[.*\])? -- .*_pytest/", result.stdout, re.MULTILINE)}
+    there = {
+        match[1] for match in re.finditer(r"^([A-Za-z]\w*)(?: \[.*\])? -- .*_pytest/", result.stdout, re.MULTILINE)
+    }
     assert {"tmp_path", "cache", "monkeypatch", "pytester"} <= there
     assert there - reserved_fixture_names() == set()
     assert set(OURS) <= reserved_fixture_names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -160,6 +161,10 @@ def test_the_forms_of_an_outcome(sandbox):
         def test_prints_much(flights):
             print("x" * 10_000_000)
             print("the end")
+        def test_removes_its_folder(flights, tmp_path, monkeypatch):
+            monkeypatch.chdir(tmp_path)
+            tmp_path.rmdir()
+            assert 0
         def test_surrogates(flights):
             print("\\ud800")
             assert 0, "\\ud800 has no bytes"
@@ -188,6 +193,7 @@ def test_the_forms_of_an_outcome(sandbox):
         "test_subtests": "failed",
         "test_hides[flights0]": "broken",
         "test_prints_much": "passed",
+        "test_removes_its_folder": "failed",
         "test_surrogates": "failed",
     }
     messages = {name: only(part, name).message for name in by_name(part)}
@@ -214,7 +220,7 @@ def test_the_forms_of_an_outcome(sandbox):
 
 
 def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data_of_another(sandbox):
-    sandbox.output(frame=pd.DataFrame({"a": [1.0, 2.0]}), nested=pd.DataFrame({"a": [[1], [2]]}))
+    sandbox.output(frame=pd.DataFrame({"a": [1.0, 2.0]}), nested=pd.DataFrame({"a": [{"k": 1}, {"k": 2}]}))
     sandbox.write(
         "tests/conftest.py",
         """
@@ -249,7 +255,7 @@ def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data
             assert wide is not frame
             assert list(wide) == ["a"]
             frame.loc[0, "a"] = 9.0
-            nested.loc[0, "a"].append(7)
+            nested.loc[0, "a"]["k"] = 7
 
         def test_two(spoiled, frame, wide, wider, flights, nested):
             assert frame is spoiled
@@ -257,7 +263,7 @@ def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data
             assert wider[0] is wide
             assert wider[1] is not frame
             assert flights["rows"] == [1, 2, 3, 4]
-            assert list(nested["a"][0]) == [1]
+            assert nested["a"][0] == {"k": 1}
 
         def test_three(frame, flights):
             assert list(frame) == ["a"]
@@ -386,11 +392,6 @@ def test_a_test_that_is_left_out_closes_the_gate(sandbox, files: dict[str, str],
         pytest.param(
             {"pytest.ini": "[pytest]\naddopts = --no-such-option\n"}, "exit code 4.*no-such-option", id="usage"
         ),
-        pytest.param(
-            {"pytest.ini": "[pytest]\naddopts = -p no:plusone\n"},
-            "session on the data is not complete|blocked",
-            id="no plugin",
-        ),
     ],
 )
 def test_a_session_that_is_not_whole_closes_the_gate(sandbox, files: dict[str, str], problem: str):
@@ -399,7 +400,7 @@ def test_a_session_that_is_not_whole_closes_the_gate(sandbox, files: dict[str, s
         sandbox.write(name, text)
     part = sandbox.run("data")
     problems = problems_so_far(part.checks, part.problems)
-    assert any(__import__("re").search(problem, one, __import__("re").DOTALL) for one in problems), problems
+    assert any(re.search(problem, one, re.DOTALL) for one in problems), problems
 
 
 def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
@@ -414,8 +415,11 @@ def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
             time.sleep(600)
         """,
     )
-    part = sandbox.run("data", timeout_s=8)
-    assert any("ended after 8 s" in problem for problem in part.problems), part
+    for timeout_s in (3, 10, 40):  # a slow machine needs longer until the test runs at all
+        part = sandbox.run("data", timeout_s=timeout_s)
+        assert any(f"ended after {timeout_s} s" in problem for problem in part.problems), part
+        if (sandbox.root / "child").exists():
+            break
     child = int((sandbox.root / "child").read_text())
     deadline = time.monotonic() + 5
     while _alive(child) and time.monotonic() < deadline:
@@ -467,8 +471,9 @@ def test_several_models(sandbox):
     assert "names 'delay', and the project's models are: delays, fares" in part.problems[1]
 
 
-def test_options_of_a_project_above_and_of_the_environment_do_not_reach_the_session(sandbox, monkeypatch):
+def test_options_that_would_change_what_a_session_means_do_not_reach_it(sandbox, monkeypatch):
     (sandbox.root.parent / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    sandbox.write("pytest.ini", "[pytest]\naddopts = -p no:plusone\n")
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     sandbox.write(
@@ -523,6 +528,8 @@ def test_sources_are_all_files_of_the_tests_and_the_root_conftest(sandbox):
     after = test_sources(sandbox.root / "tests")
     assert list(after) == ["conftest.py", "tests/deep/expected.csv", "tests/test_all.py"]
     assert before["tests/deep/expected.csv"] != after["tests/deep/expected.csv"]
+    deep = test_sources(sandbox.root / "tests" / "deep", sandbox.root)
+    assert list(deep) == ["conftest.py", "tests/deep/expected.csv"]
 
 
 def test_an_empty_tests_folder_is_a_session_that_closes(sandbox):

@@ -12,10 +12,10 @@ import pandas
 import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
-from tests.serving.serving_folder import ServingFolder
 
 from plusone import packaging
 from plusone.serving.supervisor import Supervisor, stop_workers
+from tests.serving.serving_folder import ServingFolder
 
 
 def _pack(folder: Path, answer: float) -> str:

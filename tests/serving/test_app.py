@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from prometheus_client.parser import text_string_to_metric_families
-from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
 
 from plusone.base.ids import canonical_json, digest_bytes
 from plusone.base.records import RouteFile
 from plusone.serving import app, routes
 from plusone.serving.supervisor import Supervisor
+from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
 
 PREDICT = "/models/m/predict"
 

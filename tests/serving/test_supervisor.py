@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ServingFolder, Traffic, all_ready, ask, until
 
 from plusone.base.errors import Conflict, UsageError
 from plusone.serving import routes
 from plusone.serving.supervisor import Supervisor, stop_workers
+from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ServingFolder, Traffic, all_ready, ask, until
 
 PREDICT = "/models/m/predict"
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.serving.serving_folder import BODY, ServingFolder
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.serving import routes
 from plusone.serving.swap import Entry, Models, Target
+from tests.serving.serving_folder import BODY, ServingFolder
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.serving.serving_folder import BODY, ServingFolder, ask, until
-
 from plusone.serving import routes
+from tests.serving.serving_folder import BODY, ServingFolder, ask, until
 
 PREDICT = "/models/m/predict"
 _HEAVY = (
@@ -47,8 +46,8 @@ def test_a_worker_by_itself_binds_its_port_and_holds_its_slot(serving: ServingFo
         until(lambda: any(report.ready for report in routes.read_reports(serving.path)), "ready")
         again = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert (again.returncode, json.loads(again.stderr)["event"]) == (2, "slot_taken")
-        started = json.loads((tmp_path / "log").read_text().splitlines()[0])
-        assert ask(started["address"][1], "POST", PREDICT, BODY)[0] == 200
+        accepting = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+        assert ask(accepting["address"][1], "POST", PREDICT, BODY)[0] == 200
         process.terminate()
         assert process.wait(10) == 0
 

@@ -8,6 +8,7 @@ OURS = ("model", "live")
 """The fixtures that plusone has beside the step outputs."""
 
 _PYTEST = (
+    "LineMatcher",
     "cache",
     "capfd",
     "capfdbinary",
@@ -16,6 +17,7 @@ _PYTEST = (
     "capsysbinary",
     "capteesys",
     "doctest_namespace",
+    "linecomp",
     "monkeypatch",
     "pytestconfig",
     "pytester",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +42,8 @@ def explain(text: str) -> str:
 class Phases:
     """Collects the reports of one test. A repeated run of the same test begins anew: the last attempt counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._found: list[tuple[Outcome, str]] = []
         self._called = False
         self.duration_s = 0.0
@@ -54,7 +55,7 @@ class Phases:
             self._found, self._called = [], False
         self.duration_s += call.duration
         self._called = self._called or call.when == "call"
-        outcome, message = _judge(call, report, outputs)
+        outcome, message = _judge(call, report, outputs, self._root)
         if outcome != "passed" or message:
             self._found.append((outcome, message))
         self.output = _output(report, self.output)
@@ -71,7 +72,9 @@ class Phases:
         return outcome, False, message
 
 
-def _judge(call: pytest.CallInfo[None], report: pytest.TestReport, outputs: Iterable[str]) -> tuple[Outcome, str]:
+def _judge(
+    call: pytest.CallInfo[None], report: pytest.TestReport, outputs: Iterable[str], root: Path
+) -> tuple[Outcome, str]:
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, NotApplicable):
         return "not applicable", explain(str(error))
@@ -83,7 +86,7 @@ def _judge(call: pytest.CallInfo[None], report: pytest.TestReport, outputs: Iter
         return "skipped", explain(reason.removeprefix("Skipped: "))
     if report.passed:
         return "passed", ""
-    message = _message(error, call, report, outputs)
+    message = _message(error, call, report, outputs, root)
     if call.when != "call":
         return "broken", explain(f"in {'set-up' if call.when == 'setup' else 'tear-down'}: {message}")
     if isinstance(error, Inconclusive):
@@ -109,7 +112,11 @@ def _crash(call: pytest.CallInfo[None]) -> str:
 
 
 def _message(
-    error: BaseException | None, call: pytest.CallInfo[None], report: pytest.TestReport, outputs: Iterable[str]
+    error: BaseException | None,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    outputs: Iterable[str],
+    root: Path,
 ) -> str:
     if error is None or call.excinfo is None:
         return report.longreprtext  # a strict xfail that passes, or a failed subtest
@@ -119,7 +126,10 @@ def _message(
         known = ", ".join(sorted(outputs)) or "none"
         return f"fixture {error.argname!r} not found. Step outputs: {known}."  # pyright: ignore[reportAttributeAccessIssue]
     place = getattr(report.longrepr, "reprcrash", None)
-    where = f" ({os.path.relpath(place.path)}:{place.lineno})" if place is not None else ""
+    if place is None:
+        return _crash(call)
+    # Without asking for the working folder: the test may have left it, or removed it.
+    where = f" ({str(place.path).removeprefix(f'{root}/')}:{place.lineno})"
     return _crash(call) + where
 
 

@@ -118,7 +118,7 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         test = clean(item.nodeid)
         self._writer.write(running=test)
-        self._phases = phases = Phases()
+        self._phases = phases = Phases(self._config.rootpath)
         with recording() as measured:
             result = yield
         outcome, allowed, message = phases.verdict(measured)

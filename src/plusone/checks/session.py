@@ -98,18 +98,19 @@ def assemble(release_digest: str | None, *parts: Part, run_id: str = "") -> Sess
     )
 
 
-def test_sources(tests_folder: Path) -> dict[str, str]:
-    """Return the sha256 of every file of the tests folder, data files too, and of the project's root conftest.py.
+def test_sources(tests_folder: Path, root: Path | None = None) -> dict[str, str]:
+    """Return the sha256 of every file of the tests folder, data files too, and of each conftest.py above it.
 
-    The keys are paths relative to the project's root (the folder that the tests folder lies in), with '/', sorted.
+    The keys are paths relative to `root`, the project's folder (default: the one that the tests folder lies in), with
+    '/', sorted.
     """
-    root = tests_folder.parent
+    root = root or tests_folder.parent
     found: list[Path] = []
     for folder, folders, files in os.walk(tests_folder):
         folders[:] = [name for name in folders if name not in ("__pycache__", ".pytest_cache")]
         found.extend(Path(folder) / name for name in files if not name.endswith(".pyc"))
-    if (root / "conftest.py").is_file():
-        found.append(root / "conftest.py")
+    above = [folder for folder in tests_folder.parents if folder == root or root in folder.parents]
+    found.extend(folder / "conftest.py" for folder in above)
     return {path.relative_to(root).as_posix(): digest_file(path) for path in sorted(found) if path.is_file()}
 
 
@@ -142,7 +143,7 @@ def _command(context: Context, folder: Path) -> list[str]:
     # The cache is moved, not switched off: options such as --lf would be unknown without it.
     command += ["-o", f"cache_dir={folder / 'cache'}", "--color=no", "--continue-on-collection-errors"]
     command += ["--show-capture=no", "--tb=short", "--no-header", "-q"]
-    if importlib.util.find_spec("xdist") is not None:
+    if importlib.util.find_spec("xdist") is not None and not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         command += ["-n0"]
     return [*command, context.tests]
 

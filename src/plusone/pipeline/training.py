@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PipelineError
 from ..data import datasets
-from ..packaging import keeping, pack
+from ..packaging import keeping
 from .declare import ModelSpec, StepSpec
 from .engine import Engine
 
@@ -43,6 +43,9 @@ def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str
 def _make(engine: Engine, spec: StepSpec, environment_text: str) -> str:
     if spec.model is None:
         raise PipelineError(f"{spec.where}: {spec.name!r} trains no model.")
+    # Loads numpy and the runtime: only a training that really runs needs them.
+    from ..packaging import pack
+
     store = engine.store
     first = engine.outputs[spec.inputs[0]]
     if first.kind != "table":

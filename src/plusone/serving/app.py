@@ -76,7 +76,7 @@ class App:
         rows = 0
         try:
             length = headers.get("content-length")
-            if length is None:
+            if length is None or not length.isdigit():
                 body = await self._chunks(proto)
             elif int(length) > self._max_body_bytes:
                 raise protocol.too_large(self._max_body_bytes, int(length))
@@ -135,56 +135,42 @@ class App:
     # ---------------------------------------------------------------------------------- everything else
 
     async def _page(self, scope: Any, proto: Any, began: float) -> None:
-        path, method, table = scope.path, scope.method, self._models.table
-        parts = path.split("/")
+        path, parts, table = scope.path, scope.path.split("/"), self._models.table
         try:
-            if path in _PAGES:
-                self._require(method in _READ, method, path, "GET, HEAD")
-                self._answer_page(path, proto, table)
-            elif len(parts) == 3 and parts[1] == "models":
-                entry = table.entries.get(parts[2])
-                if entry is None:
-                    raise protocol.no_such_model(parts[2], table)
-                self._require(method in _READ, method, path, "GET, HEAD")
-                proto.response_bytes(200, self._headers, protocol.encode(protocol.describe(entry)))
-            elif len(parts) == 4 and parts[1] == "models" and parts[3] == "predict":
-                self._require(parts[2] not in table.entries, method, path, "POST")
-                raise protocol.no_such_model(parts[2], table)
-            else:
-                raise protocol.no_such_address(path)
+            payload, kind = self._page_content(scope.method, path, parts, table)
         except PlusoneError as error:
-            if path.startswith("/models/") and path.endswith("/predict"):
+            if len(parts) == 4 and parts[3] == "predict":
                 self._count(parts[2] if parts[2] in table.entries else "", 0, error.status, began, 0)
             await self._refuse(proto, error)
+        except Exception as error:
+            request_id = self._ids.new()
+            self._report_unexpected(error, request_id, "", 0)
+            await self._refuse(proto, protocol.unexpected(request_id))
+        else:
+            status = 503 if path == "/health/ready" and table.unready() else 200
+            proto.response_bytes(status, [("content-type", kind), *self._headers[1:]], payload)
+
+    def _page_content(self, method: str, path: str, parts: list[str], table: swap.Table) -> tuple[bytes, str]:
+        """Return the body and the content type of a page; raise what the caller did wrong."""
+        if path in _PAGES:
+            self._require(method in _READ, method, path, "GET, HEAD")
+            if path == "/metrics":
+                return self._metrics(table), stats.CONTENT_TYPE
+            return protocol.encode(_page_value(path, table)), "application/json"
+        if len(parts) == 3 and parts[1] == "models":
+            entry = table.entries.get(parts[2])
+            if entry is None:
+                raise protocol.no_such_model(parts[2], table)
+            self._require(method in _READ, method, path, "GET, HEAD")
+            return protocol.encode(protocol.describe(entry)), "application/json"
+        if len(parts) == 4 and parts[1] == "models" and parts[3] == "predict":
+            self._require(parts[2] not in table.entries, method, path, "POST")
+            raise protocol.no_such_model(parts[2], table)
+        raise protocol.no_such_address(path)
 
     def _require(self, allowed: bool, method: str, path: str, methods: str) -> None:
         if not allowed:
             raise protocol.method_not_allowed(method, path, methods)
-
-    def _answer_page(self, path: str, proto: Any, table: swap.Table) -> None:
-        if path == "/metrics":
-            proto.response_bytes(200, [("content-type", stats.CONTENT_TYPE), *self._headers[1:]], self._metrics(table))
-            return
-        if path == "/health/ready":
-            reason = table.unready()
-            body: dict[str, Any] = {"ready": not reason}
-            if reason:
-                error = Unavailable(f"This worker can't answer predictions yet: {reason}", mend="plusone status")
-                body = {"ready": False, "reason": reason, **error.as_dict()}
-            else:
-                body["versions"] = table.versions
-                body["failed"] = table.failed
-                body["problem"] = table.problem
-            proto.response_bytes(503 if reason else 200, self._headers, protocol.encode(body))
-            return
-        if path == "/models":
-            models = [
-                {"model": name, "release": entry.live.release, "route_version": entry.version, "at": f"/models/{name}"}
-                for name, entry in sorted(table.entries.items())
-            ]
-            proto.response_bytes(200, self._headers, protocol.encode({"models": models, "failed": table.failed}))
-            return
-        proto.response_bytes(200, self._headers, b'{"live":true}')
 
     def _metrics(self, table: swap.Table) -> bytes:
         versions = dict(table.versions)
@@ -208,6 +194,22 @@ class App:
         proto.response_bytes(error.status, headers, protocol.encode(error.as_dict()))
         with contextlib.suppress(Exception):  # the body was read already: nothing is left to take in
             await _discard(_parts(proto))
+
+
+def _page_value(path: str, table: swap.Table) -> dict[str, Any]:
+    if path == "/health/live":
+        return {"live": True}
+    if path == "/models":
+        models = [
+            {"model": name, "release": entry.live.release, "route_version": entry.version, "at": f"/models/{name}"}
+            for name, entry in sorted(table.entries.items())
+        ]
+        return {"models": models, "failed": table.failed}
+    reason = table.unready()
+    if not reason:
+        return {"ready": True, "versions": table.versions, "failed": table.failed, "problem": table.problem}
+    error = Unavailable(f"This worker can't answer predictions yet: {reason}", mend="plusone status")
+    return {"ready": False, "reason": reason, **error.as_dict()}
 
 
 def _compute(target: swap.Target, request_id: str, body: bytes) -> tuple[bytes, int]:

@@ -98,13 +98,12 @@ class Worker:
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code."""
-        listener = self._listener()
         self._write_report()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_signal_handler(signal.SIGUSR1, self._go.set)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: None)
-        self._log("started", generation=self._options.generation, address=listener.getsockname()[:2])
+        self._log("started", generation=self._options.generation)
         beat = self._loop.create_task(self._beat())
         self.models.start()
         await self._first_load()
@@ -112,6 +111,7 @@ class Worker:
             return 0
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not walk it
+        listener = self._listener()
         door = self._open_door(listener)
         server = _Server(
             self.app,
@@ -127,6 +127,7 @@ class Worker:
         serving = self._loop.create_task(server.serve())
         self._accepting = True
         self._write_report()
+        self._log("accepting", address=listener.getsockname()[:2])
         stopping = self._loop.create_task(self._stopping.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         unexpected = serving.done()
@@ -142,6 +143,7 @@ class Worker:
         return 1 if unexpected else 0
 
     def _listener(self) -> socket.socket:
+        """Return the socket to accept from: the one that was handed down, or else a new one."""
         if self._options.listen_fd is None:
             return sockets.bind(self._options.host, self._options.port)
         listener = socket.socket(fileno=self._options.listen_fd)

@@ -5,6 +5,8 @@ skl2onnx is slow to import (2.5 s), so it is imported when the first such part t
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import warnings
 from typing import Any, Literal
 
@@ -33,8 +35,8 @@ def convert_estimator(
 ) -> tuple[str, Literal["probabilities", "codes", "number"]]:
     """Copy a classifier or regressor into the graph; return its answers and what they are."""
     classes = getattr(part, "classes_", None)
-    options = {} if classes is None else {id(part): {"zipmap": False}}
-    model, dtype = _convert(part, width, "number", graph.dtype, options)
+    part = _with_integer_classes(part)
+    model, dtype = _convert(part, width, "number", graph.dtype, _options(part))
     inputs = {model.graph.input[0].name: _enter(graph, name, "number", dtype)}
     outputs = list(model.graph.output)
     if classes is None:
@@ -68,6 +70,30 @@ def _convert(part: Any, width: int, kind: str, wanted: Any, options: Any) -> tup
             failure = failure or error
     assert failure is not None
     raise failure
+
+
+def _options(part: Any) -> dict[int, dict[str, bool]]:
+    """Return the option that asks for plain probabilities, where the converter has it."""
+    from skl2onnx._supported_operators import _get_sklearn_operator_name
+    from skl2onnx.common._registration import _converter_pool
+
+    if getattr(part, "classes_", None) is None:
+        return {}
+    name = _get_sklearn_operator_name(type(part))
+    known = getattr(_converter_pool.get(name), "_allowed_options", None) or {}
+    return {id(part): {"zipmap": False}} if "zipmap" in known else {}
+
+
+def _with_integer_classes(part: Any) -> Any:
+    """Return the part, or a copy whose boolean labels are 0 and 1: skl2onnx takes booleans for strings."""
+    classes = getattr(part, "classes_", None)
+    if classes is None or np.asarray(classes).dtype != np.bool_:
+        return part
+    part = copy.deepcopy(part)
+    for inner in [part, *np.ravel(getattr(part, "estimators_", []))]:
+        with contextlib.suppress(AttributeError):
+            inner.classes_ = np.asarray(inner.classes_).astype(np.int64)
+    return part
 
 
 def _check_loads(model: Any) -> None:

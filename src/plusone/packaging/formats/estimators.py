@@ -68,6 +68,8 @@ def _handlers() -> dict[str, Estimate]:
         "sklearn.linear_model._logistic.LogisticRegression": _logistic,
         "sklearn.linear_model._logistic.LogisticRegressionCV": _logistic,
         "sklearn.compose._target.TransformedTargetRegressor": _transformed_target,
+        "sklearn.ensemble._voting.VotingClassifier": _voting,
+        "sklearn.ensemble._voting.VotingRegressor": _voting,
     }
     boosting = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
     for task in ("Classifier", "Regressor"):
@@ -99,12 +101,11 @@ def _hist_gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> A
     if part._preprocessor is not None:
         view = transform(graph, part._preprocessor, view, f"{path}._preprocessor")
     per_iteration = int(part.n_trees_per_iteration_)
-    forest = Forest(per_iteration)
+    forest = Forest(np.reshape(part._baseline_prediction, per_iteration).tolist())
     for iteration in part._predictors:
         for target, predictor in enumerate(iteration):
             forest.add(hist_nodes(predictor), target)
-    sums = forest.write(graph, graph.matrix(view))
-    raw = graph.add("Add", sums, graph.constant(np.reshape(part._baseline_prediction, (1, per_iteration))))
+    raw = forest.write(graph, graph.matrix(view))
     if hasattr(part, "classes_"):
         return _probabilities(graph, raw, per_iteration)
     return _linked(graph, raw, type(part._loss.link).__name__, path)
@@ -124,11 +125,9 @@ def _linked(graph: Graph, raw: str, link: str, path: str) -> Answered:
 def _probabilities(graph: Graph, raw: str, width: int, scale: float = 1.0) -> Answered:
     if width > 1:
         return Answered(graph.add("Softmax", raw, axis=1), "probabilities")
-    if scale != 1.0:
-        raw = graph.add("Mul", raw, graph.constant(scale))
-    positive = graph.add("Sigmoid", raw)
-    negative = graph.add("Sub", graph.constant(1.0), positive)
-    return Answered(graph.add("Concat", negative, positive, axis=1), "probabilities")
+    # sigmoid(-x) is 1 - sigmoid(x): both probabilities in two nodes.
+    both = graph.add("Mul", raw, graph.constant([[-scale, scale]]))
+    return Answered(graph.add("Sigmoid", both), "probabilities")
 
 
 def _gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answered:
@@ -137,13 +136,12 @@ def _gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answer
     if not (isinstance(part.init_, str) or class_of(part.init_).startswith(dummy)):
         return _with_skl2onnx(graph, part, view, path)
     start = part._raw_predict_init(np.zeros((1, len(view)), dtype=np.float32))
-    forest = Forest(width)
+    forest = Forest(np.reshape(start, width).tolist())
     for stage in part.estimators_:
         for target, tree in enumerate(stage):
             values = part.learning_rate * tree.tree_.value[:, 0, 0]
             forest.add(classic_nodes(tree.tree_, values.tolist()), target)
-    sums = forest.write(graph, rounded_to_float32(graph, graph.matrix(view)))
-    raw = graph.add("Add", sums, graph.constant(np.reshape(start, (1, width))))
+    raw = forest.write(graph, rounded_to_float32(graph, graph.matrix(view)))
     if not hasattr(part, "classes_"):
         return Answered(raw, "number")
     # The exponential loss halves the log odds (Friedman 2001, section 4.5), so its raw value counts twice.
@@ -154,7 +152,7 @@ def _forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
     trees = [tree.tree_ for tree in getattr(part, "estimators_", [part])]
     name = rounded_to_float32(graph, graph.matrix(view))
     if not hasattr(part, "classes_"):
-        forest = Forest(1)
+        forest = Forest([0.0])
         for tree in trees:
             forest.add(classic_nodes(tree, tree.value[:, 0, 0].tolist()), 0)
         return Answered(graph.add("Div", forest.write(graph, name), graph.constant(float(len(trees)))), "number")
@@ -170,7 +168,7 @@ def _leaf_shares(graph: Graph, trees: list[Any], name: str) -> str:
     A leaf of the operator holds one number, so each tree answers with the index of its leaf, as a target of its own, and
     the shares are looked up: shape (rows, trees) -> (rows, trees, classes) -> mean over trees.
     """
-    forest = Forest(len(trees))
+    forest = Forest([0.0] * len(trees))
     shares: list[Any] = []
     offset = 0
     for target, tree in enumerate(trees):
@@ -224,6 +222,24 @@ def _transformed_target(graph: Graph, part: Any, view: View, path: str) -> Answe
         f"{class_of(part)} ({path}) undoes its target by {getattr(function, '__name__', name)!r}, which can't be compiled.",
         mend="use func=numpy.log1p with inverse_func=numpy.expm1, numpy.log with numpy.exp, or a StandardScaler",
     )
+
+
+def _voting(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    if getattr(part, "voting", "soft") != "soft":
+        return _with_skl2onnx(graph, part, view, path)
+    weights = part._weights_not_none
+    weights = np.ones(len(part.estimators_)) if weights is None else np.asarray(weights, dtype=np.float64)
+    total = ""
+    kind: Any = "number"
+    for index, (inner, weight) in enumerate(zip(part.estimators_, weights / weights.sum(), strict=True)):
+        answered = estimate(graph, inner, view, f"{path}.estimators_[{index}]")
+        kind = answered.kind
+        tensor = answered.tensor
+        if kind == "number":
+            tensor = graph.add("Reshape", tensor, graph.constant([-1, 1], np.int64))
+        share = graph.add("Mul", tensor, graph.constant(weight))
+        total = graph.add("Add", total, share) if total else share
+    return Answered(total, kind)
 
 
 # ---------------------------------------------------------------------------------------------- everything else

@@ -121,6 +121,11 @@ class Graph:
         """Return one column as a tensor of shape (rows, 1), of its own kind, numbers in `dtype`."""
         return self.matrix([column], column.kind)
 
+    def flat(self, column: Column) -> str:
+        """Return one column as a tensor of shape (rows,), of its own kind, numbers in `dtype`."""
+        name = self.add("Gather", column.tensor, self.constant(column.index, np.int64), axis=1)
+        return self._convert(name, column.tensor, column.kind, column.kind)
+
     def pick(self, tensor: str, indices: list[int]) -> str:
         """Return the columns `indices` of a tensor, in that order."""
         return self._pick(tensor, indices)

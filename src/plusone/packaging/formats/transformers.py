@@ -216,12 +216,38 @@ def _encoder(graph: Graph, part: Any, view: View, path: str) -> View:
         table = _answers(part, index)
         if column.source is not None and column.kind != "string" and _refuses(part):
             graph.known_values[column.source] = tuple(float(value) for value in categories if not _is_null(value))
-        if column.kind == "string":
-            code = _string_code(graph, column, categories, path)
-        else:
-            code = _number_code(graph, column, categories)
-        out += graph.whole(graph.add("Gather", graph.constant(table), code, axis=0), table.shape[1])
+        out += _looked_up(graph, column, categories, table, path)
     return out
+
+
+def _looked_up(graph: Graph, column: Column, categories: list[Any], table: Any, path: str) -> View:
+    """Return what the encoder answers: `table[1 + place of the value among the categories]`, row 0 for unseen values."""
+    if column.kind == "string":
+        if others := [value for value in categories if not isinstance(value, str) and not _is_null(value)]:
+            raise Incompatible(f"The encoder at {path} has the category {others[0]!r} in a column of strings.")
+        keys: Any = {"keys_strings": [MISSING if _is_null(value) else value for value in categories]}
+    elif column.kind == "number":
+        keys = {"keys_tensor": graph.attribute([math.nan if _is_null(v) else float(v) for v in categories], graph.dtype)}
+    else:
+        code = _integer_code(graph, column, categories)
+        return graph.whole(graph.add("Gather", graph.constant(table), code, axis=0), table.shape[1])
+    if table.shape[1] == 1:
+        values = {
+            "values_tensor": graph.attribute(table[1:, 0], graph.dtype),
+            "default_tensor": graph.attribute(table[:1, 0], graph.dtype),
+        }
+        return graph.whole(graph.add("LabelEncoder", graph.column(column), domain=ML, **keys, **values), 1)
+    flat = graph.flat(column)
+    if column.kind == "string":
+        codes: Any = {"values_int64s": list(range(1, len(categories) + 1)), "default_int64": 0}
+        code = graph.add("LabelEncoder", flat, domain=ML, **keys, **codes)
+    else:
+        codes = {
+            "values_tensor": graph.attribute(np.arange(1, len(categories) + 1), graph.dtype),
+            "default_tensor": graph.attribute([0], graph.dtype),
+        }
+        code = graph.cast(graph.add("LabelEncoder", flat, domain=ML, **keys, **codes), np.int64)
+    return graph.whole(graph.add("Gather", graph.constant(table), code, axis=0), table.shape[1])
 
 
 def _refuses(part: Any) -> bool:
@@ -274,26 +300,11 @@ def _unseen(categories: Any) -> Any:
     return max((abs(float(value)) for value in values), default=0.0) * 2 + 12345
 
 
-def _string_code(graph: Graph, column: Column, categories: list[Any], path: str) -> str:
-    """Return, shape (rows,), 1 + the place of each string among the categories, 0 when it is none of them."""
-    if others := [value for value in categories if not isinstance(value, str) and not _is_null(value)]:
-        raise Incompatible(f"The encoder at {path} has the category {others[0]!r} in a column of strings.")
-    flat = graph.add("Gather", column.tensor, graph.constant(column.index, np.int64), axis=1)
-    keys = [MISSING if _is_null(value) else value for value in categories]
-    codes = list(range(1, len(keys) + 1))
-    return graph.add("LabelEncoder", flat, domain=ML, keys_strings=keys, values_int64s=codes, default_int64=0)
-
-
-def _number_code(graph: Graph, column: Column, categories: list[Any]) -> str:
-    name = graph.column(column)
-    kind = np.int64 if column.kind == "integer" else graph.dtype
-    keys = [value for value in categories if not _is_null(value)]
-    if column.kind != "integer":
-        keys = [float(value) for value in keys]
-    hits = graph.add("Equal", name, graph.constant(np.reshape(np.asarray(keys, dtype=kind), (1, -1)), kind))
-    if len(keys) < len(categories):
-        hits = graph.add("Concat", hits, graph.add("IsNaN", name), axis=1)
-    places = graph.constant(np.arange(1, len(categories) + 1).reshape(1, -1), np.int64)
+def _integer_code(graph: Graph, column: Column, categories: list[Any]) -> str:
+    """Return, shape (rows,), 1 + the place of each integer among the categories; 0 when it is none of them."""
+    keys = np.asarray([value for value in categories if not _is_null(value)], dtype=np.int64).reshape(1, -1)
+    hits = graph.add("Equal", graph.column(column), graph.constant(keys, np.int64))
+    places = graph.constant(np.arange(1, keys.shape[1] + 1).reshape(1, -1), np.int64)
     product = graph.add("Mul", graph.cast(hits, np.int64), places)
     return graph.add("ReduceSum", product, graph.constant([1], np.int64), keepdims=0)
 

@@ -32,10 +32,14 @@ class Node(NamedTuple):
 
 
 class Forest:
-    """Trees that are summed: each leaf adds its value to one target."""
+    """Trees that are summed: each leaf adds its value to one target.
 
-    def __init__(self, targets: int) -> None:
-        self.targets = targets
+    Args:
+        start: what each target's sum starts from.
+    """
+
+    def __init__(self, start: list[float]) -> None:
+        self.targets = len(start)
         self._features: list[int] = []
         self._modes: list[int] = []
         self._splits: list[float] = []
@@ -48,6 +52,9 @@ class Forest:
         self._roots: list[int] = []
         self._leaf_targets: list[int] = []
         self._leaf_values: list[float] = []
+        for target, value in enumerate(start):
+            if value != 0.0:
+                self.add([Node(0, 0.0, False, -1, -1, value)], target)
 
     def add(self, nodes: list[Node], target: int) -> None:
         """Add one tree, whose root is `nodes[0]`, to a target."""
