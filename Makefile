@@ -19,7 +19,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo  ## the whole story on real data: release, serve, release again, a bad one, roll back
-	@PYTHONPATH=. $(BIN)/python -m examples.demo
+	@$(BIN)/python examples/demo
 
 test: $(VENV)/.dev  ## the tests, without the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)

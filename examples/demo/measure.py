@@ -5,13 +5,24 @@ Times are seconds of `time.monotonic`, which all processes of a machine share. K
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Answer", "Log", "Span", "Switch", "control_spans", "count_releases", "find_switch", "longest_gap", "quantile"]
+__all__ = [
+    "Answer",
+    "Log",
+    "Span",
+    "Switch",
+    "control_spans",
+    "count_releases",
+    "find_switch",
+    "longest_gap",
+    "quantile",
+]
 
 
 class Answer(NamedTuple):
@@ -76,7 +87,7 @@ def longest_gap(answers: Iterable[Answer], span: Span) -> float:
     """Return the longest time within `span` in which no good answer came, its edges included."""
     inside = sorted(a.answered for a in answers if not a.failed and span.start <= a.answered <= span.end)
     moments = [span.start, *inside, span.end]
-    return max(after - before for before, after in zip(moments, moments[1:], strict=False))
+    return max(after - before for before, after in itertools.pairwise(moments))
 
 
 def control_spans(whole: Span, length_s: float, avoid: Sequence[Span]) -> list[Span]:
@@ -92,13 +103,13 @@ def control_spans(whole: Span, length_s: float, avoid: Sequence[Span]) -> list[S
     return found
 
 
-def find_switch(answers: Iterable[Answer], *, old: int, new: int, after: float) -> Switch | None:
-    """Return when `new` took over from `old`, looking at answers after the moment `after`; None if it did not."""
-    good = [answer for answer in answers if not answer.failed and answer.answered >= after]
+def find_switch(answers: Iterable[Answer], *, old: int, new: int, span: Span) -> Switch | None:
+    """Return when `new` took over from `old` within `span`; None if it did not."""
+    good = [answer for answer in answers if not answer.failed and span.start <= answer.answered <= span.end]
     first = min((answer.answered for answer in good if answer.release == new), default=None)
     if first is None:
         return None
-    return Switch(first, max((answer.answered for answer in good if answer.release == old), default=after))
+    return Switch(first, max((answer.answered for answer in good if answer.release == old), default=span.start))
 
 
 def quantile(values: Iterable[float], share: float) -> float:

@@ -1,6 +1,6 @@
 """Writes real flights of later months as rows of requests: only what the caller knows, one JSON object a line.
 
-    python rows.py PROJECT OUT --after 2013-05 --until 2013-07 --count 6000
+python rows.py PROJECT OUT --after 2013-05 --until 2013-07 --count 6000
 """
 
 from __future__ import annotations

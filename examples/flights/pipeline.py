@@ -12,7 +12,12 @@ from sklearn.preprocessing import OrdinalEncoder
 import plusone
 
 PLANE = ["carrier", "origin", "dest"]
-SCHEDULE = ["distance", "day_of_week", "sched_dep_time", "sched_arr_time"]  # clock times as on the ticket: 1745 is 17:45
+SCHEDULE = [
+    "distance",
+    "day_of_week",
+    "sched_dep_time",
+    "sched_arr_time",
+]  # clock times as on the ticket: 1745 is 17:45
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 FEATURES = [*PLANE, *SCHEDULE, *WEATHER]
 

@@ -42,7 +42,7 @@ def no_worse(
 
     Args:
         model: the candidate, as the fixture `model` gives it.
-        live: the live release, as the fixture `live` gives it; with None the check is not applicable.
+        live: the live release, as the fixture gives it; with None the check is not applicable.
         data: a dataframe, pyarrow table or list of dicts: the fields of both models and the target's column.
         metric: roc_auc, log_loss, brier, accuracy, balanced_accuracy, f1 (classes), rmse, mae, r2 (numbers).
         margin: in the unit of the metric, 0 or more.
@@ -54,14 +54,14 @@ def no_worse(
         NotApplicable: there is no live release.
         UsageError: the data, the metric or an argument can't be used.
     """
-    if live is None:
-        raise NotApplicable("no release is live yet: there is nothing to compare with")
     _check_arguments(inconclusive, margin=margin)
     if margin < 0:
         raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of {metric}.")
     from .statistics import bootstrap, metrics
 
     chosen = metrics.find(metric)
+    if live is None:
+        raise NotApplicable("no release is live yet: there is nothing to compare with")
     rows = _Rows(data, model.signature.output, chosen)
     ours, theirs = rows.answer(model, "the candidate"), rows.answer(live, "the live release")
     sign = 1.0 if chosen.higher_is_better else -1.0
@@ -77,24 +77,12 @@ def no_worse(
     candidate, before = metrics.value(chosen, rows.truth, ours), metrics.value(chosen, rows.truth, theirs)
     text = (
         f"{metric} of the candidate is {candidate:.4g}, of the live release {before:.4g}: {_better(found.value)} "
-        f"({confidence:.0%} interval {found.low:+.4g} to {found.high:+.4g}, {rows.count:,} rows); "
+        f"({confidence * 100:g}% interval {found.low:+.4g} to {found.high:+.4g}, {rows.count:,} rows); "
         f"allowed is {margin:g} worse"
     )
-    _conclude(
-        text,
-        found,
-        -margin,
-        inconclusive,
-        {
-            "check": "no_worse",
-            "metric": metric,
-            "candidate": candidate,
-            "live": before,
-            "difference": found.value,
-            "margin": margin,
-            "rows": rows.count,
-        },
-    )
+    measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
+    measured |= {"difference": found.value, "margin": margin, "rows": rows.count}
+    _conclude(text, found, -margin, inconclusive, measured)
 
 
 def at_least(
@@ -124,24 +112,12 @@ def at_least(
     statistic = chosen.prepare(rows.truth, rows.answer(model, "the model"))
     found = bootstrap.interval(statistic, rows.count, confidence=confidence, resamples=resamples, seed=seed)
     text = (
-        f"{metric} is {found.value:.4g} ({confidence:.0%} interval {found.low:.4g} to {found.high:.4g}, "
+        f"{metric} is {found.value:.4g} ({confidence * 100:g}% interval {found.low:.4g} to {found.high:.4g}, "
         f"{rows.count:,} rows); expected is {'at least' if sign > 0 else 'at most'} {value:g}"
     )
-    _conclude(
-        text,
-        found,
-        value,
-        inconclusive,
-        {
-            "check": "at_least",
-            "metric": metric,
-            "candidate": found.value,
-            "value": value,
-            "difference": sign * (found.value - value),
-            "rows": rows.count,
-        },
-        sign,
-    )
+    measured = {"check": "at_least", "metric": metric, "candidate": found.value, "value": value}
+    measured |= {"difference": sign * (found.value - value), "rows": rows.count}
+    _conclude(text, found, value, inconclusive, measured, sign)
 
 
 def _better(difference: float) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from plusone.base.records import Dataset
@@ -17,10 +15,8 @@ from plusone.checks.context import Context, ReleaseRef
 from plusone.checks.result import Part
 from plusone.checks.session import run_tests
 from plusone.data.datasets import save
-from plusone.packaging import pack
 from plusone.store.blobs import Blobs
-
-FIELDS = ["distance", "hour"]
+from tests.checks.models import make_packages, rows
 
 
 class Sandbox:
@@ -70,13 +66,6 @@ def sandbox(tmp_path: Path) -> Sandbox:
     return box
 
 
-def rows(seed: int, count: int) -> pd.DataFrame:
-    generator = np.random.default_rng(seed)
-    frame = pd.DataFrame({"distance": generator.normal(size=count), "hour": generator.integers(0, 24, size=count)})
-    frame["late"] = frame["distance"] + generator.normal(size=count) > 0
-    return frame
-
-
 @pytest.fixture(scope="session")
 def holdout() -> pd.DataFrame:
     return rows(2, 1500)
@@ -84,28 +73,4 @@ def holdout() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ReleaseRef]:
-    """A good classifier, one that learnt the opposite, and a regression."""
-    from sklearn.linear_model import LinearRegression, LogisticRegression
-
-    train = rows(1, 1500)
-    bad = train.assign(late=~train["late"])
-    made: dict[str, ReleaseRef] = {}
-    for name, frame, model, target in (
-        ("good", train, LogisticRegression(), "late"),
-        ("bad", bad, LogisticRegression(), "late"),
-        ("number", train.assign(delay=train["distance"] * 3 + train["hour"]), LinearRegression(), "delay"),
-    ):
-        folder = tmp_path_factory.mktemp("packages") / name
-        _, digest = pack(
-            model.fit(frame[FIELDS], frame[target]),
-            name="delays",
-            target=target,
-            features=FIELDS,
-            train=pa.Table.from_pandas(frame[[*FIELDS, target]], preserve_index=False),
-            proof=[],
-            flavour="pandas",
-            environment="scikit-learn==1\n",
-            folder=folder,
-        )
-        made[name] = ReleaseRef(number=None, digest="", package=digest, folder=str(folder))
-    return made
+    return make_packages(tmp_path_factory.mktemp("packages"))

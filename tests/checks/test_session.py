@@ -300,7 +300,6 @@ def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data
         pytest.param(
             {"pyproject.toml": '[tool.plusone]\n[tool.pytest.ini_options]\naddopts = "-k one"\n'}, "deselected", id="-k"
         ),
-        pytest.param({"pytest.ini": "[pytest]\naddopts = -m nothing\nmarkers = nothing\n"}, "deselected", id="-m"),
         pytest.param(
             {"tests/conftest.py": "def pytest_collection_modifyitems(items):\n    del items[1:]\n"},
             "deselected",
@@ -332,37 +331,6 @@ def test_a_test_that_is_left_out_closes_the_gate(sandbox, files: dict[str, str],
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        pytest.param(
-            {"tests/test_bad.py": "def test(:\n"},
-            "tests/test_bad.py: broken: can't be collected: .*SyntaxError",
-            id="syntax",
-        ),
-        pytest.param(
-            {"tests/test_bad.py": "import nothing_like_it\n"},
-            "tests/test_bad.py: broken: .*nothing_like_it",
-            id="import",
-        ),
-        pytest.param(
-            {"tests/test_bad.py": "import pytest\npytest.skip('not here', allow_module_level=True)\n"},
-            "tests/test_bad.py: skipped: .*not here",
-            id="module skip",
-        ),
-        pytest.param(
-            {
-                "tests/conftest.py": "collect_ignore = ['test_bad.py']\n",
-                "tests/test_bad.py": "def test(flights): assert 0\n",
-            },
-            "tests/test_bad.py: a test file that was never collected",
-            id="collect_ignore",
-        ),
-        pytest.param(
-            {
-                "pytest.ini": "[pytest]\naddopts = --ignore=tests/deep\n",
-                "tests/deep/test_bad.py": "def test(): assert 0\n",
-            },
-            "tests/deep/test_bad.py: a test file that was never collected",
-            id="--ignore",
-        ),
         pytest.param(
             {"tests/test_bad.py": "import os\ndef test_dies(flights): os._exit(0)\n"},
             "session on the data is not complete: .* while tests/test_bad.py::test_dies ran",
@@ -401,6 +369,35 @@ def test_a_session_that_is_not_whole_closes_the_gate(sandbox, files: dict[str, s
     part = sandbox.run("data")
     problems = problems_so_far(part.checks, part.problems)
     assert any(re.search(problem, one, re.DOTALL) for one in problems), problems
+
+
+def test_a_file_that_is_left_out_or_can_not_be_collected_closes_the_gate(sandbox):
+    sandbox.write("tests/test_all.py", "def test_one(flights): pass\n")
+    sandbox.write("tests/test_syntax.py", "def test(:\n")
+    sandbox.write("tests/test_import.py", "import nothing_like_it\n")
+    sandbox.write("tests/test_skip.py", "import pytest\npytest.skip('not here', allow_module_level=True)\n")
+    sandbox.write("tests/conftest.py", "collect_ignore = ['test_ignored.py']\n")
+    sandbox.write("tests/test_ignored.py", "def test(flights): assert 0\n")
+    sandbox.write("pytest.ini", "[pytest]\naddopts = --ignore=tests/deep\npython_files = test_*.py *_test.py\n")
+    sandbox.write("tests/deep/also_test.py", "def test(): assert 0\n")
+    sandbox.write("tests/build/test_not_looked_into.py", "def test(): assert 0\n")
+    sandbox.write("tests/.hidden/test_copy.py", "def test(): assert 0\n")
+    sandbox.write("tests/test_expected.txt", "no test\n")
+    part = sandbox.run("data")
+    problems = problems_so_far(part.checks, part.problems)
+    expected = [
+        r"tests/build/test_not_looked_into\.py: a test file that was never collected",
+        r"tests/deep/also_test\.py: a test file that was never collected",
+        r"tests/test_ignored\.py: a test file that was never collected",
+        r"tests/test_import\.py: broken: can't be collected: .*nothing_like_it",
+        r"tests/test_skip\.py: skipped: .*not here",
+        r"tests/test_syntax\.py: broken: can't be collected: .*SyntaxError",
+    ]
+    assert len(problems) == len(expected)
+    for pattern, problem in zip(expected, sorted(problems), strict=True):
+        assert re.match(pattern, problem)
+    # The rest ran, so that one sees everything at once.
+    assert by_name(part)["test_one"] == "passed"
 
 
 def test_a_test_that_hangs_is_ended_with_its_children(sandbox):

@@ -15,7 +15,7 @@ SUBJECTS = ("data", "model", "code")
 
 
 def check(test: str = "tests/test_a.py::test", subject: str = "data", outcome: str = "passed", **more) -> Check:
-    return Check(test=test, subject=subject, outcome=outcome, **more)  # pyright: ignore[reportArgumentType]
+    return Check(test=test, subject=subject, outcome=outcome, **more)  # pyright: ignore[reportArgumentType]  outcomes that do not exist are tried too
 
 
 def session(*checks: Check, problems: tuple[str, ...] = ()) -> Session:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas
+import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -21,7 +21,7 @@ from tests.serving.serving_folder import ServingFolder
 def _pack(folder: Path, answer: float) -> str:
     """Write a model that answers `answer` to every row, and return the package's digest."""
     values = np.linspace(0.0, 1.0, 20)
-    model = LinearRegression().fit(pandas.DataFrame({"x": values, "z": values**2}), np.full(20, answer))
+    model = LinearRegression().fit(pd.DataFrame({"x": values, "z": values**2}), np.full(20, answer))
     train = pa.table({"x": values, "z": values**2, "y": np.full(20, answer)})
     _, digest = packaging.pack(
         model, name="m", target="y", features=["x", "z"], train=train, environment="none==0\n", folder=folder

@@ -166,6 +166,7 @@ def test_no_path_gives_a_5xx(shared_port: int, path: str, method: str):
 def test_no_raw_bytes_end_the_worker(shared_port: int):
     for data in (
         b"\x00" * 100,
+        b"POST /models/m/predict HTTP/1.1\r\nhost: x\r\ncontent-length: 1, 1\r\n\r\n1",
         b"GET\r\n\r\n",
         b"POST / HTTP/9.9\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-import pipeline
 import plusone
+
+WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 
 
 def late(model, flights):
@@ -39,17 +40,18 @@ def test_an_evening_flight_is_riskier_than_the_same_in_the_morning(model, holdou
 def test_it_answers_for_an_airport_and_an_airline_it_never_saw(model, holdout):
     """New routes open while a release is live."""
     risk = late(model, holdout.head(200).assign(dest="ZZZ", carrier="ZZ"))
-    assert np.isfinite(risk).all() and ((risk > 0) & (risk < 1)).all()
+    assert ((risk > 0) & (risk < 1)).all()
 
 
 def test_it_answers_when_the_weather_is_missing(model, holdout):
     """The weather station is silent now and then: worse answers then, but answers, and better than chance."""
     dry = holdout.copy()
-    dry[pipeline.WEATHER] = np.nan
+    dry[WEATHER] = np.nan
     plusone.check.at_least(model, dry, metric="roc_auc", value=0.55)
 
 
 def test_it_does_not_answer_the_same_to_all(model, holdout):
     """A model that lost its features answers the average: each answer alone looks right."""
     risk = late(model, holdout)
-    assert len(np.unique(risk.round(4))) > 100 and risk.std() > 0.03
+    assert len(np.unique(risk.round(4))) > 100
+    assert risk.std() > 0.03

@@ -12,7 +12,7 @@ import msgspec
 
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
-from ..base.records import Decision, Release, Route, ServerReport, Session
+from ..base.records import Decision, Release, Route, Run, ServerReport, Session, finite
 from ..packaging import keeping
 from ..release import lifecycle, making
 from ..release.gate import sessions_of
@@ -130,9 +130,9 @@ class App:
         other = b if "@" in b or not b.isdigit() else f"{first.release.model}@{b}"
         return compare(self.store, first, self.get_release(target=other))
 
-    def list_runs(self, *, model: str | None = None, before: str | None = None, count: int = 20) -> list[Any]:
+    def list_runs(self, *, model: str | None = None, before: str | None = None, count: int = 20) -> list[Run]:
         """Return up to `count` runs, the newest first, older than the run id `before`."""
-        return list(runs.list_runs(self.store, model=model, before=before, count=max(1, min(count, 1000))))
+        return runs.list_runs(self.store, model=model, before=before, count=max(1, min(count, 1000)))
 
     def get_run(self, *, run_id: str) -> RunDetail:
         """Return a run with its steps, the last value of each metric, and its sessions of checks."""
@@ -140,7 +140,7 @@ class App:
         return RunDetail(
             run=run,
             steps=tuple(runs.list_steps(self.store, run.id)),
-            metrics={point.key: point.value for point in runs.list_metrics(self.store, run.id)},
+            metrics={point.key: finite(point.value) for point in runs.list_metrics(self.store, run.id)},
             sessions=tuple(sessions_of(self.store.db, run_id=run.id)),
         )
 

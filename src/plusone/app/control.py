@@ -32,6 +32,7 @@ __all__ = ["Control"]
 _LOOK_S = 0.02
 _HEARTBEAT_S = 1.0
 _FORGET_S = 3600.0
+_LET_GO_S = 2.0
 
 
 class Control:
@@ -188,27 +189,41 @@ class _Api:
         return f"http://127.0.0.1:{self.port}"
 
     def check_port(self) -> None:
+        # The API of a control process that was killed ends with it, but not in the same moment.
+        deadline = time.monotonic() + _LET_GO_S
+        while error := self._bind():
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"The control API can't listen on 127.0.0.1:{self.port}: {error.strerror}.",
+                    mend="plusone up --control-port PORT, or [tool.plusone.serve] control_port",
+                )
+            time.sleep(_LOOK_S)
+
+    def _bind(self) -> OSError | None:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", self.port))
-                self.port = probe.getsockname()[1]
             except OSError as error:
-                raise UsageError(
-                    f"The control API can't listen on 127.0.0.1:{self.port}: {error.strerror}.",
-                    mend="plusone up --control-port PORT, or [tool.plusone.serve] control_port",
-                ) from None
+                return error
+            self.port = probe.getsockname()[1]
+        return None
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "plusone.http.server", "--project", str(self.root), "--port", str(self.port)]
+        command.append("--until-input-ends")
         with self.log.open("ab") as log:
+            # Its input is a pipe from here, which closes when this process dies, however it dies: it then ends too,
+            # and its port is free for the next control process.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
 
     def poll(self) -> None:
         if self._process is not None and self._process.poll() is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._process = None
             self._start_at = time.monotonic() + 1.0
         if self._process is None and time.monotonic() >= self._start_at:
@@ -223,6 +238,8 @@ class _Api:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 def _essence(reports: tuple[WorkerReport, ...]) -> list[tuple[Any, ...]]:

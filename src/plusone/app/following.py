@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 from ..base import clock
-from ..base.records import Route, ServerReport
+from ..base.records import Decision, Route, ServerReport
 from ..release.lifecycle import current_route
 from ..store import Store
 from ..store.rows import from_row
@@ -42,16 +42,26 @@ def follow(store: Store, route: Route, *, wait_s: float) -> Served:
     """Wait until every registered worker serves `route` or a later version; return at once when there is no server."""
     began = time.monotonic()
     while True:
-        newest = current_route(store.db, route.model)
-        taken_back = newest is not None and newest.version > route.version and newest.shares != route.shares
-        if newest is not None and taken_back:
-            rows = store.db.all("decision_list", model=route.model, release=None)
-            reason = next((row["reason"] for row in reversed(rows) if row["id"] == newest.decision), "")
+        if reason := _taken_back(store, route):
             return Served(state="taken back", waited_s=_since(began), message=reason)
         seen = served_now(current_servers(store), route)
         if seen.state != "waiting" or time.monotonic() - began > wait_s:
             return Served(state=seen.state, workers=seen.workers, waited_s=_since(began), message=seen.message)
         time.sleep(_LOOK_S)
+
+
+def _taken_back(store: Store, route: Route) -> str:
+    """Return why `route` could not be loaded, '' when it could or when that is not known yet.
+
+    A later version alone says nothing: somebody else may have moved the traffic on in the meantime.
+    """
+    newest = current_route(store.db, route.model)
+    if newest is None or newest.version == route.version or not route.shares:
+        return ""
+    rows = store.db.all("decision_list", model=route.model, release=route.shares[0].release)
+    places = [place for place, row in enumerate(rows) if row["id"] == route.decision]
+    later = [from_row(Decision, row) for row in rows[places[-1] + 1 :]] if places else []
+    return next((one.reason for one in later if one.after == "rolled back" and "error" in one.evidence), "")
 
 
 def _since(began: float) -> float:

@@ -75,7 +75,8 @@ class RunDetail(Record, frozen=True):
 
     run: Run
     steps: tuple[StepRun, ...]
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
+    """The last value of each; None stands for NaN and infinities, which JSON does not have."""
     sessions: tuple[Session, ...]
 
 

@@ -6,6 +6,7 @@ Every record is immutable and is written as JSON with the same keys that it has 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -36,6 +37,7 @@ __all__ = [
     "Stage",
     "StepRun",
     "WorkerReport",
+    "finite",
 ]
 
 Stage = Literal[
@@ -44,6 +46,11 @@ Stage = Literal[
 Outcome = Literal[
     "passed", "failed", "inconclusive", "not applicable", "skipped", "deselected", "broken", "xfailed", "not run"
 ]
+
+
+def finite(value: float) -> float | None:
+    """Return `value`, or None for NaN and infinities: JSON has no other way to write them."""
+    return value if math.isfinite(value) else None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -210,8 +217,9 @@ class Release(Record, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     tests: dict[str, str] = {}
     """The digest of each test file."""
-    metrics: dict[str, float] = {}
-    """The last value of each metric that was logged while it was made."""
+    metrics: dict[str, float | None] = {}
+    """The last value of each metric that was logged while it was made; None stands for NaN and infinities, which JSON
+    does not have."""
     stage: Stage = "candidate"
     created_at: str = ""
 

@@ -122,9 +122,10 @@ def _message(
         return report.longreprtext  # a strict xfail that passes, or a failed subtest
     if isinstance(error, (CheckFailed, Inconclusive, PlusoneError)):
         return str(error)
-    if call.excinfo.typename == "FixtureLookupError" and getattr(error, "argname", None):
+    missing = getattr(error, "argname", None) if call.excinfo.typename == "FixtureLookupError" else None
+    if missing:
         known = ", ".join(sorted(outputs)) or "none"
-        return f"fixture {error.argname!r} not found. Step outputs: {known}."  # pyright: ignore[reportAttributeAccessIssue]
+        return f"fixture {missing!r} not found. Step outputs: {known}."
     place = getattr(report.longrepr, "reprcrash", None)
     if place is None:
         return _crash(call)

@@ -98,7 +98,7 @@ def assemble(release_digest: str | None, *parts: Part, run_id: str = "") -> Sess
     )
 
 
-def test_sources(tests_folder: Path, root: Path | None = None) -> dict[str, str]:
+def test_sources(tests_folder: Path, root: Path | None = None) -> dict[str, str]:  # noqa: PT028  no test: see below
     """Return the sha256 of every file of the tests folder, data files too, and of each conftest.py above it.
 
     The keys are paths relative to `root`, the project's folder (default: the one that the tests folder lies in), with

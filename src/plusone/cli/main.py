@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..base.errors import PlusoneError
+from ..base.errors import PlusoneError, UsageError
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -32,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+class _ReaderGone(Exception):
+    """Whoever read what we print, such as `head`, has gone."""
+
+
 class _Commands(click.Group):
     """Commands by name, imported when they are used; `--help` needs none of them."""
 
@@ -44,6 +50,13 @@ class _Commands(click.Group):
             return None
         module, _, function = found[0].partition(":")
         return getattr(importlib.import_module(f"plusone.cli.{module}"), function)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would exit with 1, which here says that the gate is closed.
+            raise _ReaderGone from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -79,29 +92,49 @@ def cli(context: click.Context, project: Path | None) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
     try:
         code: Any = cli.main(words, prog_name="plusone", standalone_mode=False)
     except click.ClickException as error:
+        if as_json:
+            _print_json(UsageError(error.format_message(), mend="plusone --help"))
         error.show()
         code = error.exit_code
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         code = 130
     except PlusoneError as error:
-        code = _fail(error, as_json="--json" in words)
-    except BrokenPipeError:
-        # The reader, such as `head`, has gone: nobody is there to be told.
-        sys.stderr.close()
+        code = _fail(error, as_json=as_json)
+    except _ReaderGone:
+        # Nobody is there to be told; what Python would still flush at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
+    except Exception as error:
+        traceback.print_exc()
+        code = _fail(PlusoneError(f"A fault of plusone: {type(error).__name__}: {error}"), as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(error: PlusoneError, *, as_json: bool) -> int:
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(error.as_dict()), indent=2))
+        _print_json(error)
     click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
     if error.mend:
         click.echo(click.style("to mend it: ", bold=True) + error.mend, err=True)
     return error.exit_code
+
+
+def _print_json(error: PlusoneError) -> None:
+    import msgspec
+
+    # Arguments that are no UTF-8 reach us as lone surrogates, which JSON can't hold.
+    body = msgspec.json.encode(_plain(error.as_dict()))
+    click.echo(msgspec.json.format(body, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list) else value

@@ -39,7 +39,7 @@ def runs(context: click.Context, count: int, as_json: bool) -> None:
     print_table(("run", "what", "model", "status", "started", "error"), rows)
 
 
-@runs.command()
+@runs.command(epilog="\b\nExample:\n  plusone runs show 01m84")
 @click.argument("run_id")
 @json_option
 @click.pass_obj
@@ -53,13 +53,18 @@ def show(project: Path | None, run_id: str, as_json: bool) -> None:
     _print_run(found)
 
 
-@runs.command()
+@runs.command(epilog="\b\nExample:\n  plusone runs log 01m84")
 @click.argument("run_id")
+@json_option
 @click.pass_obj
-def log(project: Path | None, run_id: str) -> None:
+def log(project: Path | None, run_id: str, as_json: bool) -> None:
     """Print what a run printed."""
     with App(project, create=False) as app:
-        click.echo(app.get_log(run_id=run_id), nl=False)
+        text = app.get_log(run_id=run_id)
+    if as_json:
+        print_json(text)
+        return
+    click.echo(text, nl=False)
 
 
 def _print_run(found: RunDetail) -> None:

@@ -29,12 +29,16 @@ class Client:
     """
 
     def __init__(self, address: str = "http://127.0.0.1:7400") -> None:
-        parts = urlsplit(address)
-        if parts.scheme != "http" or not parts.hostname:
+        try:
+            parts = urlsplit(address)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:
+            parts, host, port = None, None, 0
+        if parts is None or parts.scheme != "http" or not host or parts.path not in ("", "/"):
             raise UsageError(f"{address!r} is no address of a control API: expected http://HOST:PORT.")
         self.address = address.rstrip("/")
-        self._host = parts.hostname
-        self._port = parts.port or 80
+        self._host = host
+        self._port = port
 
     def __getattr__(self, name: str) -> Any:
         for operation in OPERATIONS:
@@ -56,13 +60,14 @@ class Client:
             path += "?" + urlencode(given)
         elif operation.verb == "POST":
             body = msgspec.json.encode(given)
-        status, data = self._send(operation.verb, path, body)
+        # The server answers when the workers follow, or after `wait_s`.
+        status, data = self._send(operation.verb, path, body, _TIMEOUT_S + float(given.get("wait_s") or 0.0))
         if status != 200:
             raise _as_error(status, data)
         return msgspec.json.decode(data, type=get_type_hints(getattr(App, operation.name))["return"])
 
-    def _send(self, verb: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+    def _send(self, verb: str, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
         try:
             connection.request(verb, path, body, {"content-type": "application/json"} if body is not None else {})
             answer = connection.getresponse()

@@ -17,7 +17,7 @@ import msgspec
 
 from ..app.app import App
 from ..app.operations import OPERATIONS, Operation
-from ..base.errors import NotFound, PlusoneError, UsageError
+from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, UsageError, WrongContentType
 from ..base.ids import new_id
 
 __all__ = ["Answer", "Api"]
@@ -71,11 +71,13 @@ class Api:
             if match and route.operation.verb == verb:
                 named = {key: unquote(value) for key, value in match.groupdict().items()}
                 given = _query(query) if verb == "GET" else _body(content_type, body)
+                if twice := sorted(set(given) & set(named)):
+                    raise UsageError(f"Parameter {twice[0]!r} is given twice: it is part of the path {path}.")
                 return self._call(route, {**given, **named})
             if match:
                 allowed.append(route.operation.verb)
         if allowed:
-            raise _MethodNotAllowed(f"{verb} {path}: expected {' or '.join(allowed)}.")
+            raise MethodNotAllowed(f"{verb[:20]} {path}: expected {' or '.join(allowed)}.", allowed=allowed)
         raise NotFound(f"There is nothing at {verb} {path}.", mend="GET /api lists the operations")
 
     def _call(self, route: _Route, given: dict[str, Any]) -> Any:
@@ -93,13 +95,6 @@ class Api:
                 raise UsageError(f"Parameter {name!r} is missing.")
         method: Callable[..., Any] = getattr(self._app, route.operation.name)
         return method(**values)
-
-
-class _MethodNotAllowed(UsageError):
-    """The address exists, but not for this verb."""
-
-    code = "method_not_allowed"
-    status = 405
 
 
 def _route(operation: Operation) -> _Route:
@@ -121,7 +116,7 @@ def _query(query: str) -> dict[str, Any]:
 def _body(content_type: str, body: bytes) -> dict[str, Any]:
     # A form in a foreign page can't send this type without the browser asking first, and we never allow it.
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise UsageError(f"The content type is {content_type!r}: expected application/json.")
+        raise WrongContentType(f"The content type is {content_type!r}: expected application/json.")
     try:
         given = msgspec.json.decode(body or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

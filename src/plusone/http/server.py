@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from ..app.app import App
+from ..base.errors import BodyTooLarge
 from .api import Api
 
 __all__ = ["main"]
@@ -32,7 +37,8 @@ def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
         headers = scope.headers
         length = headers.get("content-length") or "0"
         if not length.isdigit() or int(length) > _MOST_BODY_BYTES or headers.get("transfer-encoding"):
-            protocol.response_bytes(413, _HEADERS, b'{"error":{"code":"usage","message":"The body is too long."}}')
+            error = BodyTooLarge(f"Expected a body with a content-length of at most {_MOST_BODY_BYTES} bytes.")
+            protocol.response_bytes(error.status, _HEADERS, msgspec.json.encode(error.as_dict()))
             return
         body = await protocol()
         # Operations read the store and may wait for the workers: they run beside the loop, so /health stays quick.
@@ -51,7 +57,7 @@ def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
     return answer
 
 
-async def _serve(app: Any, port: int) -> None:
+async def _serve(app: Any, port: int, *, until_input_ends: bool) -> None:
     server = Server(
         app,
         address="127.0.0.1",
@@ -64,17 +70,26 @@ async def _serve(app: Any, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    if until_input_ends:
+        threading.Thread(target=_stop_with_input, args=(loop, server), daemon=True).start()
     await server.serve()
 
 
+def _stop_with_input(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    sys.stdin.buffer.read()
+    with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
+        loop.call_soon_threadsafe(server.stop)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Serve the control API of one project until SIGTERM."""
+    """Serve the control API of one project until SIGTERM, or until whoever started it has gone."""
     parser = argparse.ArgumentParser(prog="plusone.http.server", description=__doc__)
     parser.add_argument("--project", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--until-input-ends", action="store_true", help="end when the standard input does")
     given = parser.parse_args(arguments)
     with App(given.project) as app, ThreadPoolExecutor(8, thread_name_prefix="operation") as pool:
-        asyncio.run(_serve(_application(Api(app), pool), given.port))
+        asyncio.run(_serve(_application(Api(app), pool), given.port, until_input_ends=given.until_input_ends))
 
 
 if __name__ == "__main__":

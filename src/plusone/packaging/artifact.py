@@ -1,7 +1,7 @@
 """Writes a packaged model as a folder, and reads it back with every digest verified.
 
-A package is `manifest.json` (the record `Package`, canonical), `model.onnx` and `environment.txt`. The package's digest is
-the sha256 of the manifest, and the manifest holds the digests of the others, so one digest stands for all bytes.
+A package is `manifest.json` (the record `Package`, canonical), `model.onnx` and `environment.txt`. The package's digest
+is the sha256 of the manifest, and the manifest holds the digests of the others, so one digest stands for all bytes.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def _verify(folder: Path, file: PackageFile) -> None:
     try:
         path = files.inside(folder, file.path)
     except UsageError as error:
-        raise BrokenArtifact(f"The manifest in {folder} names {file.path!r}, which leads out of it.", file=file.path) from error
+        raise BrokenArtifact(
+            f"The manifest in {folder} names {file.path!r}, which leads out of it.", file=file.path
+        ) from error
     try:
         actual = digest_file(path)
     except OSError as error:
@@ -215,7 +217,7 @@ def _first_proven(
 
 
 def _all_known(compiled: Compiled, signature: Signature, train: pa.Table) -> dict[str, tuple[Any, ...]]:
-    """Return the values of each field that refuses others: what the graph says of numbers, the training data of strings."""
+    """Return, by field, the only values it may hold: numbers as the graph has them, strings as in training."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -92,7 +92,11 @@ class Case(NamedTuple):
 
 
 def make_cases(
-    trained: Trained, signature: Signature, blocks: Sequence[Block], known: Known, tables: Sequence[tuple[str, pa.Table]]
+    trained: Trained,
+    signature: Signature,
+    blocks: Sequence[Block],
+    known: Known,
+    tables: Sequence[tuple[str, pa.Table]],
 ) -> list[Case]:
     """Return the cases to prove on: up to 10,000 evenly spread rows of each table, and the edges of the signature.
 
@@ -146,7 +150,9 @@ def _spread(table: pa.Table) -> pa.Table:
     return table.take(np.linspace(0, table.num_rows - 1, MAX_ROWS).astype(np.int64))
 
 
-def prove(cases: Sequence[Case], runner: OnnxRunner, signature: Signature, tolerance: float, precision: str) -> dict[str, Any]:
+def prove(
+    cases: Sequence[Case], runner: OnnxRunner, signature: Signature, tolerance: float, precision: str
+) -> dict[str, Any]:
     """Return the record of the proof: rows, largest difference, tolerance, labels that differ, precision.
 
     A probability may differ by `tolerance`; a number by `tolerance`, absolute or relative, whichever is larger. A label
@@ -209,15 +215,17 @@ def _prove_single(case: Case, runner: OnnxRunner, answer: Any, tolerance: float,
     """A row answers the same alone as among others."""
     for row in {0, case.columns.rows - 1}:
         alone = runner.run(case.columns.take(row, row + 1))
-        left, right = (alone.numbers, answer.numbers) if alone.codes is None else (alone.probabilities, answer.probabilities)
-        if left is None:
+        left, right = alone.probabilities, answer.probabilities
+        if alone.codes is None:
+            left, right = alone.numbers, answer.numbers
+        if left is None or right is None:
             same = bool(alone.codes[0] == answer.codes[row])
         else:
             gap = _distance(left[0], right[row])
             same = bool((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))).all())
         if not same:
             raise Incompatible(
-                f"The compiled model ({precision}) answers row {row} of {case.what} differently alone than among others.",
+                f"The compiled model ({precision}) answers row {row} of {case.what} differently when it is alone.",
                 row=case.table.slice(row, 1).to_pylist()[0],
             )
 
@@ -238,8 +246,9 @@ def _differs(case: Case, answer: Any, differences: Any, bad: Any, tolerance: flo
             }
         )
     lines = [
-        f"  row {n['row']} {n['fields']}: trained {n['trained']}, compiled {n['compiled']}, difference {n['difference']:.3g}"
-        for n in named
+        f"  row {item['row']} {item['fields']}: trained {item['trained']}, compiled {item['compiled']}, "
+        f"difference {item['difference']:.3g}"
+        for item in named
     ]
     return Incompatible(
         f"The compiled model ({precision}) does not answer as the trained one: {len(places)} of {len(bad)} rows of "

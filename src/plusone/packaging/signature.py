@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..base.errors import Incompatible, UsageError
-from ..base.records import Field, Output, Signature
+from ..base.records import Field, Output
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +45,7 @@ def order_features(model: Any, features: Sequence[str], target: str) -> list[str
         count = getattr(model, "n_features_in_", None)
         if count is not None and int(count) != len(features):
             raise UsageError(
-                f"The model was fitted on {count} columns, but its features are {len(features)}: {', '.join(features)}.",
+                f"The model was fitted on {count} columns, not on the {len(features)} features {', '.join(features)}.",
                 mend="fit it on train_set[features], in that order",
             )
         return list(features)

@@ -1,4 +1,4 @@
-"""A table to columns, and the rules that a field's values keep. The prover and the predictor read tables with this code.
+"""A table to columns, and the rules that a field's values keep. The prover and the predictor both read tables so.
 
 This module knows fields and Arrow. It knows no graph, no model and no JSON text.
 """

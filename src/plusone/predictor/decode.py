@@ -1,7 +1,7 @@
 """The JSON of a request to columns, in one pass, with a decoder that is made for one signature.
 
-The fast way is a msgspec decoder of a type that is the signature. When it refuses a body, a slow way walks the raw JSON to
-say precisely what was wrong; it also takes integers that were written as floats (`3.0`), which the fast one does not.
+The fast way is a msgspec decoder of a type that is the signature. When it refuses a body, a slow way walks the raw JSON
+to say precisely what was wrong; it also takes integers that were written as floats (`3.0`), which the fast one refuses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, Optional
 
 import msgspec
 import numpy as np
@@ -33,9 +33,11 @@ class Decoder:
         self._fields = tuple(fields)
         self._known = known
         self._by_name = {field.name: field for field in fields}
-        self._blocks = [_Reader(block, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
+        self._blocks = [
+            _Reader(block, start, any(self._by_name[name].nullable for name in block.fields))
+            for block, start in zip(blocks, _starts(blocks), strict=True)
+        ]
         self._order = [name for block in blocks for name in block.fields]
-        self._nullable_strings = any(field.nullable and field.dtype == "string" for field in fields)
         self._decode = self._make_decoder()
         self._as_tuple = msgspec.structs.astuple
 
@@ -43,7 +45,7 @@ class Decoder:
         """Return the columns of a body `{"rows": [{...}, ...]}`.
 
         Raises:
-            InvalidInput: for anything that does not fit; its details name row, field, value and expected where they exist.
+            InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist.
         """
         try:
             rows = self._decode(body).rows
@@ -73,9 +75,9 @@ class Decoder:
         elif known is not None and field.dtype == "int64":
             kind = Literal[tuple(sorted(int(value) for value in known))]
         elif known is not None:
-            # msgspec has no type for a set of floats: the slow way decides on each value.
-            kind = Literal["\ue000never"]
-        return kind | None if field.nullable else kind
+            # msgspec has no type for a set of floats: this one takes none, and the slow way decides on each value.
+            kind = Annotated[float, msgspec.Meta(gt=0.0, lt=0.0)]
+        return Optional[kind] if field.nullable else kind
 
     # ------------------------------------------------------------------------------------------ the slow way
 
@@ -108,7 +110,7 @@ class Decoder:
                 )
             if not fits(row[field.name], field, self._known):
                 raise invalid(place, field, row[field.name], self._known)
-        for name in row:  # pyright: ignore[reportUnknownVariableType]  the keys of raw JSON are text
+        for name in row:
             if name not in self._by_name:
                 raise InvalidInput(
                     f"Row {place} has the field {shown(name)}, which the model does not take: "
@@ -126,10 +128,11 @@ class Decoder:
 class _Reader:
     """Builds one block from the tuples of all rows."""
 
-    def __init__(self, block: Block, start: int) -> None:
+    def __init__(self, block: Block, start: int, nullable: bool) -> None:
         self.name = block.name
         stop = start + len(block.fields)
         self._cut: Callable[[Any], Any] = itemgetter(slice(start, stop))
+        self._nullable = nullable
         self._text = block.dtype == "string"
         self._dtype: Any = np.float64 if block.dtype == "float64" else np.int64
 
@@ -139,7 +142,10 @@ class _Reader:
         if not self._text:
             # numpy writes None as NaN.
             return np.array([cut(row) for row in rows], dtype=self._dtype)
-        return np.array([[MISSING if text is None else text for text in cut(row)] for row in rows], dtype=object)
+        array = np.array([cut(row) for row in rows], dtype=object)
+        if self._nullable:
+            array[array == None] = MISSING  # noqa: E711  numpy compares element by element
+        return array
 
 
 def _starts(blocks: Sequence[Block]) -> list[int]:
@@ -165,17 +171,17 @@ def _raw_rows(body: bytes, error: Exception) -> list[Any]:
         raise InvalidInput(f"The body is not valid JSON: {wrong}.", expected=_SHAPE) from error
     if not isinstance(value, dict):
         raise InvalidInput(f"The body is {_kind(value)}: expected {_SHAPE}.", value=shown(value), expected=_SHAPE)
-    keys: list[str] = list(value)  # pyright: ignore[reportUnknownArgumentType]  the keys of raw JSON are text
+    keys: list[str] = list(value)
     if "rows" not in keys:
         raise InvalidInput(f"The body has no 'rows': expected {_SHAPE}.", expected=_SHAPE)
     if extra := [key for key in keys if key != "rows"]:
         raise InvalidInput(f"The body has {shown(extra[0])} beside 'rows': expected {_SHAPE}.", expected=_SHAPE)
     rows: Any = value["rows"]
     if not isinstance(rows, list):
-        raise InvalidInput(f"'rows' is {_kind(rows)}: expected a list of objects.", value=shown(rows), expected="a list")
+        raise InvalidInput(f"'rows' is {_kind(rows)}: expected a list.", value=shown(rows), expected="a list")
     if not rows:
         raise InvalidInput("'rows' is empty: expected at least one row.", value="[]", expected="at least one row")
-    return rows  # pyright: ignore[reportUnknownVariableType]  what it holds is what is being found out
+    return rows
 
 
 def _kind(value: Any) -> str:

@@ -35,7 +35,7 @@ def load(folder: Path, digest: str | None = None) -> Predictor:
     package = read(folder, digest)
     if package.format != "onnx":
         raise BrokenArtifact(
-            f"The package in {folder} has the format {package.format!r}, which this version does not run: expected 'onnx'."
+            f"The package in {folder} has the format {package.format!r}: this version of plusone runs 'onnx'."
         )
     return Predictor(package, digest or digest_file(folder / MANIFEST), (folder / "model.onnx").read_bytes())
 
@@ -66,7 +66,7 @@ class Predictor:
         self._keys = [_key(label) for label in classes]
 
     def columns(self, data: Any) -> Columns:
-        """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; other columns are ignored.
+        """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; others are ignored.
 
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.

@@ -17,7 +17,7 @@ from ..checks.verdict import problems_of
 from ..store.rows import from_row, to_row
 from ..store.sqlite import Database, Transaction
 
-__all__ = ["gate_problems", "newest_session", "sessions_of", "write_route"]
+__all__ = ["gate_problems", "may_take_traffic", "newest_session", "sessions_of", "write_route"]
 
 
 def newest_session(db: Database | Transaction, digest: str) -> Session | None:
@@ -54,8 +54,9 @@ def write_route(
             and with a reason, for this digest. The transaction must be undone.
     """
     if release is not None:
+        # The decision is in the store already: an override of now is found there, as one of the past is.
         problems = gate_problems(tx, release.digest)
-        if problems and not _overridden(tx, release, decision):
+        if problems and not _overridden(tx, release):
             raise GateClosed(
                 f"{model}@{release.number} may not go live: {'; '.join(problems[:3])}"
                 + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
@@ -76,11 +77,15 @@ def write_route(
     return route
 
 
-def _overridden(tx: Transaction, release: Release, decision: Decision) -> bool:
+def may_take_traffic(tx: Transaction, release: Release) -> bool:
+    """Say whether `write_route` would let this release through: its gate is open, or was overridden for its digest."""
+    return not gate_problems(tx, release.digest) or _overridden(tx, release)
+
+
+def _overridden(tx: Transaction, release: Release) -> bool:
     # An override holds for the digest: a release that went live by one can be rolled back to.
     rows = tx.all("decision_list", model=release.model, release=release.number)
-    past = [from_row(Decision, row) for row in rows]
-    return any(one.override and one.digest == release.digest for one in [*past, decision])
+    return any(row["override"] and row["digest"] == release.digest for row in rows)
 
 
 def _session(db: Database | Transaction, row: dict[str, Any]) -> Session:

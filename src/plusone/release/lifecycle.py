@@ -14,7 +14,7 @@ from ..base.records import Decision, Release, Route, Stage
 from ..store import Store
 from ..store.rows import from_row, to_row
 from ..store.sqlite import Database, Transaction
-from .gate import gate_problems, write_route
+from .gate import gate_problems, may_take_traffic, write_route
 
 __all__ = [
     "Move",
@@ -156,16 +156,15 @@ def go_live(
     """Move `release` to live, and those before it one stage on, in the transaction `tx`."""
     others = [one for one in list_releases(tx, release.model) if one.number != release.number]
     evidence = evidence or {"problems": gate_problems(tx, release.digest)}
-    first = decide(tx, release, "live", by=by, reason=reason, override=override, evidence=evidence)
-    decisions = [first]
-    previous: Release | None = None
+    decisions = [first := decide(tx, release, "live", by=by, reason=reason, override=override, evidence=evidence)]
+    live = next((one for one in others if one.stage == "live"), None)
+    previous = live or _previous(tx, others, {release.number})
     why = f"{release.model}@{release.number} went live"
     for one in others:
-        if one.stage == "previous":
-            decisions.append(decide(tx, one, "retired", by="plusone", reason=why))
-        elif one.stage == "live":
-            previous = one
+        if one is previous and one.stage != "previous":
             decisions.append(decide(tx, one, "previous", by="plusone", reason=why))
+        elif one is not previous and one.stage == "previous":
+            decisions.append(decide(tx, one, "retired", by="plusone", reason=why))
     return Move(decisions, write_route(tx, release.model, release, previous=previous, decision=first))
 
 
@@ -176,7 +175,7 @@ def roll_back(store: Store, target: str | None = None, *, by: str, reason: str =
         target: the model, or the release to go back to, e.g. `flights@2`; default: the previous one.
 
     Raises:
-        Conflict: when there is nothing to go back to, or the target was never live or was itself rolled back.
+        Conflict: when there is nothing to go back to, or the target is live, was never live or was itself rolled back.
     """
     with store.db.write() as tx:
         named, which = parse_target(target) if target else (None, "live")
@@ -189,7 +188,7 @@ def roll_back(store: Store, target: str | None = None, *, by: str, reason: str =
         decisions = [decide(tx, live, "rolled back", by=by, reason=reason or f"rolled back to {model}@{back.number}")]
         first = decide(tx, back, "live", by=by, reason=reason or f"rolled back from {model}@{live.number}")
         decisions.append(first)
-        previous = _previous(releases, {live.number, back.number})
+        previous = _previous(tx, releases, {live.number, back.number})
         decisions += _shift_previous(tx, releases, previous, back, live)
         return Move(decisions, write_route(tx, model, back, previous=previous, decision=first))
 
@@ -216,6 +215,7 @@ def reject(store: Store, target: str, *, by: str, reason: str) -> Move:
 def take_back(store: Store, model: str, version: int, *, error: str) -> Move | None:
     """Undo route `version`, which the servers could not load: the release served before gets the traffic again.
 
+    If that one could not be loaded either, the one before it, and so on; with none left the model has no live release.
     Returns None when the route has moved on since.
     """
     with store.db.write() as tx:
@@ -225,26 +225,44 @@ def take_back(store: Store, model: str, version: int, *, error: str) -> Move | N
         releases = list_releases(tx, model)
         by_number = {one.number: one for one in releases}
         broken = by_number[newest.shares[0].release]
-        row = tx.one("route_get", model=model, version=version - 1)
-        before = from_row(Route, row) if row else None
-        back = by_number[before.shares[0].release] if before and before.shares else None
-        if back is not None and back.number == broken.number:
-            back = None
+        back = _loadable_before(tx, newest, by_number)
         why = f"route version {version} could not be loaded: {error}"
         decisions = [decide(tx, broken, "rolled back", by="plusone", reason=why, evidence={"error": error})]
         previous = None
         if back is not None:
             decisions.append(decide(tx, back, "live", by="plusone", reason=why))
-            previous = _previous(releases, {broken.number, back.number})
+            previous = _previous(tx, releases, {broken.number, back.number})
             decisions += _shift_previous(tx, releases, previous, back, broken)
         return Move(
             decisions, write_route(tx, model, back, previous=previous, decision=decisions[-1 if back is None else 1])
         )
 
 
+def _loadable_before(tx: Transaction, route: Route, by_number: dict[int, Release]) -> Release | None:
+    """Return what served before `route` and may serve again, skipping what could not be loaded: two releases that are
+    both damaged must not take turns for ever."""
+    decisions = tx.all("decision_list", model=route.model, release=None)
+    newest = {row["release"]: from_row(Decision, row) for row in decisions}
+    for row in reversed(tx.all("route_list", model=route.model)[: route.version - 1]):
+        before = from_row(Route, row)
+        release = by_number[before.shares[0].release] if before.shares else None
+        if release is None or release.number == route.shares[0].release or "error" in newest[release.number].evidence:
+            continue
+        # What the servers have just served they go on with; further back, only what nobody has rolled back.
+        welcome = release.stage in _WAS_LIVE or before.version == route.version - 1
+        if welcome and may_take_traffic(tx, release):
+            return release
+    return None
+
+
 def _back_to(tx: Transaction, model: str, releases: list[Release], live: Release, which: str) -> Release:
-    if which.isdigit() and int(which) != live.number:
+    if which.isdigit():
         back = find_release(tx, f"{model}@{which}")
+        if back.number == live.number:
+            raise Conflict(
+                f"{model}@{back.number} is live already: there is nothing to roll back.",
+                mend=f"plusone rollback {model}  (goes back to the release before it)",
+            )
         if back.stage not in _WAS_LIVE:
             raise Conflict(
                 f"{model}@{back.number} is {back.stage}: expected one that was live and was not rolled back.",
@@ -260,10 +278,14 @@ def _back_to(tx: Transaction, model: str, releases: list[Release], live: Release
     return back
 
 
-def _previous(releases: list[Release], without: set[int]) -> Release | None:
-    """Return the newest release that was live before and was not rolled back."""
-    found = [one for one in releases if one.stage in _WAS_LIVE and one.number not in without]
-    return max(found, key=lambda one: one.number, default=None)
+def _previous(tx: Transaction, releases: list[Release], without: set[int]) -> Release | None:
+    """Return the release that was live last, among those that were not rolled back since."""
+    by_number = {one.number: one for one in releases if one.stage in _WAS_LIVE and one.number not in without}
+    decisions = tx.all("decision_list", model=releases[0].model, release=None) if by_number else []
+    for row in reversed(decisions):
+        if row["after"] == "live" and row["release"] in by_number:
+            return by_number[row["release"]]
+    return None
 
 
 def _shift_previous(

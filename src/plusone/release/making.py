@@ -19,7 +19,7 @@ from ..base import clock, errors
 from ..base.config import Project
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
-from ..base.records import Dataset, Decision, Release, Route, Session
+from ..base.records import Dataset, Decision, Release, Route, Session, finite
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
@@ -273,7 +273,8 @@ class _Making:
         with self.store.db.write() as tx:
             row = tx.one("release_next", model=self.model)
             number = int(row["number"]) if row else 1
-            release = msgspec.structs.replace(release, number=number, metrics=metrics)
+            kept = {key: finite(value) for key, value in metrics.items()}
+            release = msgspec.structs.replace(release, number=number, metrics=kept)
             columns = to_row(release)
             del columns["stage"]
             tx.execute("release_add", **columns)

@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
+from ..base.clock import now
 from ..base.errors import Conflict, StoreError, UsageError
 from ..base.ids import new_id
 from ..base.records import WorkerReport
@@ -38,7 +41,8 @@ class _Seat:
 
     def __init__(self, slot: int, listener: socket.socket) -> None:
         self.slot = slot
-        self.listener = listener
+        self.listener: socket.socket | None = listener
+        """None while the worker keeps dying: then it binds one itself once it can serve, and we take it from there."""
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.delay_s = 0.0
@@ -106,6 +110,10 @@ class Supervisor:
             try:
                 self._start()
             except BaseException:
+                for seat in self._seats:
+                    if seat.process is not None:
+                        seat.process.kill()
+                        seat.process.wait()
                 self._release()
                 raise
 
@@ -148,7 +156,9 @@ class Supervisor:
     def _spawn(self, seat: _Seat) -> None:
         command = [self._python, "-m", "plusone.serving.worker", "--folder", str(self.folder), "--host", self.host]
         command += ["--port", str(self.port), "--slot", str(seat.slot), "--generation", self.generation]
-        command += ["--max-body-bytes", str(self._max_body_bytes), "--listen-fd", str(seat.listener.fileno())]
+        command += ["--max-body-bytes", str(self._max_body_bytes)]
+        if seat.listener is not None:
+            command += ["--listen-fd", str(seat.listener.fileno())]
         if self._older:
             command.append("--beside")
         log = self._log_path(seat.slot)
@@ -165,7 +175,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
-                pass_fds=(seat.listener.fileno(),),
+                pass_fds=() if seat.listener is None else (seat.listener.fileno(),),
                 start_new_session=True,
             )
 
@@ -184,41 +194,54 @@ class Supervisor:
             self._bound_logs()
 
     def _revive(self, seat: _Seat) -> None:
-        now = time.monotonic()
+        present = time.monotonic()
         if seat.process is not None:
             if seat.process.poll() is None:
+                if seat.listener is None:
+                    self._take_listener(seat)
                 return
-            self._died(seat, now)
-        if now < seat.start_at:
+            self._died(seat, present)
+        if present < seat.start_at:
             return
         try:
             self._spawn(seat)
         except OSError as error:  # no memory, no processes, a full disk: the next poll tries again
-            seat.start_at = now + _BACKOFF_S[1]
-            with contextlib.suppress(OSError):
-                self._note(seat, f"could not be started: {error}")
+            seat.start_at = present + _BACKOFF_S[1]
+            self._note(seat, f"could not be started: {error}")
             return
         self.restarts += 1
         self._write_stats()
 
-    def _died(self, seat: _Seat, now: float) -> None:
+    def _died(self, seat: _Seat, present: float) -> None:
         process = seat.process
         seat.process = None
-        lived_s = now - seat.started_at
+        lived_s = present - seat.started_at
         if lived_s > _SHORT_LIFE_S:
             seat.delay_s = 0.0
-            seat.start_at = now
+            seat.start_at = present
         else:
-            seat.start_at = now + seat.delay_s
+            seat.start_at = present + seat.delay_s
+            self._stop_listening(seat)
             seat.delay_s = min(max(2 * seat.delay_s, _BACKOFF_S[0]), _BACKOFF_S[1])
-        with contextlib.suppress(OSError):
-            self._note(
-                seat, f"pid {process.pid if process else '?'} ended with {process.returncode if process else '?'}"
-            )
+        if process is not None:
+            self._note(seat, f"pid {process.pid} ended with {process.returncode}")
+
+    def _stop_listening(self, seat: _Seat) -> None:
+        """Let the other workers take the connections of a seat whose worker died twice in a row, if any live."""
+        others = [other.process for other in self._seats if other is not seat and other.process is not None]
+        if seat.delay_s > 0.0 and seat.listener is not None and any(process.poll() is None for process in others):
+            seat.listener.close()
+            seat.listener = None
+
+    def _take_listener(self, seat: _Seat) -> None:
+        door = self.folder / "workers" / f"{seat.slot}.sock"
+        if any(report.slot == seat.slot and report.ready for report in self.reports()):
+            seat.listener = sockets.adopt(door, self.host, self.port)
 
     def _note(self, seat: _Seat, text: str) -> None:
-        with self._log_path(seat.slot).open("a", encoding="utf-8") as stream:
-            stream.write(f'{{"event":"supervisor","slot":{seat.slot},"text":"{text}"}}\n')
+        line = {"at": now(), "event": "supervisor", "slot": seat.slot, "text": text}
+        with contextlib.suppress(OSError), self._log_path(seat.slot).open("ab") as stream:
+            stream.write(msgspec.json.encode(line) + b"\n")
 
     def _write_stats(self) -> None:
         value = stats.SupervisorStats(
@@ -318,7 +341,8 @@ class Supervisor:
 
     def _release(self) -> None:
         for seat in self._seats:
-            seat.listener.close()
+            if seat.listener is not None:
+                seat.listener.close()
         self._seats = []
         self._older = {}
         if self._lock is not None:

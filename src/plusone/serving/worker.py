@@ -126,8 +126,8 @@ class Worker:
         server.listener = listener.fileno()
         serving = self._loop.create_task(server.serve())
         self._accepting = True
-        self._write_report()
         self._log("accepting", address=listener.getsockname()[:2])
+        self._write_report()
         stopping = self._loop.create_task(self._stopping.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         unexpected = serving.done()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..base.errors import BrokenArtifact, NotFound
+from ..base.errors import BrokenArtifact, NotFound, StoreError
 from ..base.files import sync_folder
 from ..base.ids import digest_bytes, digest_file
 
@@ -19,6 +19,7 @@ __all__ = ["Blobs"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _PIECE_BYTES = 1 << 20
+_MEND = "plusone release --force STEP makes a step's data anew; anything else comes from a backup"
 
 
 class Blobs:
@@ -54,10 +55,9 @@ class Blobs:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise BrokenArtifact(f"The blob {digest} is missing: expected the file {path}.") from None
-        found = digest_bytes(data)
-        if found != digest:
-            raise BrokenArtifact(f"The blob {path} was changed: expected sha256 {digest}, found {found}.")
+            raise _missing(digest, path) from None
+        if (found := digest_bytes(data)) != digest:
+            raise _changed(digest, path, found)
         return data
 
     def verify(self, digest: str) -> Path:
@@ -68,41 +68,52 @@ class Blobs:
         """
         path = self.path(digest)
         if not path.is_file():
-            raise BrokenArtifact(f"The blob {digest} is missing: expected the file {path}.")
-        found = digest_file(path)
-        if found != digest:
-            raise BrokenArtifact(f"The blob {path} was changed: expected sha256 {digest}, found {found}.")
+            raise _missing(digest, path)
+        if (found := digest_file(path)) != digest:
+            raise _changed(digest, path, found)
         return path
 
     def put_bytes(self, data: bytes | memoryview) -> str:
-        """Store `data` and return its digest."""
+        """Store `data` and return its digest.
+
+        Raises:
+            StoreError: when it can't be written, for one because the disk is full; no part of it is left then.
+        """
         digest = digest_bytes(data)
         path = self.path(digest)
-        if not _whole(path, len(data)):
+        if not _whole(path, digest):
             with self._temporary() as (stream, name):
                 stream.write(data)
                 self._keep(stream, name, path)
         return digest
 
     def put_file(self, source: Path) -> str:
-        """Store a copy of a file, read once in constant memory, and return its digest."""
+        """Store a copy of a file, read once in constant memory, and return its digest.
+
+        Raises:
+            OSError: when the source can't be read.
+            StoreError: when the blob can't be written; no part of it is left then.
+        """
         digest = hashlib.sha256()
         with source.open("rb") as reader, self._temporary() as (stream, name):
             while piece := reader.read(_PIECE_BYTES):
                 digest.update(piece)
                 stream.write(piece)
             path = self.path(digest.hexdigest())
-            if not _whole(path, stream.tell()):
+            if not _whole(path, digest.hexdigest()):
                 self._keep(stream, name, path)
         return digest.hexdigest()
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=self.folder)
+        name = ""
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=self.folder)
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream, name
+        except OSError as error:
+            raise StoreError(f"A blob can't be written into {self.folder}: {error}.") from error
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
@@ -118,9 +129,14 @@ class Blobs:
         sync_folder(path.parent)
 
 
-def _whole(path: Path, size: int) -> bool:
-    # A blob of another size is left from a damaged disk or a hand: it is written anew.
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
+def _whole(path: Path, digest: str) -> bool:
+    # Other bytes are left from a damaged disk or a hand: the blob is written anew.
+    return path.is_file() and digest_file(path) == digest
+
+
+def _missing(digest: str, path: Path) -> BrokenArtifact:
+    return BrokenArtifact(f"The blob {digest} is missing: expected the file {path}.", mend=_MEND)
+
+
+def _changed(digest: str, path: Path, found: str) -> BrokenArtifact:
+    return BrokenArtifact(f"The blob {path} was changed: expected sha256 {digest}, found {found}.", mend=_MEND)

@@ -43,13 +43,16 @@ def migrate(connection: sqlite3.Connection, path: Path) -> list[str]:
                 f"The store {path} was made by a newer plusone: it has {', '.join(newer)}, this code does not.",
                 mend="pip install --upgrade plusone",
             )
+        if not applied:
+            _check_empty(connection, path)
         missing = [file for file in files if file.stem not in applied]
         for file in missing:
             _run(connection, file.read_text("utf-8"))
             connection.execute("INSERT INTO migration (name, applied_at) VALUES (?, ?)", (file.stem, clock.now()))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
     return [file.stem for file in missing]
 
@@ -61,6 +64,15 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
     return {row["name"] for row in connection.execute("SELECT name FROM migration")}
 
 
+def _check_empty(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1").fetchone()
+    if found is not None:
+        raise StoreError(
+            f"The file {path} is another program's database: it has a table {found['name']!r} and no table 'migration'.",
+            mend="move it away, or name another folder in [tool.plusone] store",
+        )
+
+
 def _run(connection: sqlite3.Connection, text: str) -> None:
     # executescript would commit the transaction we are in, so statements are run one by one.
     statement = ""
@@ -69,3 +81,5 @@ def _run(connection: sqlite3.Connection, text: str) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
+    if rest := [line for line in statement.splitlines() if line.strip() and not line.lstrip().startswith("--")]:
+        raise ValueError(f"A migration ends in the middle of a statement: {rest[-1]!r}")

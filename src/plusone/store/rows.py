@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from ..base.errors import UsageError
 from ..base.ids import canonical_json
 from ..base.records import Record
 
 __all__ = ["from_row", "to_row"]
 
 R = TypeVar("R", bound=Record)
+_NUMBERS = dict[str, float]
 
 
 def to_row(record: Record) -> dict[str, Any]:
-    """Return the record's fields as bound parameters: str, int, float and None as they are, the rest as JSON text."""
+    """Return the record's fields as bound parameters: str, int, float and None as they are, the rest as JSON text.
+
+    Raises:
+        UsageError: for text that is no Unicode (a lone surrogate) and for integers of more than 64 bits.
+    """
     row: dict[str, Any] = {}
-    for name in record.__struct_fields__:
+    for name, (hint, is_json) in _hints(type(record)).items():
         value = getattr(record, name)
-        if isinstance(value, bool):
-            value = int(value)
-        elif value is not None and not isinstance(value, (str, int, float)):
-            value = canonical_json(value).decode()
-        row[name] = value
+        try:
+            row[name] = _as_json(value, hint) if is_json else _as_scalar(value)
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise UsageError(
+                f"The field {name!r} of a {type(record).__name__} can't be stored: {error}.",
+                mend="expected text that is valid Unicode, and integers of 64 bits",
+            ) from None
     return row
 
 
@@ -34,8 +43,31 @@ def from_row(kind: type[R], row: dict[str, Any]) -> R:
     for name, (hint, is_json) in _hints(kind).items():
         if name in row:
             value = row[name]
-            values[name] = msgspec.json.decode(value, type=hint) if is_json and value is not None else value
+            if is_json and value is not None:
+                value = msgspec.json.decode(value, type=hint, strict=hint != _NUMBERS)
+            values[name] = value
     return msgspec.convert(values, kind, strict=False)
+
+
+def _as_scalar(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise OverflowError(f"{value} has more than 64 bits")
+    elif isinstance(value, float) and math.isnan(value):
+        return "nan"  # SQLite would make it NULL
+    return value
+
+
+def _as_json(value: Any, hint: Any) -> str | None:
+    if value is None and hint is not Any:
+        return None
+    if hint == _NUMBERS:
+        # JSON has no word for them, but a metric that was logged as NaN stays NaN.
+        value = {key: one if math.isfinite(one) else str(one) for key, one in value.items()}
+    return canonical_json(value).decode()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ __all__ = ["log", "points_in", "start", "stop"]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[tuple[str, int, float, float]])
+_MOST_STEP = 2**63 - 1
 
 
 class _Active:
     def __init__(self, path: Path) -> None:
         self.journal = Journal(path)
         self.next_step: dict[str, int] = {}
+        self.lock = threading.Lock()
 
 
 _active: list[_Active] = []
@@ -35,18 +38,20 @@ def log(*, step: int | None = None, **metrics: float) -> None:
     unit test) there is nothing to log to, and nothing happens.
 
     Raises:
-        UsageError: when a value is no number or the step no integer.
+        UsageError: when a value is no number or the step no integer of 64 bits; then nothing of the call is logged.
     """
     if not _active:
         return
     run = _active[-1]
     now = time.time()
-    points: list[tuple[str, int, float, float]] = []
-    for key, value in metrics.items():
-        place = run.next_step.get(key, 0) if step is None else _integer(step)
-        points.append((key, place, _number(key, value), now))
-        run.next_step[key] = place + 1
-    run.journal.append(_encoder.encode(points))
+    given = None if step is None else _integer(step)
+    values = {_text(key): _number(key, value) for key, value in metrics.items()}
+    with run.lock:
+        points = [
+            (key, run.next_step.get(key, 0) if given is None else given, value, now) for key, value in values.items()
+        ]
+        run.journal.append(_encoder.encode(points))
+        run.next_step.update({key: min(place + 1, _MOST_STEP) for key, place, _, _ in points})
 
 
 def start(path: Path) -> None:
@@ -74,12 +79,25 @@ def _number(key: str, value: Any) -> float:
         if isinstance(value, (str, bytes)):
             raise TypeError
         return float(value)
+    except OverflowError:
+        raise UsageError(f"plusone.log({key}=...): the integer is too large for a number of 64 bits.") from None
     except (TypeError, ValueError):
         raise UsageError(f"plusone.log({key}={value!r}): expected a number, got {type(value).__name__}.") from None
 
 
 def _integer(step: Any) -> int:
     try:
-        return int(step.__index__())
+        number = int(step.__index__())
     except (AttributeError, TypeError):
         raise UsageError(f"plusone.log(step={step!r}): expected an integer, got {type(step).__name__}.") from None
+    if not -_MOST_STEP <= number <= _MOST_STEP:
+        raise UsageError(f"plusone.log(step={number}): expected an integer of 64 bits.")
+    return number
+
+
+def _text(key: str) -> str:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"plusone.log: {key!r} can't name a metric: it is no valid Unicode text.") from None
+    return key

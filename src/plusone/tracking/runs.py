@@ -105,6 +105,7 @@ def recover_runs(store: Store) -> list[Run]:
             continue
         _close(store, run.id, folder, "interrupted", "The process that ran it died.")
         recovered.append(get_run(store, run.id))
+    _sweep(store)
     return recovered
 
 
@@ -114,7 +115,8 @@ def get_run(store: Store, run_id: str) -> Run:
     Raises:
         NotFound: when there is none, or more than one begins so.
     """
-    rows = store.db.all("run_find", prefix=run_id.replace("%", "").replace("_", ""))
+    is_beginning = run_id.isascii() and run_id.isalnum()
+    rows = store.db.all("run_find", prefix=run_id.lower()) if is_beginning else []
     if len(rows) != 1:
         what = "No run has" if not rows else "More than one run has"
         raise NotFound(f"{what} an id that begins with {run_id!r}.", mend="plusone runs")
@@ -163,6 +165,15 @@ def _is_alive(folder: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _sweep(store: Store) -> None:
+    """Remove the folders of runs that are in the store whole: their process was killed before it could."""
+    folder = store.folder / "runs"
+    for left in folder.iterdir() if folder.is_dir() else ():
+        row = store.db.one("run_get", id=left.name)
+        if row is not None and row["status"] != "running" and not _is_alive(left):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _close(store: Store, run_id: str, folder: Path, status: str, error: str | None) -> dict[str, float]:

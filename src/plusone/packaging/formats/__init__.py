@@ -1,8 +1,8 @@
 """One file per kind of trained object; each is found by entry point, none is imported before a model is packaged.
 
-An entry point of the group `plusone.formats` is a function `compile_model(model, fields, blocks)` that answers None when
-the object is not its kind, or else the attempts, best first: an iterator of `Compiled`. The packer takes the first one that
-onnxruntime loads and that is proven equal.
+An entry point of the group `plusone.formats` is a function `compile_model(model, fields, blocks)` that answers None
+when the object is not its kind, or else the attempts, best first: an iterator of `Compiled`. The packer takes the first
+one that onnxruntime loads and that is proven equal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...base.errors import Incompatible
 from ...base.records import Field
 from ..layout import Block
 
-__all__ = ["Compiled", "CompileModel", "find_format"]
+__all__ = ["CompileModel", "Compiled", "find_format"]
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ def find_format(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) ->
         if attempts is not None:
             return attempts
     raise Incompatible(
-        f"A {kind} can't be packaged: no installed format knows this kind of object (formats: {', '.join(names) or 'none'}).",
+        f"A {kind} can't be packaged: no format knows this kind of object (installed: {', '.join(names) or 'none'}).",
         mend="return a fitted scikit-learn estimator or Pipeline from the train function",
         trained=kind,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import warnings
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ _OPSETS = {"": OPSET, "ai.onnx.ml": 3}
 
 def convert(graph: Graph, part: Any, name: str, width: int, kind: str, path: str) -> tuple[str, int]:
     """Copy a transformer into the graph; return its output as numbers in the graph's type, and its width."""
-    model, dtype = _convert(part, width, kind, graph.dtype, {})
+    model, dtype = _convert(part, width, kind, graph.dtype, [{}])
     output = model.graph.output[0]
     tensor = graph.merge(model, {model.graph.input[0].name: _enter(graph, name, kind, dtype)}, output.name)
     columns = output.type.tensor_type.shape.dim[1].dim_value
@@ -36,7 +37,9 @@ def convert_estimator(
     """Copy a classifier or regressor into the graph; return its answers and what they are."""
     classes = getattr(part, "classes_", None)
     part = _with_integer_classes(part)
-    model, dtype = _convert(part, width, "number", graph.dtype, _options(part))
+    # Most classifiers would answer a list of dicts; those that never do refuse the option.
+    options: list[Any] = [{}] if classes is None else [{id(part): {"zipmap": False}}, {}]
+    model, dtype = _convert(part, width, "number", graph.dtype, options)
     inputs = {model.graph.input[0].name: _enter(graph, name, "number", dtype)}
     outputs = list(model.graph.output)
     if classes is None:
@@ -46,7 +49,7 @@ def convert_estimator(
     return _codes(graph, graph.merge(model, inputs, outputs[0].name), outputs[0], classes), "codes"
 
 
-def _convert(part: Any, width: int, kind: str, wanted: Any, options: Any) -> tuple[Any, Any]:
+def _convert(part: Any, width: int, kind: str, wanted: Any, choices: list[Any]) -> tuple[Any, Any]:
     """Return the converted part and the type of its input: float64 if skl2onnx and onnxruntime can, else float32."""
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
@@ -56,8 +59,8 @@ def _convert(part: Any, width: int, kind: str, wanted: Any, options: Any) -> tup
         tries = [(DoubleTensorType, np.float64), (FloatTensorType, np.float32)]
         if wanted == np.float32:
             tries = tries[1:]
-    failure: Exception | None = None
-    for tensor_type, dtype in tries:
+    failure: Exception = ValueError("nothing was tried")
+    for (tensor_type, dtype), options in itertools.product(tries, choices):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -67,21 +70,9 @@ def _convert(part: Any, width: int, kind: str, wanted: Any, options: Any) -> tup
             _check_loads(model)
             return model, dtype
         except Exception as error:  # whatever skl2onnx or onnxruntime raises, the next type may do
-            failure = failure or error
-    assert failure is not None
+            # A NameError only says that an option is not known: what came before it says more.
+            failure = failure if isinstance(error, NameError) else error
     raise failure
-
-
-def _options(part: Any) -> dict[int, dict[str, bool]]:
-    """Return the option that asks for plain probabilities, where the converter has it."""
-    from skl2onnx._supported_operators import _get_sklearn_operator_name
-    from skl2onnx.common._registration import _converter_pool
-
-    if getattr(part, "classes_", None) is None:
-        return {}
-    name = _get_sklearn_operator_name(type(part))
-    known = getattr(_converter_pool.get(name), "_allowed_options", None) or {}
-    return {id(part): {"zipmap": False}} if "zipmap" in known else {}
 
 
 def _with_integer_classes(part: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The last step of a model: classifiers and regressors of scikit-learn as a graph, in double precision where we write it.
+"""The last step of a model: classifiers and regressors of scikit-learn as a graph.
 
-Trees, boosted trees and linear models are written here, from their fitted attributes; every other estimator is left to
-skl2onnx. What an estimator answers is one tensor: probabilities, codes (indices of classes) or numbers.
+Trees, boosted trees and linear models are written here in double precision, from their fitted attributes; every other
+estimator is left to skl2onnx. An estimator answers one tensor: probabilities, codes (indices of classes) or numbers.
 """
 
 from __future__ import annotations
@@ -165,8 +165,8 @@ def _forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
 def _leaf_shares(graph: Graph, trees: list[Any], name: str) -> str:
     """Return the mean of the class shares in the leaf that each tree sends a row to.
 
-    A leaf of the operator holds one number, so each tree answers with the index of its leaf, as a target of its own, and
-    the shares are looked up: shape (rows, trees) -> (rows, trees, classes) -> mean over trees.
+    A leaf of the operator holds one number, so each tree answers with the index of its leaf, as a target of its own,
+    and the shares are looked up: shape (rows, trees) -> (rows, trees, classes) -> mean over trees.
     """
     forest = Forest([0.0] * len(trees))
     shares: list[Any] = []
@@ -218,8 +218,9 @@ def _transformed_target(graph: Graph, part: Any, view: View, path: str) -> Answe
             return inner
         out = graph.add("Exp", inner.tensor)
         return Answered(out if function is np.exp else graph.add("Sub", out, graph.constant(1.0)), "number")
+    undone_by = getattr(function, "__name__", name)
     raise Incompatible(
-        f"{class_of(part)} ({path}) undoes its target by {getattr(function, '__name__', name)!r}, which can't be compiled.",
+        f"{class_of(part)} ({path}) undoes its target by {undone_by!r}, which can't be compiled.",
         mend="use func=numpy.log1p with inverse_func=numpy.expm1, numpy.log with numpy.exp, or a StandardScaler",
     )
 

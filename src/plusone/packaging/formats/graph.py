@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node, with names that depend on the order of writing alone, so equal models give equal bytes.
+"""Writes an ONNX graph node by node. Names depend on the order of writing alone, so equal models give equal bytes.
 
 This module knows ONNX. It knows no scikit-learn.
 """

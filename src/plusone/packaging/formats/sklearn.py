@@ -1,4 +1,4 @@
-"""scikit-learn models to graphs. Double precision first; single precision, and skl2onnx's own way, when that differs."""
+"""scikit-learn models to graphs: double precision first, then skl2onnx's own way, then single precision."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What comes before the estimator: encoders, imputers, scalers, and the pipelines and column transformers that hold them.
+"""What comes before the estimator: encoders, imputers, scalers, and the pipelines and the like that hold them.
 
-Encoders are not re-implemented: each is asked for what it answers to every category it knows and to one it does not, and
-the graph looks the answers up. Everything that is not here is left to skl2onnx, part by part.
+Encoders are not re-implemented: each is asked for what it answers to every category it knows and to one it does not,
+and the graph looks the answers up. Everything that is not here is left to skl2onnx, part by part.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _function(graph: Graph, part: Any, view: View, path: str) -> View:
     """A FunctionTransformer without a function passes its columns on; so does the one inside HistGradientBoosting."""
     function = part.func
     inner = getattr(function, "func", function)
-    if function is None or (getattr(inner, "__module__", "") == "sklearn.utils.validation" and inner.__name__ == "check_array"):
+    if function is None or (
+        getattr(inner, "__module__", "") == "sklearn.utils.validation" and inner.__name__ == "check_array"
+    ):
         return view
     unary = {np.log: "Log", np.exp: "Exp", np.sqrt: "Sqrt", np.abs: "Abs", np.sin: "Sin", np.cos: "Cos"}
     if function in unary and not part.kw_args:
@@ -117,8 +119,9 @@ def _function(graph: Graph, part: Any, view: View, path: str) -> View:
     if function is np.log1p and not part.kw_args:
         shifted = graph.add("Add", graph.matrix(view), graph.constant(1.0))
         return graph.whole(graph.add("Log", shifted), len(view))
+    called = getattr(function, "__name__", function)
     raise Incompatible(
-        f"{class_of(part)} ({path}) calls {getattr(function, '__name__', function)!r}, a Python function, which can't be compiled.",
+        f"{class_of(part)} ({path}) calls {called!r}, a Python function, which can't be compiled.",
         mend="use a transformer of scikit-learn, or one of numpy's log, log1p, exp, sqrt, abs, sin, cos",
         part=class_of(part),
         path=path,
@@ -221,13 +224,15 @@ def _encoder(graph: Graph, part: Any, view: View, path: str) -> View:
 
 
 def _looked_up(graph: Graph, column: Column, categories: list[Any], table: Any, path: str) -> View:
-    """Return what the encoder answers: `table[1 + place of the value among the categories]`, row 0 for unseen values."""
+    """Return what the encoder answers: `table[1 + place among the categories]`, row 0 for unseen values."""
     if column.kind == "string":
         if others := [value for value in categories if not isinstance(value, str) and not _is_null(value)]:
             raise Incompatible(f"The encoder at {path} has the category {others[0]!r} in a column of strings.")
         keys: Any = {"keys_strings": [MISSING if _is_null(value) else value for value in categories]}
     elif column.kind == "number":
-        keys = {"keys_tensor": graph.attribute([math.nan if _is_null(v) else float(v) for v in categories], graph.dtype)}
+        keys = {
+            "keys_tensor": graph.attribute([math.nan if _is_null(v) else float(v) for v in categories], graph.dtype)
+        }
     else:
         code = _integer_code(graph, column, categories)
         return graph.whole(graph.add("Gather", graph.constant(table), code, axis=0), table.shape[1])
@@ -255,7 +260,7 @@ def _refuses(part: Any) -> bool:
 
 
 def _answers(part: Any, index: int) -> Any:
-    """Return what the encoder answers for column `index`, shape (1 + categories, outputs): row 0 is for unseen values."""
+    """Return what the encoder answers to column `index`, shape (1 + categories, outputs); row 0 is for unseen ones."""
     sizes = [len(categories) for categories in part.categories_]
     first = [categories[0] if len(categories) else None for categories in part.categories_]
     rows = [list(first) for _ in range(sizes[index])]

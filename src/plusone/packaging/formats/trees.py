@@ -114,7 +114,10 @@ class Forest:
         self._modes.append(_LEQ if node.members is None else _MEMBER)
         if node.members is not None:
             self._members += [*node.members, float("nan")]  # NaN ends the list of one node
-        for child, ids, leafs in ((node.left, self._true, self._true_leaf), (node.right, self._false, self._false_leaf)):
+        for child, ids, leafs in (
+            (node.left, self._true, self._true_leaf),
+            (node.right, self._false, self._false_leaf),
+        ):
             if nodes[child].left >= 0:
                 ids.append(places[child])
                 leafs.append(0)

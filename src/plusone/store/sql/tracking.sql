@@ -11,7 +11,8 @@ INSERT INTO run (id, name, status, started_at, finished_at, model, settings, cod
 VALUES (:id, :name, :status, :started_at, :finished_at, :model, :settings, :code, :environment, :log, :error, :resumed_from);
 
 -- name: run_finish!
-UPDATE run SET status = :status, finished_at = :finished_at, log = :log, error = :error WHERE id = :id;
+-- A log that is kept already stays: its file is gone by then.
+UPDATE run SET status = :status, finished_at = :finished_at, log = coalesce(:log, log), error = :error WHERE id = :id;
 
 -- name: run_get^
 SELECT * FROM run WHERE id = :id;

@@ -66,5 +66,8 @@ CREATE TRIGGER session_is_final BEFORE UPDATE ON session BEGIN SELECT RAISE(ABOR
 CREATE TRIGGER check_is_final BEFORE UPDATE ON check_result BEGIN SELECT RAISE(ABORT, 'a check never changes'); END;
 CREATE TRIGGER decision_is_final BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'a decision never changes'); END;
 CREATE TRIGGER route_is_final BEFORE UPDATE ON route BEGIN SELECT RAISE(ABORT, 'a route never changes'); END;
+CREATE TRIGGER release_stays BEFORE DELETE ON release BEGIN SELECT RAISE(ABORT, 'a release is never deleted'); END;
+CREATE TRIGGER session_stays BEFORE DELETE ON session BEGIN SELECT RAISE(ABORT, 'a session is never deleted'); END;
+CREATE TRIGGER check_stays BEFORE DELETE ON check_result BEGIN SELECT RAISE(ABORT, 'a check is never deleted'); END;
 CREATE TRIGGER decision_stays BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'a decision is never deleted'); END;
 CREATE TRIGGER route_stays BEFORE DELETE ON route BEGIN SELECT RAISE(ABORT, 'a route is never deleted'); END;

@@ -13,13 +13,19 @@ import pytest
 
 from plusone import check
 from plusone.base.errors import PlusoneError, UsageError
-from plusone.checks.context import ReleaseRef
 from plusone.checks.outcomes import CheckFailed, Inconclusive, NotApplicable, recording
 from plusone.predictor import Predictor, load
+from tests.checks.models import make_packages, rows
 
 
-@pytest.fixture(scope="session")
-def models(packages: dict[str, ReleaseRef]) -> dict[str, Predictor]:
+@pytest.fixture(scope="module")
+def holdout() -> pd.DataFrame:
+    return rows(2, 1500)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Predictor]:
+    packages = make_packages(tmp_path_factory.mktemp("packages"))
     return {name: load(Path(one.folder), one.package) for name, one in packages.items()}
 
 
@@ -67,11 +73,11 @@ def test_few_rows_are_inconclusive_and_may_be_allowed(models: dict[str, Predicto
 
 def test_at_least_means_at_most_where_lower_is_better(models: dict[str, Predictor], holdout: pd.DataFrame):
     check.at_least(models["good"], holdout, metric="log_loss", value=0.69)
-    with recording() as measured, pytest.raises(CheckFailed, match="expected is at most 0.1"):
+    with recording() as measured, pytest.raises(CheckFailed, match=r"expected is at most 0\.1"):
         check.at_least(models["good"], holdout, metric="log_loss", value=0.1)
     assert measured[0]["low"] < measured[0]["candidate"] < measured[0]["high"]
     assert measured[0]["difference"] < 0
-    with pytest.raises(CheckFailed, match="expected is at least 0.99"):
+    with pytest.raises(CheckFailed, match=r"expected is at least 0\.99"):
         check.at_least(models["good"], holdout, metric="roc_auc", value=0.99)
 
 
@@ -101,6 +107,8 @@ def test_any_table_gives_the_same_measurement(models: dict[str, Predictor], hold
 def test_without_a_live_release_it_is_not_applicable(models: dict[str, Predictor], holdout: pd.DataFrame):
     with pytest.raises(NotApplicable, match="no release is live yet"):
         check.no_worse(models["good"], None, holdout, metric="roc_auc", margin=0.1)
+    with pytest.raises(UsageError, match="no metric 'auc'"):
+        check.no_worse(models["good"], None, holdout, metric="auc", margin=0.1)
 
 
 FRAME_ERRORS = {
@@ -139,8 +147,9 @@ def test_arguments_that_can_not_be_used_are_refused(
     models: dict[str, Predictor], holdout: pd.DataFrame, model: str, arguments: dict, message: str
 ):
     data = holdout.assign(delay=holdout["distance"])
+    options: dict[str, Any] = {"metric": "accuracy", "margin": 0.1, **arguments}
     with pytest.raises(UsageError, match=message):
-        check.no_worse(models[model], models[model], data, **{"metric": "accuracy", "margin": 0.1, **arguments})
+        check.no_worse(models[model], models[model], data, **options)
 
 
 def test_a_classifier_and_a_regression_are_not_compared(models: dict[str, Predictor], holdout: pd.DataFrame):
