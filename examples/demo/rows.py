@@ -6,6 +6,7 @@ python rows.py PROJECT OUT --after 2013-05 --until 2013-07 --count 6000
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     given = parser.parse_args()
     sys.path.insert(0, str(given.project))
-    import pipeline  # the project's own
+    pipeline = importlib.import_module("pipeline")  # the project's own
 
     flights = pipeline.flights(until=given.until)
     later = flights[flights["date"].dt.strftime("%Y-%m") > given.after]

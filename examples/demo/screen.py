@@ -85,11 +85,12 @@ class Screen:
         began = time.monotonic()
         if self.console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
-            with Progress(*columns, console=self.console, transient=True) as self._bar:
-                task = self._bar.add_task(text, total=total)
-                self._traffic_task = self._bar.add_task("", total=None, visible=False)
+            with Progress(*columns, console=self.console, transient=True) as bar:
+                self._bar = bar
+                task = bar.add_task(text, total=total)
+                self._traffic_task = bar.add_task("", total=None, visible=False)
                 try:
-                    yield Step(self._bar, task, text, total)
+                    yield Step(bar, task, text, total)
                 finally:
                     self._bar = self._traffic_task = None
         else:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .commands import Failure, Ran
 from .measure import Log, Span, Switch, control_spans, count_releases, find_switch, longest_gap, quantile
 
 __all__ = ["Claim", "Facts", "claims"]
+
+T = TypeVar("T")
 
 SPAN_S = 3.0
 """Gaps are looked for in spans of this length: one around each swap, and the others to compare with."""
@@ -70,19 +72,30 @@ class Claim(NamedTuple):
 
 def claims(facts: Facts) -> list[Claim]:
     """Return every claim of the demo. One that can't be measured is not true."""
-    makers: list[Callable[[Facts], Iterator[Claim]]] = [_first, _requests, _second, _third, _rolled_back, _stored]
+    makers: list[Callable[[Facts], Iterator[Claim]]] = [
+        _release_1,
+        _requests,
+        _release_2,
+        _release_3,
+        _rollback,
+        _store,
+    ]
     found: list[Claim] = []
     for maker in makers:
         try:
             found += maker(facts)
         except (Failure, KeyError, IndexError, TypeError, AttributeError) as error:
             found.append(
-                Claim(False, f"the claims of {maker.__name__}", f"not measured: {type(error).__name__}: {error}")
+                Claim(
+                    False,
+                    f"claims on {maker.__name__.strip('_').replace('_', ' ')}",
+                    f"not measured: {type(error).__name__}: {error}",
+                )
             )
     return found
 
 
-def _first(facts: Facts) -> Iterator[Claim]:
+def _release_1(facts: Facts) -> Iterator[Claim]:
     made = facts.first.answer
     passed = sum(check["outcome"] == "passed" for check in made["checks"])
     good = facts.first.code == 0 and made["outcome"] == "live" and made["release"] == 1 and passed > 1
@@ -101,23 +114,24 @@ def _requests(facts: Facts) -> Iterator[Claim]:
     yield Claim(not failed and through and len(answers) >= 0.9 * facts.rate * spent, "not one request failed", text)
 
 
-def _second(facts: Facts) -> Iterator[Claim]:
+def _release_2(facts: Facts) -> Iterator[Claim]:
     made = facts.second.answer
-    comparison = next(one for one in _measured(made) if one["check"] == "no_worse")
+    comparison = _only(one for one in _measured(made) if one["check"] == "no_worse")
     live = facts.second.code == 0 and made["outcome"] == "live" and made["release"] == 2
     good = live and comparison["outcome"] == "passed" and comparison["low"] >= -comparison["margin"]
     yield Claim(good, "release 2 passed the gate", _compared(comparison))
     yield _swapped(facts, made, new=2)
 
 
-def _third(facts: Facts) -> Iterator[Claim]:
+def _release_3(facts: Facts) -> Iterator[Claim]:
     made = facts.third.answer
     stopped = [check for check in made["checks"] if check["outcome"] == "failed"]
-    comparison = next(one for one in _measured(made) if one["check"] == "no_worse")
-    test = next(check["test"] for check in stopped if comparison in check["measured"])
+    comparison = _only(one for one in _measured(made) if one["check"] == "no_worse")
+    test = _only(check["test"] for check in stopped if comparison in check["measured"])
     closed = facts.third.code == 1 and made["outcome"] == "failed" and made["release"] == 3
     good = closed and comparison["outcome"] == "failed" and comparison["high"] < -comparison["margin"]
-    yield Claim(good, "release 3 was stopped at the gate", f"by {test}: {_compared(comparison)}")
+    more = f" (and {len(stopped) - 1} more)" if len(stopped) > 1 else ""
+    yield Claim(good, "release 3 was stopped at the gate", f"by {test}{more}: {_compared(comparison)}")
     seen = count_releases(facts.log.answers)
     counts = ", ".join(f"{count:,} by release {number}" for number, count in seen.items() if number != 3)
     yield Claim(
@@ -127,7 +141,7 @@ def _third(facts: Facts) -> Iterator[Claim]:
     yield Claim(shown, "where to look", f"plusone checks {facts.model}@3")
 
 
-def _rolled_back(facts: Facts) -> Iterator[Claim]:
+def _rollback(facts: Facts) -> Iterator[Claim]:
     made = facts.rollback.answer
     swap = facts.swap_to(1)
     seconds = swap.first_new - facts.rollback.issued if swap else float("inf")
@@ -136,8 +150,8 @@ def _rolled_back(facts: Facts) -> Iterator[Claim]:
     yield _swapped(facts, made, new=1)
 
 
-def _stored(facts: Facts) -> Iterator[Claim]:
-    model = next(one for one in facts.status["models"] if one["model"] == facts.model)
+def _store(facts: Facts) -> Iterator[Claim]:
+    model = _only(one for one in facts.status["models"] if one["model"] == facts.model)
     stages = {one["number"]: one["stage"] for one in model["releases"]}
     good = stages == {1: "live", 2: "rolled back", 3: "failed"} and len(facts.decisions) > len(stages)
     told = ", ".join(f"{number} {stage}" for number, stage in stages.items())
@@ -151,7 +165,7 @@ def _swapped(facts: Facts, made: dict[str, Any], *, new: int) -> Claim:
     if swap is None:
         return Claim(False, title, f"release {new} never answered")
     decided_at = _monotonic(
-        next(one["at"] for one in made["decisions"] if one["release"] == new and one["after"] == "live")
+        _only(one["at"] for one in made["decisions"] if one["release"] == new and one["after"] == "live")
     )
     swaps = [one for one in (facts.swap_to(2), facts.swap_to(1)) if one]
     spans = control_spans(facts.traffic, SPAN_S, [_window(one) for one in swaps])
@@ -181,6 +195,13 @@ def _compared(one: dict[str, Any]) -> str:
         f"{one['metric']} {one['candidate']:.3f}, of the live one {one['live']:.3f}, "
         f"on the same {one['rows']:,} flights ({one['low']:+.3f} to {one['high']:+.3f})"
     )
+
+
+def _only(found: Iterator[T]) -> T:
+    """Return the first of what was looked for. Raises Failure when there is none."""
+    for one in found:
+        return one
+    raise Failure("what it is about is missing from the answers of the commands")
 
 
 def _monotonic(moment: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-__all__ = ["age_text", "now", "parse"]
+__all__ = ["age_text", "ago", "now", "parse"]
 
 
 def now() -> str:
@@ -12,7 +12,12 @@ def now() -> str:
 
     The text form sorts as the time does, so that it is compared and stored as it is.
     """
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return ago(0.0)
+
+
+def ago(seconds: float) -> str:
+    """Return the time that many seconds before now, as `now` writes it."""
+    return (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse(text: str) -> dt.datetime:

@@ -20,7 +20,7 @@ def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
     - numbers: minimum, maximum, mean, standard deviation (of the sample, n - 1), and quantiles (linear interpolation);
       NaN counts as null;
     - text and booleans: the number of distinct values and the 20 most frequent with their counts;
-    - everything else: minimum and maximum as text where the type has an order.
+    - dates, times and durations: minimum and maximum as text.
     """
     return {name: _column(table.column(name)) for name in table.column_names}
 
@@ -34,6 +34,9 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any]:
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = kind.value_type
+    if pa.types.is_string_view(kind):
+        kind = pa.string()
+        column = column.cast(kind)
     if pa.types.is_floating(kind):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
     summary: dict[str, Any] = {"type": str(kind), "count": len(column), "nulls": column.null_count}
@@ -45,8 +48,7 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any]:
     elif pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         summary |= _words(values)
     elif pa.types.is_temporal(kind):
-        ends = pc.min_max(values)
-        summary |= {"minimum": str(ends["min"].as_py()), "maximum": str(ends["max"].as_py())}
+        summary |= _times(values)
     return summary
 
 
@@ -61,12 +63,32 @@ def _numbers(values: Any) -> dict[str, Any]:
         "maximum": ends["max"].as_py(),
         "mean": pc.mean(values).as_py(),
         "deviation": deviation,
-        "quantiles": {str(q): value for q, value in zip(_QUANTILES, quantiles, strict=True)},
     }
     # JSON has no infinity; a column that holds one keeps the rest of its summary.
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()
-    }
+    shown = {key: _finite(value) for key, value in found.items()}
+    return shown | {"quantiles": {str(q): _finite(value) for q, value in zip(_QUANTILES, quantiles, strict=True)}}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _times(values: Any) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if pa.types.is_interval(kind):  # a month and thirty days have no order
+        return {}
+    ends = pc.min_max(values.cast(pa.int64()) if pa.types.is_duration(kind) else values)
+    return {"minimum": _text(ends["min"].cast(kind)), "maximum": _text(ends["max"].cast(kind))}
+
+
+def _text(moment: Any) -> str:
+    try:
+        return str(moment.as_py())
+    except (OverflowError, ValueError):  # beyond the years that Python knows
+        return f"{moment.value} ({moment.type} since 1970)"
 
 
 def _compute() -> Any:

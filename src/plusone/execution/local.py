@@ -18,6 +18,9 @@ from ..base.errors import Unavailable
 
 __all__ = ["Child", "serve_requests"]
 
+_PATIENCE_S = 5.0
+_PIECE_BYTES = 1 << 16
+
 OnLine = Callable[[str], None]
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -27,12 +30,16 @@ class Child:
 
     When the parent dies, however it dies, the child's pipe closes and the child ends.
 
+    Raises:
+        Unavailable: when it can't be started.
+
     Args:
         module: what `python -m` runs; it must call `serve_requests`.
         arguments: its command line.
         folder: its working folder.
         log: the file that keeps everything it prints.
-        on_line: called with each line it prints, without the line end, from a thread.
+        on_line: called with each line it prints, without the line end, from a thread; a line of over 64 KiB comes in
+            several pieces. When it raises it is not called again, and the work goes on.
         environment: variables to add to this process's own.
     """
 
@@ -46,24 +53,29 @@ class Child:
         on_line: OnLine | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
-        request_read, request_write = os.pipe()
-        reply_read, reply_write = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", module, "--pipes", str(request_read), str(reply_write), *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(request_read, reply_write),
-            # OpenMP threads that spin while they wait are many times slower when the cores are shared with a server.
-            env={"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
-        )
-        os.close(request_read)
-        os.close(reply_write)
-        self._requests = os.fdopen(request_write, "wb", buffering=0)
-        self._replies = os.fdopen(reply_read, "rb")
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab")
+        request_read, request_write = os.pipe()
+        reply_read, reply_write = os.pipe()
+        self._requests = os.fdopen(request_write, "wb", buffering=0)
+        self._replies = os.fdopen(reply_read, "rb")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", "-m", module, "--pipes", str(request_read), str(reply_write), *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(request_read, reply_write),
+                # OpenMP threads that spin while they wait are many times slower when a server shares the cores.
+                env={"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
+            )
+        except OSError as error:
+            self._close_files()
+            raise Unavailable(f"No process could be started in {folder}: {error}.") from error
+        finally:
+            os.close(request_read)
+            os.close(reply_write)
         self._printer = threading.Thread(target=self._stream, args=(on_line,), daemon=True)
         self._printer.start()
 
@@ -88,20 +100,29 @@ class Child:
                     on_event(message)
         except (BrokenPipeError, msgspec.DecodeError):
             pass
-        code = self._process.wait()
+        try:
+            # It can't reply any more: its end of the pipe is closed.
+            code = self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._printer.join(5)
+        self._printer.join(_PATIENCE_S)
         raise Unavailable(f"The process that did the work ended with {how} before it was done.", exit=code)
 
     def close(self) -> None:
         """End the child and wait for it: it ends by itself when its pipe closes, and is killed after 5 s."""
         self._requests.close()
         try:
-            self._process.wait(5)
+            self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._printer.join(5)
+        self._printer.join(_PATIENCE_S)
+        self._close_files()
+
+    def _close_files(self) -> None:
+        self._requests.close()
         self._replies.close()
         self._log.close()
 
@@ -115,12 +136,18 @@ class Child:
         stream: IO[bytes] | None = self._process.stdout
         if stream is None:
             return
-        with stream, contextlib.suppress(ValueError):
-            for line in stream:
-                self._log.write(line)
-                self._log.flush()
-                if on_line:
-                    on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        with stream:
+            # A line without an end, a progress bar for one, comes in pieces. Whatever happens to the log or to whoever
+            # looks on (a full disk, a closed terminal), the pipe is emptied: a full one would stop the work.
+            while line := stream.readline(_PIECE_BYTES):
+                with contextlib.suppress(ValueError, OSError):
+                    self._log.write(line)
+                    self._log.flush()
+                try:
+                    if on_line:
+                        on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+                except Exception:
+                    on_line = None
 
 
 def serve_requests(request_fd: int, reply_fd: int, handle: Callable[[dict[str, Any], OnEvent], dict[str, Any]]) -> None:
@@ -132,6 +159,8 @@ def serve_requests(request_fd: int, reply_fd: int, handle: Callable[[dict[str, A
     # A process that this one starts must not hold the parent's pipe open.
     os.set_inheritable(request_fd, False)
     os.set_inheritable(reply_fd, False)
+    # Nor may one that it forks: the parent would not learn that this process died.
+    os.register_at_fork(after_in_child=lambda: _let_go(request_fd, reply_fd))
     waiting: list[bytes] = []
     arrived = threading.Condition()
 
@@ -154,3 +183,10 @@ def serve_requests(request_fd: int, reply_fd: int, handle: Callable[[dict[str, A
                 arrived.wait_for(lambda: bool(waiting))
                 line = waiting.pop(0)
             send(handle(msgspec.json.decode(line), send))
+
+
+def _let_go(*descriptors: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(nothing, descriptor, inheritable=False)
+    os.close(nothing)

@@ -20,6 +20,7 @@ from ..base.records import Package, PackageFile, Signature
 from .formats import Compiled, find_format
 from .layout import Block, plan_blocks
 from .runner import OnnxRunner
+from .tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -219,14 +220,15 @@ def _first_proven(
 def _all_known(compiled: Compiled, signature: Signature, train: pa.Table) -> dict[str, tuple[Any, ...]]:
     """Return, by field, the only values it may hold: numbers as the graph has them, strings as in training."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     found: dict[str, tuple[Any, ...]] = {name: tuple(sorted(values)) for name, values in compiled.known_values.items()}
     for field in signature.fields:
         if field.dtype == "string" and field.unseen == "refuse":
             values = field.categories
             if values is None:
-                values = tuple(sorted(pc.unique(train.column(field.name).cast(pa.string()).drop_null()).to_pylist()))
+                values = tuple(
+                    sorted(compute().unique(train.column(field.name).cast(pa.string()).drop_null()).to_pylist())
+                )
             found[field.name] = values
     return found
 

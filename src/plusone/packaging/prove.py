@@ -216,10 +216,10 @@ def _prove_single(case: Case, runner: OnnxRunner, answer: Any, tolerance: float,
     for row in {0, case.columns.rows - 1}:
         alone = runner.run(case.columns.take(row, row + 1))
         left, right = alone.probabilities, answer.probabilities
-        if alone.codes is None:
+        if alone.numbers is not None:
             left, right = alone.numbers, answer.numbers
-        if left is None or right is None:
-            same = bool(alone.codes[0] == answer.codes[row])
+        if left is None:
+            same = bool(alone.labels[0] == answer.labels[row])
         else:
             gap = _distance(left[0], right[row])
             same = bool((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))).all())

@@ -27,6 +27,10 @@ class Answer:
 
     __slots__ = ("_classes", "codes", "numbers", "probabilities", "rows")
 
+    codes: Any
+    numbers: Any
+    probabilities: Any
+
     def __init__(self, classes: Any, codes: Any, probabilities: Any, numbers: Any) -> None:
         self._classes = classes
         self.codes = codes
@@ -70,7 +74,7 @@ class OnnxRunner:
 
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
-        out = self._run(self._names, columns.feeds)[0]
+        out: Any = self._run(self._names, columns.feeds)[0]
         if self._output == "probabilities":
             return Answer(self.classes, out.argmax(axis=1), out, None)
         if self._output == "codes":

@@ -14,6 +14,7 @@ import msgspec
 
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Field, Output
+from .tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -189,12 +190,11 @@ def _plain(label: Any) -> Any:
 def _flat(column: Any) -> Any:
     """Return the column as one array, dictionaries decoded, NaN as null."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        column = compute().if_else(compute().is_nan(column), pa.scalar(None, column.type), column)
     return column
 
 
@@ -224,19 +224,18 @@ def _dtype(name: str, kind: Any) -> Any:
 
 def _field(name: str, column: Any, example: Any) -> Field:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     dtype = _dtype(name, column.type)
     categories: tuple[str, ...] | None = None
     minimum = maximum = None
     values = column.drop_null()
     if dtype == "string":
-        distinct = pc.unique(values.cast(pa.string()))
+        distinct = compute().unique(values.cast(pa.string()))
         if len(distinct) <= MAX_CATEGORIES:
             categories = tuple(sorted(distinct.to_pylist()))
     elif dtype != "bool" and len(values):
         numbers = values.cast(pa.float64(), safe=False)
-        ends = pc.min_max(numbers).as_py()
+        ends = compute().min_max(numbers).as_py()
         minimum, maximum = (value if math.isfinite(value) else None for value in (ends["min"], ends["max"]))
     return Field(
         name=name,
@@ -259,13 +258,12 @@ def _example(columns: dict[str, Any]) -> dict[str, Any]:
 
 def _whole_row(columns: dict[str, Any]) -> int:
     """Return the place of the first row without nulls, or -1."""
-    import pyarrow.compute as pc
 
     whole: Any = None
     for column in columns.values():
-        valid = pc.is_valid(column)
-        whole = valid if whole is None else pc.and_(whole, valid)
-    return -1 if whole is None else int(pc.index(whole, True).as_py())
+        valid = compute().is_valid(column)
+        whole = valid if whole is None else compute().and_(whole, valid)
+    return -1 if whole is None else int(compute().index(whole, True).as_py())
 
 
 def _json_value(value: Any, dtype: str) -> Any:

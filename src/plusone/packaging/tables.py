@@ -18,7 +18,7 @@ from .layout import MISSING, Block, Columns
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Known", "describe", "fits", "invalid", "read_table", "shown"]
+__all__ = ["Known", "compute", "describe", "fits", "invalid", "read_table", "shown"]
 
 Known = Mapping[str, frozenset[Any]]
 """By field: the only values that it may hold, where the trained model raises for any other."""
@@ -121,7 +121,6 @@ def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block]
 def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[Any, Any]:
     """Return the values of one column, shape (rows,), and which of them do not fit."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -133,13 +132,13 @@ def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[A
         return (MISSING if dtype == "string" else 0), ~null | (null & (not field.nullable))
     wrong = null & (not field.nullable)
     if field.dtype == "string":
-        values = pc.fill_null(column.cast(pa.string()), MISSING)
+        values = compute().fill_null(column.cast(pa.string()), MISSING)
         if field.name in known:
             allowed = pa.array(sorted(known[field.name]), type=pa.string())
-            wrong |= ~null & ~pc.is_in(values, value_set=allowed).to_numpy()
+            wrong |= ~null & ~compute().is_in(values, value_set=allowed).to_numpy()
         return values.to_numpy(), wrong
     if dtype == "int64" and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
-        return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
+        return compute().fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     numbers = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=True)
@@ -150,6 +149,13 @@ def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[A
     if field.name in known:
         wrong |= ~null & ~np.isin(numbers, np.array(sorted(known[field.name]), dtype=np.float64))
     return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
+
+
+def compute() -> Any:
+    """Return `pyarrow.compute`, which makes its functions when it is imported, so that no type checker knows them."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def _type_fits(kind: Any, dtype: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import keyword
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar, overload
@@ -17,7 +19,7 @@ import msgspec
 from ..base.errors import PipelineError
 from ..base.ids import check_model_name
 
-__all__ = ["REQUIRED", "ModelSpec", "StepSpec", "collecting", "model", "step"]
+__all__ = ["REQUIRED", "ModelSpec", "StepSpec", "collecting", "is_plain", "model", "step"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,6 +93,7 @@ def step(
     """
 
     def declare(target: F) -> F:
+        _check_function(target)
         names = _output_names(target, outputs)
         spec = _spec(target, names, version=version)
         if version is not None and spec.inputs:
@@ -99,6 +102,7 @@ def step(
                 "a step without inputs, has a version. Other steps run again when their inputs change.",
                 mend="remove version=",
             )
+        _check_version(spec)
         _collect(spec)
         return target
 
@@ -124,10 +128,16 @@ def model(
         UsageError: when the name can't be a model's.
     """
     check_model_name(name)
-    if isinstance(features, str):
-        raise PipelineError(f"model {name!r}: features={features!r}: expected a list of column names.")
+    given: list[Any] = [target, *(features or ())]
+    if isinstance(features, str) or not all(isinstance(one, str) for one in given):
+        raise PipelineError(
+            f"model {name!r}: target={target!r}, features={features!r}: expected a column name and a list of them."
+        )
+    if not 0 <= tolerance < math.inf:
+        raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
 
     def declare(function: F) -> F:
+        _check_function(function)
         listed = None if features is None else tuple(features)
         if listed is not None and (not listed or target in listed or len(set(listed)) != len(listed)):
             raise PipelineError(
@@ -157,12 +167,52 @@ def _output_names(function: Callable[..., Any], outputs: Sequence[str] | None) -
     if outputs is None:
         return (function.__name__,)
     names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-    if not names or len(set(names)) != len(names) or not all(name.isidentifier() for name in names):
+    if not names or len(set(names)) != len(names) or not all(_is_parameter(name) for name in names):
         raise PipelineError(
             f"step {function.__name__!r}: outputs={list(names)}: expected different names that can be parameters.",
             mend='for example outputs=("train_set", "holdout")',
         )
     return names
+
+
+def _is_parameter(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _check_function(function: Any) -> None:
+    """Refuse what is no plain function with a name: its code is what the fingerprint is made of."""
+    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    if code is None or not hasattr(function, "__name__") or not _is_parameter(function.__name__):
+        raise PipelineError(
+            f"{function!r} can't be a step: expected a function that was written with `def`.",
+            mend="@plusone.step above `def name(...)`",
+        )
+    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        raise PipelineError(
+            f"{code.co_filename}:{code.co_firstlineno}: step {function.__name__!r} is async or yields: expected a "
+            "function that returns its value.",
+            mend="return the whole value, for example list(...) or asyncio.run(...)",
+        )
+
+
+def _check_version(spec: StepSpec) -> None:
+    if spec.version is None:
+        return
+    try:
+        parameters = list(inspect.signature(spec.version).parameters.values()) if callable(spec.version) else None
+    except ValueError:  # a builtin that does not tell
+        parameters = []
+    if parameters is None or any(
+        part.default is part.empty
+        and part.kind not in (part.VAR_POSITIONAL, part.VAR_KEYWORD)
+        and not (part.kind is part.KEYWORD_ONLY and part.name in spec.settings)
+        for part in parameters
+    ):
+        raise PipelineError(
+            f"{spec.where}: step {spec.name!r}: version={spec.version!r}: expected a function that is called with "
+            "nothing but settings of the step, by name.",
+            mend='for example version=lambda: os.path.getmtime("data.csv")',
+        )
 
 
 def _spec(
@@ -208,16 +258,26 @@ def _spec(
 
 def _check_settings(name: str, where: str, settings: dict[str, Any]) -> None:
     for key, value in settings.items():
-        if value is not REQUIRED and not _is_plain(value):
+        if value is not REQUIRED and not is_plain(value):
             raise PipelineError(
                 f"{where}: step {name!r}: setting {key}={value!r} is of type {type(value).__name__}: expected text, "
-                "a number, a boolean, None, or a list or dict of those, so that it can be recorded and set."
+                "a finite number, a boolean, None, or a list or dict of those, so that it can be recorded and set."
             )
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Say whether `value` can be a setting: text, a finite number, a boolean, None, or a list or dict of those.
+
+    NaN and infinities are none: in a record they would be null, and equal to each other.
+    """
+    if depth > 20:
+        return False
     if isinstance(value, (list, tuple)):
-        return all(_is_plain(part) for part in value)
+        return all(is_plain(part, depth + 1) for part in value)
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
-    return value is None or isinstance(value, (str, bool, int, float))
+        return all(isinstance(key, str) and is_plain(part, depth + 1) for key, part in value.items())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace") == value.encode("utf-8", "surrogatepass")
+    return value is None or isinstance(value, (bool, int))

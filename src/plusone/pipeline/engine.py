@@ -3,6 +3,8 @@ that a run that was killed goes on where it was."""
 
 from __future__ import annotations
 
+import copy
+import inspect
 import time
 import traceback
 from collections.abc import Callable
@@ -55,6 +57,8 @@ class Engine:
         self.force = force
         self.on_event = on_event
         self.outputs: dict[str, Dataset] = {}
+        # Taken before any step runs: one that changes a global must not change what the next one's code is.
+        self._code = {name: code_digest(spec.function, root) for name, spec in graph.steps.items()}
 
     def run(self, specs: list[StepSpec]) -> dict[str, Dataset]:
         """Run or reuse each step and return every output made so far.
@@ -74,7 +78,7 @@ class Engine:
         return digest_json(
             {
                 "step": spec.name,
-                "code": code_digest(spec.function, self.root),
+                "code": self._code[spec.name],
                 "settings": self.settings[spec.name],
                 "inputs": {name: self.outputs[name].digest for name in spec.inputs},
                 "environment": self.environment,
@@ -92,10 +96,11 @@ class Engine:
         """
         inputs = [datasets.load(self.outputs[name], self.store.blobs) for name in spec.inputs]
         try:
-            return spec.function(*inputs, **self.settings[spec.name])
-        except PlusoneError:
+            # A copy: a step that changes a list that it was given does not change what is recorded.
+            return spec.function(*inputs, **copy.deepcopy(self.settings[spec.name]))
+        except (PlusoneError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit, and the panics of libraries in other languages
             raise _failure(spec, error) from error
 
     def same(self, spec: StepSpec, fingerprint: str) -> StepRun | None:
@@ -108,7 +113,8 @@ class Engine:
     def record(
         self, spec: StepSpec, fingerprint: str, *, cached: bool, outputs: dict[str, str], began: float
     ) -> StepRun:
-        """Add the step to the run and return its record."""
+        """Add the step, which began at `began` of the performance counter, to the run and return its record."""
+        duration_s = time.perf_counter() - began
         made = StepRun(
             run_id=self.run_id,
             step=spec.name,
@@ -117,8 +123,8 @@ class Engine:
             inputs={name: self.outputs[name].digest for name in spec.inputs},
             outputs=outputs,
             settings=self.settings[spec.name],
-            started_at=clock.now(),
-            duration_s=round(time.perf_counter() - began, 6),
+            started_at=clock.ago(duration_s),
+            duration_s=round(duration_s, 6),
         )
         with self.store.db.write() as tx:
             for dataset in self.outputs.values():
@@ -184,17 +190,22 @@ class Engine:
     def _version(self, spec: StepSpec) -> Any:
         if spec.version is None:
             return None
-        import inspect
-
-        wanted = [
-            name for name, part in inspect.signature(spec.version).parameters.items() if part.kind is part.KEYWORD_ONLY
-        ]
-        settings = self.settings[spec.name]
+        settings = copy.deepcopy(self.settings[spec.name])
         try:
-            found = spec.version(**{name: settings[name] for name in wanted if name in settings})
+            found = spec.version(**{name: settings[name] for name in _keywords(spec.version) if name in settings})
             return digest_json(found)
-        except Exception as error:
+        except (PlusoneError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             raise _failure(spec, error, part="version=") from error
+
+
+def _keywords(function: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # a builtin that does not tell
+        return []
+    return [name for name, part in parameters.items() if part.kind is part.KEYWORD_ONLY]
 
 
 def _failure(spec: StepSpec, error: BaseException, part: str = "") -> StepFailed:
@@ -203,10 +214,23 @@ def _failure(spec: StepSpec, error: BaseException, part: str = "") -> StepFailed
     file = spec.where.rpartition(":")[0]
     own = [frame for frame in frames if frame.filename == file] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else spec.where
-    print("".join(traceback.format_exception(error)), flush=True)
+    print(_printable("".join(traceback.format_exception(error))), flush=True)
     return StepFailed(
-        f"Step {spec.name!r}{' ' + part if part else ''} raised {type(error).__name__}: {error} (at {place}).",
+        f"Step {spec.name!r}{' ' + part if part else ''} raised {type(error).__name__}: {_printable(_said(error))} "
+        f"(at {place}).",
         mend="the traceback is above and in the run's log: plusone runs show",
         step=spec.name,
         place=place,
     )
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # its own __str__ is what is wrong
+        return f"(its text can't be read: {type(second).__name__})"
+
+
+def _printable(text: str) -> str:
+    # A lone surrogate, from a file name for one, can neither be printed nor sent.
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -146,6 +146,11 @@ def load_graph(file: Path, *, reserved: Collection[str] = ()) -> Graph:
         raise PipelineError(
             f"There is no pipeline: expected {file}.", mend='write it, or set [tool.plusone] pipeline = "..."'
         )
+    if file.stem in sys.stdlib_module_names or file.stem == "plusone":
+        raise PipelineError(
+            f"{file} has the name of a module that Python or plusone needs itself: {file.stem}.",
+            mend="rename it, for example to pipeline.py",
+        )
     sys.path.insert(0, str(file.parent))
     module_spec = importlib.util.spec_from_file_location(file.stem, file)
     if module_spec is None or module_spec.loader is None:
@@ -157,7 +162,7 @@ def load_graph(file: Path, *, reserved: Collection[str] = ()) -> Graph:
             module_spec.loader.exec_module(module)
     except PipelineError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise PipelineError(
             f"{file} can't be imported: {type(error).__name__}: {error} (at {last.filename}:{last.lineno})."

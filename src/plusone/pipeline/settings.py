@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..base.errors import UsageError
-from .declare import REQUIRED, StepSpec
+from .declare import REQUIRED, StepSpec, is_plain
 from .graph import Graph
 
 __all__ = ["parse_assignments", "settings_for"]
@@ -35,7 +35,7 @@ def settings_for(graph: Graph, assignments: dict[str, Any]) -> dict[str, dict[st
     """Return the settings of each step: its defaults, and over them what was assigned.
 
     `key` reaches every step that has a setting of that name, `step.key` one step. A text is read as the type that the
-    default has; a value that is no text is taken as it is.
+    default has; a value that is no text must be of that type already.
 
     Raises:
         UsageError: for a key that no step has, a value of another type, or a setting without default left unset.
@@ -52,40 +52,41 @@ def settings_for(graph: Graph, assignments: dict[str, Any]) -> dict[str, dict[st
         for spec in reached:
             result[spec.name][short] = _read(spec, short, value)
     for name, values in result.items():
-        for key, value in values.items():
-            if value is REQUIRED:
-                raise UsageError(f"Step {name!r} has a setting {key!r} without a default.", mend=f"--set {key}=VALUE")
-            values[key] = list(value) if isinstance(value, tuple) else value
+        if REQUIRED in values.values():
+            key = next(key for key, value in values.items() if value is REQUIRED)
+            raise UsageError(f"Step {name!r} has a setting {key!r} without a default.", mend=f"--set {key}=VALUE")
     return result
 
 
 def _read(spec: StepSpec, key: str, value: Any) -> Any:
     default = spec.settings[key]
-    if not isinstance(value, str):
-        return value
-    if isinstance(default, str):
-        return value
-    try:
-        read = msgspec.json.decode(value.strip())
-    except msgspec.DecodeError:
-        if default is REQUIRED or default is None:
-            return value
-        read = {"true": True, "false": False, "none": None}.get(value.strip().lower(), value)
+    read: Any = value
+    if isinstance(value, str) and not isinstance(default, str):
+        try:
+            read = msgspec.json.decode(value.strip())
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            words = {"true": True, "false": False, "none": None}
+            read = value if default is REQUIRED or default is None else words.get(value.strip().lower(), value)
+    if not is_plain(read):
+        raise UsageError(
+            f"--set {key}={value!r}: expected text, a finite number, a boolean, null, or a list or object of those."
+        )
     if default is REQUIRED or default is None:
         return read
-    fits = (
-        isinstance(read, bool)
-        if isinstance(default, bool)
-        else isinstance(read, (int, float)) and not isinstance(read, bool)
-        if isinstance(default, float)
-        else isinstance(read, int) and not isinstance(read, bool)
-        if isinstance(default, int)
-        else isinstance(read, (list, tuple))
-        if isinstance(default, (list, tuple))
-        else isinstance(read, dict)
-    )
-    if not fits:
+    if not _fits(read, default):
         raise UsageError(
             f"--set {key}={value}: step {spec.name!r} expects {type(default).__name__} (its default is {default!r})."
         )
-    return float(read) if isinstance(default, float) and isinstance(read, int) else read
+    if isinstance(default, float):
+        return float(read)
+    return tuple(read) if isinstance(default, tuple) else read
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float)) and abs(value) < 2**1023
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, (list, tuple))
+    return isinstance(value, type(default))

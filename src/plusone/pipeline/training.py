@@ -79,7 +79,9 @@ def _make(engine: Engine, spec: StepSpec, environment_text: str) -> str:
 
 
 def _features(spec: StepSpec, model: ModelSpec, table: pa.Table) -> list[str]:
-    columns: list[str] = [name for name in table.column_names if not name.startswith("__index_level_")]
+    # The index of a pandas frame is stored beside its columns, and is none.
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    columns: list[str] = [name for name in table.column_names if name not in index]
     if model.target not in columns:
         raise PipelineError(
             f"{spec.where}: model {model.name!r}: the training data {spec.inputs[0]!r} has no column "

@@ -30,6 +30,7 @@ __all__ = ["main"]
 class _Worker:
     def __init__(self, pipeline: Path, store: Path) -> None:
         self.pipeline = pipeline
+        self.root = Path.cwd()  # the project's folder: what lies below it is the project's code
         self.store_folder = store
         self.graph: Graph | None = None
         self.engine: Engine | None = None
@@ -67,7 +68,7 @@ class _Worker:
         self.engine = Engine(
             graph,
             open_store(self.store_folder),
-            root=self.pipeline.parent,
+            root=self.root,
             run_id=request["run_id"],
             settings=settings,
             environment=digest_bytes(self.environment.encode()),

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Annotated, Any, Literal, NoReturn, Optional
+from typing import Annotated, Any, Literal, NoReturn, cast
 
 import msgspec
 import numpy as np
@@ -68,16 +68,16 @@ class Decoder:
 
     def _type(self, field: Field) -> Any:
         kinds: dict[str, Any] = {"int64": _INT64, "float64": float, "bool": bool, "string": str}
-        kind = kinds[field.dtype]
+        kind: Any = kinds[field.dtype]
         known = self._known.get(field.name)
         if known is not None and field.dtype == "string":
-            kind = Literal[tuple(sorted(known))]
+            kind = cast(Any, Literal[tuple(sorted(known))])
         elif known is not None and field.dtype == "int64":
-            kind = Literal[tuple(sorted(int(value) for value in known))]
+            kind = cast(Any, Literal[tuple(sorted(int(value) for value in known))])
         elif known is not None:
             # msgspec has no type for a set of floats: this one takes none, and the slow way decides on each value.
-            kind = Annotated[float, msgspec.Meta(gt=0.0, lt=0.0)]
-        return Optional[kind] if field.nullable else kind
+            kind = cast(Any, Annotated[float, msgspec.Meta(gt=0.0, lt=0.0)])
+        return kind | None if field.nullable else kind
 
     # ------------------------------------------------------------------------------------------ the slow way
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ from ..store.rows import from_row, to_row
 from ..store.sqlite import Transaction
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, recover_runs, start_run
+from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
 
 __all__ = ["Made", "Request", "make_release"]
@@ -82,6 +84,7 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
     """
     with _only_one(store.folder / "release.lock"):
         interrupted = recover_runs(store)
+        _sweep(store)
         run = start_run(
             store,
             name="release",
@@ -141,8 +144,8 @@ class _Making:
             package = self._ask(child, {"do": "train", "model": self.model})["package"]
         self.on_event({"event": "phase", "phase": "model tests"})
         release = self._release(package, fingerprint)
-        session = assemble(release.digest, data, self._test("model", release))
-        if test_sources(self.project.tests) != self.sources:
+        session = assemble(release.digest, data, self._test("model", release), run_id=self.run.record.id)
+        if test_sources(self.project.tests, self.project.root) != self.sources:
             problem = "the test files were changed while the tests ran"
             session = msgspec.structs.replace(session, problems=(*session.problems, problem))
         return self._record(release, session)
@@ -181,7 +184,7 @@ class _Making:
 
     def _fingerprint(self, child: Child) -> str:
         training = self._ask(child, {"do": "fingerprint", "model": self.model})["fingerprint"]
-        self.sources = test_sources(self.project.tests)
+        self.sources = test_sources(self.project.tests, self.project.root)
         return digest_json({"training": training, "tests": self.sources})
 
     def _unchanged(self, fingerprint: str) -> Made | None:
@@ -189,6 +192,9 @@ class _Making:
         newest = from_row(Release, row) if row else None
         if newest is None or newest.fingerprint != fingerprint or self.request.again:
             return None
+        session = newest_session(self.store.db, newest.digest)
+        if newest.stage == "failed" and (session is None or session.problems):
+            return None  # its tests did not run to their end (killed, say): that is no verdict, so they run again
         self.run.finish("done")
         return Made(outcome="unchanged", run_id=self.run.record.id, model=self.model, release=newest)
 
@@ -229,7 +235,8 @@ class _Making:
         problems = problems_so_far(data.checks, data.problems)
         if not problems:
             return None
-        session = msgspec.structs.replace(assemble("", data), release=None, run_id=self.run.record.id)
+        # The tests on the model were not due yet: only what the data said is kept.
+        session = assemble(None, data, run_id=self.run.record.id)
         session = msgspec.structs.replace(session, problems=data.problems, checks=data.checks)
         with self.store.db.write() as tx:
             _add_session(tx, session)
@@ -241,7 +248,7 @@ class _Making:
     def _release(self, package: str, fingerprint: str) -> Release:
         """Return the release as it will be, its number still open (0). Its digest is that of its stored manifest."""
         for path in self.sources:
-            self.store.blobs.put_file(self.project.tests.parent / path)
+            self.store.blobs.put_file(self.project.root / path)
         manifest = canonical_json(
             {
                 "model": self.model,
@@ -265,7 +272,6 @@ class _Making:
         )
 
     def _record(self, release: Release, session: Session) -> Made:
-        session = msgspec.structs.replace(session, run_id=self.run.record.id)
         problems = problems_of(session)
         # The metrics belong to the release, so the run is closed first; a crash in between leaves a run without a
         # release, and the next attempt takes over its steps.
@@ -301,6 +307,15 @@ class _Making:
             decisions=tuple(decisions),
             route=route,
         )
+
+
+def _sweep(store: Store) -> None:
+    """Remove what killed releases left half-written. Nobody else writes there: the caller holds the release lock."""
+    for place in (*store.folder.glob(".tmp-package-*"), *store.blobs.folder.glob(".tmp-*")):
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _add_session(tx: Transaction, session: Session) -> None:

@@ -68,7 +68,7 @@ def _check_empty(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1").fetchone()
     if found is not None:
         raise StoreError(
-            f"The file {path} is another program's database: it has a table {found['name']!r} and no table 'migration'.",
+            f"The file {path} is another program's database: it has the table {found['name']!r}, not 'migration'.",
             mend="move it away, or name another folder in [tool.plusone] store",
         )
 

@@ -15,7 +15,6 @@ from ..base.records import Record
 __all__ = ["from_row", "to_row"]
 
 R = TypeVar("R", bound=Record)
-_NUMBERS = dict[str, float]
 
 
 def to_row(record: Record) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def from_row(kind: type[R], row: dict[str, Any]) -> R:
         if name in row:
             value = row[name]
             if is_json and value is not None:
-                value = msgspec.json.decode(value, type=hint, strict=hint != _NUMBERS)
+                value = msgspec.json.decode(value, type=hint)
             values[name] = value
     return msgspec.convert(values, kind, strict=False)
 
@@ -64,9 +63,6 @@ def _as_scalar(value: Any) -> Any:
 def _as_json(value: Any, hint: Any) -> str | None:
     if value is None and hint is not Any:
         return None
-    if hint == _NUMBERS:
-        # JSON has no word for them, but a metric that was logged as NaN stays NaN.
-        value = {key: one if math.isfinite(one) else str(one) for key, one in value.items()}
     return canonical_json(value).decode()
 
 

@@ -55,8 +55,8 @@ class Transaction:
 class Database:
     """One SQLite file.
 
-    Threads may share it: each reads by a connection that no other one uses meanwhile; writes take turns. Other processes may use the file at
-    the same time: a writer waits up to 60 s for another's transaction.
+    Threads may share it: each reads by a connection that no other one uses meanwhile; writes take turns. Other
+    processes may use the file at the same time: a writer waits up to 60 s for another's transaction.
 
     Raises:
         StoreError: when the file can't be opened, is damaged, or was made by a newer plusone.

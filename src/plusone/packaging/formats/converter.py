@@ -96,13 +96,18 @@ def _check_loads(model: Any) -> None:
 
 
 def _enter(graph: Graph, name: str, kind: str, dtype: Any) -> str:
-    return name if kind == "string" or dtype == graph.dtype else graph.cast(name, dtype)
+    if kind == "string" or dtype == graph.dtype:
+        return name
+    graph.precision = "float32"
+    return graph.cast(name, dtype)
 
 
 def _leave(graph: Graph, name: str, output: Any) -> str:
     from onnx import helper
 
     present = helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
+    if present == np.float32:
+        graph.precision = "float32"
     return name if present == graph.dtype else graph.cast(name, graph.dtype)
 
 

@@ -91,6 +91,13 @@ def _handlers() -> dict[str, Estimate]:
         "_glm.glm": ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"),
     }.items():
         handlers.update({f"{linear}{module}.{name}": _linear for name in names})
+    for module, names in {
+        "svm._classes": ("LinearSVC",),
+        "linear_model._ridge": ("RidgeClassifier", "RidgeClassifierCV"),
+        "linear_model._perceptron": ("Perceptron",),
+        "linear_model._stochastic_gradient": ("SGDClassifier",),
+    }.items():
+        handlers.update({f"sklearn.{module}.{name}": _linear_classifier for name in names})
     return handlers
 
 
@@ -157,7 +164,7 @@ def _forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
             forest.add(classic_nodes(tree, tree.value[:, 0, 0].tolist()), 0)
         return Answered(graph.add("Div", forest.write(graph, name), graph.constant(float(len(trees)))), "number")
     if len(part.classes_) == 1:
-        ones = graph.add("Mul", graph.pick(name, [0]) if len(view) > 1 else name, graph.constant(0.0))
+        ones = graph.add("Mul", graph.pick_from(name, [0]), graph.constant(0.0))
         return Answered(graph.add("Add", ones, graph.constant(1.0)), "probabilities")
     return Answered(_leaf_shares(graph, trees, name), "probabilities")
 
@@ -195,6 +202,16 @@ def _product(graph: Graph, part: Any, view: View) -> tuple[str, int]:
 def _logistic(graph: Graph, part: Any, view: View, path: str) -> Answered:
     raw, width = _product(graph, part, view)
     return _probabilities(graph, raw, width)
+
+
+def _linear_classifier(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """The label alone: the sign of the decision for two classes, the largest decision for more."""
+    if hasattr(part, "predict_proba"):
+        return _with_skl2onnx(graph, part, view, path)
+    raw, width = _product(graph, part, view)
+    if width == 1:
+        return Answered(graph.cast(graph.add("Greater", raw, graph.constant(0.0)), np.int64), "codes")
+    return Answered(graph.add("ArgMax", raw, axis=1, keepdims=0), "codes")
 
 
 def _linear(graph: Graph, part: Any, view: View, path: str) -> Answered:

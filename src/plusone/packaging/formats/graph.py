@@ -20,10 +20,10 @@ ML = "ai.onnx.ml"
 
 
 class Column(NamedTuple):
-    """One column of a table on its way through the graph: column `index` of the tensor `tensor`."""
+    """One column of a table on its way through the graph: column `place` of the tensor `tensor`."""
 
     tensor: str
-    index: int
+    place: int
     kind: str
     """`number`, `integer` or `string`."""
     source: str | None = None
@@ -45,6 +45,8 @@ class Graph:
         self._constants: dict[tuple[Any, ...], str] = {}
         self._count = 0
         self._ml_opset = 4
+        self.precision = self.dtype.name
+        """`float32` as soon as any part of the graph computes in it."""
         self.known_values: dict[str, tuple[float, ...]] = {}
         """Numbers that a field must be one of, because the trained model raises for any other."""
         for block in blocks:
@@ -113,7 +115,7 @@ class Graph:
             stop = start
             while stop < len(view) and view[stop].tensor == tensor:
                 stop += 1
-            parts.append(self._convert(self._pick(tensor, [c.index for c in view[start:stop]]), tensor, present, kind))
+            parts.append(self._convert(self._pick(tensor, [c.place for c in view[start:stop]]), tensor, present, kind))
             start = stop
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
 
@@ -123,12 +125,12 @@ class Graph:
 
     def flat(self, column: Column) -> str:
         """Return one column as a tensor of shape (rows,), of its own kind, numbers in `dtype`."""
-        name = self.add("Gather", column.tensor, self.constant(column.index, np.int64), axis=1)
+        name = self.add("Gather", column.tensor, self.constant(column.place, np.int64), axis=1)
         return self._convert(name, column.tensor, column.kind, column.kind)
 
-    def pick(self, tensor: str, indices: list[int]) -> str:
+    def pick_from(self, tensor: str, indices: list[int]) -> str:
         """Return the columns `indices` of a tensor, in that order."""
-        return self._pick(tensor, indices)
+        return self.add("Gather", tensor, self.constant(indices, np.int64), axis=1)
 
     def whole(self, tensor: str, width: int, kind: str = "number") -> View:
         """Return every column of a tensor, which must have this width."""
@@ -138,7 +140,7 @@ class Graph:
     def _pick(self, tensor: str, indices: list[int]) -> str:
         if indices == list(range(self.widths[tensor])):
             return tensor
-        return self.add("Gather", tensor, self.constant(indices, np.int64), axis=1)
+        return self.pick_from(tensor, indices)
 
     def _convert(self, name: str, tensor: str, present: str, wanted: str) -> str:
         if (present == "string") != (wanted == "string"):

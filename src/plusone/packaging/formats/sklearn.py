@@ -18,6 +18,9 @@ from .transformers import class_of
 
 __all__ = ["compile_model"]
 
+_WAYS = (("float64", True), ("float64", False), ("float32", False))
+"""The type of the arithmetic, and whether we write what we can ourselves."""
+
 
 def compile_model(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled] | None:
     """Return the ways to compile a fitted scikit-learn model, best first; None when it is no scikit-learn object.
@@ -32,7 +35,7 @@ def compile_model(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) 
 
 def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
     seen: set[bytes] = set()
-    for number, (dtype, own) in enumerate(((np.float64, True), (np.float64, False), (np.float32, False))):
+    for number, (dtype, own) in enumerate(_WAYS):
         try:
             compiled = _compile(model, fields, blocks, dtype, own)
         except Incompatible:
@@ -58,4 +61,4 @@ def _compile(model: Any, fields: Sequence[Field], blocks: Sequence[Block], dtype
             f"The graph of this {class_of(model)} is not valid ONNX: {type(error).__name__}: {error}",
             mend="report it with the model's class, and use another estimator meanwhile",
         ) from error
-    return Compiled(graph=data, output=answered.kind, precision=graph.dtype.name, known_values=graph.known_values)
+    return Compiled(graph=data, output=answered.kind, precision=graph.precision, known_values=graph.known_values)

@@ -67,6 +67,7 @@ def _handlers() -> dict[str, Transform]:
         base + "_data.MinMaxScaler": _min_max,
         base + "_data.MaxAbsScaler": _max_abs,
         base + "_data.RobustScaler": _robust,
+        base + "_polynomial.PolynomialFeatures": _polynomial,
         base + "_function_transformer.FunctionTransformer": _function,
         "sklearn.impute._base.SimpleImputer": _imputer,
     }
@@ -163,6 +164,21 @@ def _min_max(graph: Graph, part: Any, view: View, path: str) -> View:
         low, high = part.feature_range
         name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
     return graph.whole(name, len(view))
+
+
+def _polynomial(graph: Graph, part: Any, view: View, path: str) -> View:
+    """Each output is a product of columns, the missing factors being ones."""
+    name = graph.matrix(view)
+    one = graph.add("Add", graph.add("Mul", graph.pick_from(name, [0]), graph.constant(0.0)), graph.constant(1.0))
+    extended = graph.add("Concat", name, one, axis=1)
+    factors = [np.repeat(np.arange(len(view)), powers).tolist() for powers in part.powers_]
+    degree = max(1, *(len(columns) for columns in factors))
+    product = ""
+    for step in range(degree):
+        indices = [columns[step] if step < len(columns) else len(view) for columns in factors]
+        chosen = graph.pick_from(extended, indices)
+        product = graph.add("Mul", product, chosen) if product else chosen
+    return graph.whole(product, len(factors))
 
 
 # ---------------------------------------------------------------------------------------------- imputers

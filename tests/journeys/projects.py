@@ -1,0 +1,104 @@
+"""Small whole projects that are really released: two columns, a logistic regression, one test on each subject."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MODEL_TEST", "PIPELINE", "environment", "make_project", "ran", "run", "run_json"]
+
+PIPELINE = '''
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from sklearn.linear_model import LogisticRegression
+
+import plusone
+
+RAN = Path(__file__).parent / "ran.txt"
+
+
+def note(step):
+    with RAN.open("a") as stream:
+        stream.write(step + "\\n")
+
+
+@plusone.step(version=lambda: 1)
+def rows():
+    note("rows")
+    x = np.linspace(-1.0, 1.0, 200)
+    return pa.table({"x": x, "z": np.cos(7.0 * x), "y": x + 0.3 * np.sin(40.0 * x) > 0.0})
+
+
+@plusone.step(outputs=("train_set", "holdout"))
+def split(rows, *, stride: int = 2):
+    note("split")
+    return rows.take(list(range(0, len(rows), stride))), rows.take(list(range(1, len(rows), stride)))
+
+
+@plusone.model("m", target="y")
+def train(train_set, *, C: float = 1.0):
+    note("train")
+    x = np.column_stack([train_set["x"].to_numpy(), train_set["z"].to_numpy()])
+    plusone.log(rows=float(len(train_set)))
+    return LogisticRegression(C=C).fit(x, train_set["y"].to_numpy())
+'''
+DATA_TEST = "def test_rows(rows):\n    assert len(rows) == 200\n"
+MODEL_TEST = (
+    "import plusone\n\n\ndef test_auc(model, holdout):\n"
+    '    plusone.check.at_least(model, holdout, metric="roc_auc", value=0.8)\n'
+)
+Done = subprocess.CompletedProcess[str]
+
+
+def make_project(root: Path, *, files: dict[str, str] | None = None, serve: dict[str, Any] | None = None) -> Path:
+    """Write a project to `root` and return it; `files` adds to it or takes the place of what it has."""
+    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in (serve or {}).items())
+    content = {
+        "pyproject.toml": f'[project]\nname = "p"\n\n[tool.plusone]\n\n[tool.plusone.serve]\n{settings}',
+        "pipeline.py": PIPELINE,
+        "tests/test_data.py": DATA_TEST,
+        "tests/test_model.py": MODEL_TEST,
+        **(files or {}),
+    }
+    for name, text in content.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    return root
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without what would reach into a project's commands."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PLUSONE_", "PYTEST_"))}
+    return {**kept, "PLUSONE_BY": "a person", **more}
+
+
+def run(root: Path, *words: str, env: dict[str, str] | None = None, timeout: float = 120.0) -> Done:
+    """Run `plusone WORDS` in the project and return how it ended."""
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("plusone")), *words],
+        cwd=root,
+        env=env or environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def run_json(root: Path, *words: str, code: int = 0) -> Any:
+    """Run `plusone WORDS --json`, check its exit code, and return the one JSON value that it printed."""
+    done = run(root, *words, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def ran(root: Path) -> list[str]:
+    """Return the steps that really ran, in order."""
+    file = root / "ran.txt"
+    return file.read_text("utf-8").split() if file.exists() else []
