@@ -435,8 +435,8 @@ def test_every_test_file_mirrors_a_module():
         path = file.relative_to(TESTS)
         if len(path.parts) == 1 or path.parts[0] in WHOLE:
             continue
-        target = SRC / path.parent / path.name.removeprefix("test_")
-        if not target.exists() and not target.with_suffix("").is_dir():
+        targets = [root / path.parent / path.name.removeprefix("test_") for root in (SRC, ROOT / "examples")]
+        if not any(target.exists() or target.with_suffix("").is_dir() for target in targets):
             lost.append(path.as_posix())
     assert not lost, f"no module in src/plusone of that name: {lost}"
 

@@ -85,7 +85,7 @@ class Screen:
         began = time.monotonic()
         if self.console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
-            with Progress(*columns, console=self.console, transient=True) as bar:
+            with Progress(*columns, console=self.console, transient=True, refresh_per_second=5) as bar:
                 self._bar = bar
                 task = bar.add_task(text, total=total)
                 self._traffic_task = bar.add_task("", total=None, visible=False)

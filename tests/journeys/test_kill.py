@@ -173,7 +173,7 @@ def _killed_and_finished(folder: Path, live: Path | None, at: int) -> None:
     steps = ran(killed.root)[len(before) :]
     for step in finished.get(newest, []):
         assert steps.count(step) <= 1, f"{step} was finished, and ran again"
-    left = [place.name for place in (killed.root / ".plusone" / "runs").glob("*")]
+    left = [str(place) for place in (killed.root / ".plusone" / "runs").glob("*/*") if place.name != "lock"]
     assert not left, f"left in the folder of living runs: {left}"
     assert not list((killed.root / ".plusone").glob(".tmp-*")), "left in the store's folder"
     subprocess.run(["rm", "-rf", str(folder)], check=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import datasets
+from sklearn import datasets as sklearn_datasets
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
@@ -47,6 +47,7 @@ from plusone.base.errors import Incompatible
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
+datasets: Any = sklearn_datasets
 TEXT = ["carrier", "origin", "dest"]
 
 CLASSIFIERS: dict[str, Any] = {
@@ -72,7 +73,7 @@ REGRESSORS: dict[str, Any] = {
     "linear": make_pipeline(RobustScaler(), PolynomialFeatures(2), LinearRegression()),
     "poisson": PoissonRegressor(),
     "network": make_pipeline(
-        StandardScaler(), MLPRegressor((4,), solver="lbfgs", max_iter=9000, tol=1.0, random_state=0)
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=9000, tol=1.0, random_state=0)
     ),
     "log of target": TransformedTargetRegressor(
         HistGradientBoostingRegressor(max_iter=5), func=np.log1p, inverse_func=np.expm1
@@ -84,7 +85,7 @@ REGRESSORS: dict[str, Any] = {
 @pytest.mark.parametrize("matrix", [False, True], ids=["dataframe", "matrix"])
 def test_classifiers(name: str, matrix: bool, package: Package) -> None:
     """Three classes, fitted on a dataframe or on a bare matrix."""
-    data = datasets.load_iris(as_frame=True).frame
+    data: pd.DataFrame = datasets.load_iris(as_frame=True)["frame"]
     features = data.drop(columns="target")
     model = CLASSIFIERS[name].fit(features.to_numpy() if matrix else features, data["target"])
     predictor = package(model, data)
@@ -95,7 +96,7 @@ def test_classifiers(name: str, matrix: bool, package: Package) -> None:
 
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressors(name: str, package: Package) -> None:
-    data = datasets.load_diabetes(as_frame=True).frame
+    data: pd.DataFrame = datasets.load_diabetes(as_frame=True)["frame"]
     features = data.drop(columns="target")
     model = REGRESSORS[name].fit(features, data["target"])
     predictor = package(model, data)
@@ -107,7 +108,7 @@ def test_regressors(name: str, package: Package) -> None:
     "model", [AdaBoostClassifier(n_estimators=3), SVC(), BaggingClassifier(n_estimators=3, random_state=0)]
 )
 def test_boolean_labels_that_skl2onnx_would_take_for_text(model: Any, package: Package) -> None:
-    data = datasets.load_breast_cancer(as_frame=True).frame.iloc[:, -6:]
+    data = datasets.load_breast_cancer(as_frame=True)["frame"].iloc[:, -6:]
     data["target"] = data["target"] == 1
     predictor = package(model.fit(data.drop(columns="target"), data["target"]), data)
     assert predictor.signature.output.classes == (False, True)
@@ -153,7 +154,7 @@ def encoders() -> dict[str, Any]:
 @pytest.mark.parametrize("name", encoders())
 @pytest.mark.parametrize("flavour", ["pandas", "polars"])
 def test_columns_of_every_kind(name: str, flavour: str, flights: pd.DataFrame, package: Package) -> None:
-    """Text with unseen values and nulls, booleans, integers and floats with NaN, through encoders, into boosted trees."""
+    """Text with unseen values and nulls, booleans, integers, floats with NaN, through encoders, into an estimator."""
     import polars as pl
 
     features = flights.drop(columns="target")

@@ -72,7 +72,7 @@ def test_absent_and_empty() -> None:
 
 
 def test_unseen_values_are_refused_where_the_model_refuses_them(package: Package) -> None:
-    """Of text, and of numbers too: an encoder that raises for an unseen month must not answer anything when compiled."""
+    """Of text, and of numbers too: what raises for an unseen month must not answer when it is compiled."""
     data = pd.DataFrame(
         {"s": list("abca") * 5, "t": list("xyxy") * 5, "m": [1, 2, 3, 1] * 5, "target": [0, 1, 1, 0] * 5}
     )

@@ -43,7 +43,7 @@ def test_every_door_answers_the_same(late: Predictor, flights: pd.DataFrame) -> 
     expected = late.predict_proba(head)
     assert expected.shape == (300, 2)
     arrow = pa.Table.from_pandas(head)
-    rows = json.loads(head.drop(columns="target").to_json(orient="records"))
+    rows = json.loads(head.drop(columns="target").to_json(orient="records") or "")
     categorical = head.assign(carrier=head["carrier"].astype("category"))
     for data in (pl.from_pandas(head), arrow, rows, categorical, head[head.columns[::-1]], arrow.cast(arrow.schema)):
         np.testing.assert_array_equal(late.predict_proba(data), expected)
@@ -100,7 +100,7 @@ def test_tables_are_validated_like_requests(late: Predictor, flights: pd.DataFra
 
 
 def test_threads_may_share_it(late: Predictor, flights: pd.DataFrame) -> None:
-    rows = json.loads(flights.drop(columns="target").head(64).to_json(orient="records"))
+    rows = json.loads(flights.drop(columns="target").head(64).to_json(orient="records") or "")
     bodies = [json.dumps({"rows": [row]}).encode() for row in rows]
     expected = late.predict_proba(flights.head(64))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -11,15 +10,9 @@ import pytest
 from plusone.base.errors import GateClosed, UsageError
 from plusone.base.records import Outcome
 from plusone.release.gate import gate_problems, newest_session
+from plusone.release.lifecycle import roll_back
 from tests.release.invariants import check_invariants, history
 from tests.release.written import PASSED, Written
-
-
-@pytest.fixture
-def project(tmp_path: Path):
-    written = Written(tmp_path / "p")
-    yield written
-    written.close()
 
 
 def _route_versions(project: Written) -> list[int]:
@@ -78,8 +71,6 @@ def test_a_later_failed_session_stops_a_rollback_to_that_release(project: Writte
     first = project.release(live=True)
     project.release(live=True)
     project.session(first, [*PASSED, ("data", "failed")])
-    from plusone.release.lifecycle import roll_back
-
     with pytest.raises(GateClosed):
         roll_back(project.store, "m", by="a person")
     assert project.stages() == {1: "previous", 2: "live"}

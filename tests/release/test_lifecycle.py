@@ -124,13 +124,6 @@ TestMoves = Moves.TestCase
 TestMoves.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 
 
-@pytest.fixture
-def project(tmp_path: Path):
-    written = Written(tmp_path / "p")
-    yield written
-    written.close()
-
-
 def test_a_rollback_to_what_is_live_is_refused_so_that_a_repeated_request_goes_no_further_back(project: Written):
     for _ in range(3):
         project.release(live=True)

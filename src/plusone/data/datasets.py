@@ -1,8 +1,8 @@
 """Values to datasets and back, safely: tables, arrays, plain JSON values and files. Nothing is ever unpickled.
 
 A table is stored as Parquet, or as an Arrow file where Parquet would change it (`tables.py`), an array as `.npy`, a
-dict of arrays as `.npz`, a JSON value as canonical JSON and a file as it is. Each reading gives a fresh copy, so that no
-step can change what another one gets.
+dict of arrays as `.npz`, a JSON value as canonical JSON and a file as it is. Each reading gives a fresh copy, so that
+no step can change what another one gets.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def _finite(value: float) -> float | None:
 
 def _times(values: Any) -> dict[str, Any]:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = _compute()
     kind = values.type
     if pa.types.is_interval(kind):  # a month and thirty days have no order
         return {}

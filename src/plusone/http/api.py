@@ -11,7 +11,7 @@ import re
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_type_hints
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,7 +22,7 @@ from ..base.ids import new_id
 
 __all__ = ["Answer", "Api"]
 
-_HOSTS = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\Z")
+_HOSTS = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\Z", re.ASCII)
 
 
 class Answer(NamedTuple):
@@ -47,7 +47,7 @@ class Api:
         self._routes = [_route(operation) for operation in OPERATIONS]
 
     def answer(self, verb: str, path: str, query: str, host: str, content_type: str, body: bytes) -> Answer:
-        """Return the answer to one request. Nothing raises: errors are answers too."""
+        """Return the answer to one request, whose path is decoded already. Nothing raises: errors are answers too."""
         try:
             return Answer(200, msgspec.json.encode(self._do(verb, path, query, host, content_type, body)))
         except PlusoneError as error:
@@ -69,7 +69,7 @@ class Api:
         for route in self._routes:
             match = route.pattern.match(path)
             if match and route.operation.verb == verb:
-                named = {key: unquote(value) for key, value in match.groupdict().items()}
+                named = match.groupdict()
                 given = _query(query) if verb == "GET" else _body(content_type, body)
                 if twice := sorted(set(given) & set(named)):
                     raise UsageError(f"Parameter {twice[0]!r} is given twice: it is part of the path {path}.")

@@ -23,6 +23,7 @@ from .api import Api
 __all__ = ["main"]
 
 _MOST_BODY_BYTES = 1 << 20
+_MOST_READ_BYTES = 16 << 20
 _HEADERS = [
     ("content-type", "application/json"),
     ("cache-control", "no-store"),
@@ -37,6 +38,10 @@ def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
         headers = scope.headers
         length = headers.get("content-length") or "0"
         if not length.isdigit() or int(length) > _MOST_BODY_BYTES or headers.get("transfer-encoding"):
+            if length.isdigit() and int(length) <= _MOST_READ_BYTES:
+                # Read and thrown away: a client that is still sending would see a broken pipe, not the answer.
+                async for _ in protocol:
+                    pass
             error = BodyTooLarge(f"Expected a body with a content-length of at most {_MOST_BODY_BYTES} bytes.")
             protocol.response_bytes(error.status, _HEADERS, msgspec.json.encode(error.as_dict()))
             return

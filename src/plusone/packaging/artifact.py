@@ -74,7 +74,7 @@ def pack(
     manifest = canonical_json(package)
     # The manifest comes last: a folder without one is no package.
     files.write_atomic(folder / MANIFEST, manifest)
-    return package, digest_bytes(manifest)
+    return _decoder.decode(manifest), digest_bytes(manifest)
 
 
 def read(folder: Path, digest: str | None = None) -> Package:

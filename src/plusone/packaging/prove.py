@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
-from ..data.datasets import from_arrow
+from ..data.tables import from_arrow
 from .layout import Block, Columns
 from .runner import OnnxRunner
 from .signature import UNSEEN, base_row, with_value

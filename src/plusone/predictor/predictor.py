@@ -135,7 +135,7 @@ def _alone(blocks: tuple[Block, ...], name: str) -> Block:
 
 
 def _table(data: Any) -> pa.Table:
-    from ..data.datasets import to_arrow
+    from ..data.tables import to_arrow
 
     try:
         return to_arrow(data)

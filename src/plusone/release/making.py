@@ -32,7 +32,7 @@ from ..store import Store
 from ..store.rows import from_row, to_row
 from ..store.sqlite import Transaction
 from ..tracking.code import capture_code
-from ..tracking.runs import OpenRun, recover_runs, start_run
+from ..tracking.runs import OpenRun, list_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
 
@@ -279,7 +279,7 @@ class _Making:
         with self.store.db.write() as tx:
             row = tx.one("release_next", model=self.model)
             number = int(row["number"]) if row else 1
-            kept = {key: finite(value) for key, value in metrics.items()}
+            kept = {key: finite(value) for key, value in {**self._taken_over(), **metrics}.items()}
             release = msgspec.structs.replace(release, number=number, metrics=kept)
             columns = to_row(release)
             del columns["stage"]
@@ -307,6 +307,16 @@ class _Making:
             decisions=tuple(decisions),
             route=route,
         )
+
+
+    def _taken_over(self) -> dict[str, float]:
+        """Return what was logged where the steps were run that this run took over: their work, and so their metrics."""
+        found: dict[str, float] = {}
+        for step in list_steps(self.store, self.run.record.id):
+            row = self.store.db.one("step_run_made", step=step.step, fingerprint=step.fingerprint)
+            if row is not None and row["run_id"] != self.run.record.id:
+                found |= {point.key: point.value for point in list_metrics(self.store, row["run_id"])}
+        return found
 
 
 def _sweep(store: Store) -> None:

@@ -6,6 +6,7 @@ and the graph looks the answers up. Everything that is not here is left to skl2o
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -300,7 +301,7 @@ def _ask(part: Any, rows: list[list[Any]]) -> Any:
         array[index, :] = row
     kinds = {np.asarray(categories).dtype.kind for categories in part.categories_}
     if kinds <= set("iuf"):
-        array = array.astype(np.float64)
+        array = array.astype(np.float64 if "f" in kinds else np.int64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         out = part.transform(array)
@@ -315,10 +316,11 @@ def _widths(part: Any, total: int) -> list[int]:
 
 
 def _unseen(categories: Any) -> Any:
-    values = [value for value in categories if not _is_null(value)]
-    if values and isinstance(values[0], str):
+    """Return a value that is none of the categories, of their kind."""
+    values = {value for value in categories if not _is_null(value)}
+    if any(isinstance(value, str) for value in values):
         return "\ue000never seen"
-    return max((abs(float(value)) for value in values), default=0.0) * 2 + 12345
+    return next(number for number in itertools.count() if number not in values)
 
 
 def _integer_code(graph: Graph, column: Column, categories: list[Any]) -> str:

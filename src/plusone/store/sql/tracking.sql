@@ -38,6 +38,10 @@ SELECT * FROM step_run WHERE run_id = :run_id ORDER BY started_at, step;
 -- The newest first: the outputs of a step with this fingerprint.
 SELECT * FROM step_run WHERE step = :step AND fingerprint = :fingerprint ORDER BY run_id DESC LIMIT 5;
 
+-- name: step_run_made^
+-- Where a step with this fingerprint was run the last time, not taken over.
+SELECT * FROM step_run WHERE step = :step AND fingerprint = :fingerprint AND status = 'done' ORDER BY run_id DESC LIMIT 1;
+
 -- name: step_run_latest
 -- For each step, what it made in the newest run that ran or reused it.
 SELECT s.* FROM step_run s

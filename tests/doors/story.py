@@ -1,0 +1,92 @@
+"""One story for every door: a project with releases in many stages, and a list of calls on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.release.written import PASSED, Written
+
+__all__ = ["CALLS", "Call", "write_story"]
+
+
+class Call(NamedTuple):
+    """One operation, and how the command line says it; None when it has no command for it."""
+
+    operation: str
+    values: dict[str, Any]
+    words: list[str] | None
+
+
+def write_story(root: Path) -> None:
+    """Write a project: flights 1 retired, 2 previous, 3 live, 4 failed, 5 passed; ships 1 candidate."""
+    written = Written(root)
+    for number in range(1, 6):
+        written.release(
+            "flights",
+            checks=[*PASSED, ("model", "failed")] if number == 4 else PASSED,
+            settings={"C": 1.0 * number, "name": "ä\u2028\"'<"},
+            metrics={"auc": 0.9, "loss": float("nan") if number == 5 else 0.1 * number},
+            live=number <= 3,
+        )
+    written.release("ships", checks=None)
+    written.close()
+
+
+WHY = "she said: 'no' – \"nie\""
+CALLS: list[Call] = [
+    Call("status", {}, ["status"]),
+    Call("status", {"model": "flights"}, ["status", "flights"]),
+    Call("status", {"model": "cars"}, ["status", "cars"]),
+    Call("status", {"model": "../x"}, ["status", "../x"]),
+    Call("list_releases", {"model": "flights"}, None),
+    Call("list_releases", {"model": "null"}, None),
+    Call("get_release", {"target": "flights@previous"}, None),
+    Call("get_release", {"target": "a:b"}, None),
+    Call("get_release", {"target": "ä@1 %2540"}, None),
+    Call("list_checks", {"target": "flights@4"}, ["checks", "flights@4"]),
+    Call("list_checks", {"target": "ships@1"}, ["checks", "ships@1"]),
+    Call("list_checks", {"target": "@1"}, ["checks", "@1"]),
+    Call("list_checks", {"target": "flights@99"}, ["checks", "flights@99"]),
+    Call("list_checks", {"target": "flights@" + "9" * 5000}, ["checks", "flights@" + "9" * 5000]),
+    Call("compare_releases", {"a": "flights@1", "b": "5"}, ["diff", "flights@1", "5"]),
+    Call("compare_releases", {"a": "flights@1", "b": "ships@1"}, ["diff", "flights@1", "ships@1"]),
+    Call("list_decisions", {"model": "flights"}, ["decisions", "flights"]),
+    Call("list_decisions", {"model": "flights", "release": 2}, None),
+    Call("list_decisions", {"model": "cars"}, ["decisions", "cars"]),
+    Call("list_decisions", {"release": 10**30}, None),
+    Call("list_routes", {"model": "flights"}, None),
+    Call("list_runs", {"count": 3}, ["runs", "--count", "3"]),
+    Call("list_runs", {"model": "ships"}, None),
+    Call("get_run", {"run_id": "%"}, ["runs", "show", "%"]),
+    Call("get_run", {"run_id": "zzz"}, ["runs", "show", "zzz"]),
+    Call("get_log", {"run_id": "zzz"}, ["runs", "log", "zzz"]),
+    Call("promote", {"target": "flights@4"}, ["promote", "flights@4"]),
+    Call("promote", {"target": "flights@4", "override": True}, ["promote", "flights@4", "--override"]),
+    Call("promote", {"target": "ships@1", "reason": "x"}, ["promote", "ships@1", "--reason", "x"]),
+    Call("promote", {"target": "flights@3"}, ["promote", "flights@3"]),
+    Call("promote", {"target": "flights@5", "by": "ann"}, ["promote", "flights@5", "--by", "ann"]),
+    Call("roll_back", {"target": "flights@5"}, ["rollback", "flights@5"]),
+    Call("roll_back", {"target": "flights@4"}, ["rollback", "flights@4"]),
+    Call(
+        "roll_back",
+        {"target": "flights@1", "by": "bob", "reason": WHY},
+        ["rollback", "flights@1", "--by", "bob", "--reason", WHY],
+    ),
+    Call("roll_back", {"target": "flights", "by": "bob"}, ["rollback", "flights", "--by", "bob"]),
+    Call("roll_back", {}, ["rollback"]),
+    Call(
+        "promote",
+        {"target": "flights@4", "by": "ann", "override": True, "reason": WHY},
+        ["promote", "flights@4", "--by", "ann", "--override", "--reason", WHY],
+    ),
+    Call("reject", {"target": "flights@4", "reason": "no"}, ["reject", "flights@4", "--reason", "no"]),
+    Call("reject", {"target": "ships@1", "reason": " "}, ["reject", "ships@1", "--reason", " "]),
+    Call(
+        "reject",
+        {"target": "ships@1", "reason": WHY, "by": "ann"},
+        ["reject", "ships@1", "--reason", WHY, "--by", "ann"],
+    ),
+    Call("list_decisions", {}, ["decisions"]),
+    Call("status", {}, ["status"]),
+]

@@ -1,0 +1,147 @@
+"""What is true of SQLite alone: the file, its damage, its triggers."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plusone.base.errors import StoreError
+from plusone.store import Store, open_store
+from plusone.store.queries import queries
+from plusone.store.sqlite import Database
+from tests.contracts.work import add_chunk, add_run
+
+_FINAL = {
+    "release": "number = 9",
+    "session": "problems = 'none'",
+    "check_result": "outcome = 'passed'",
+    "decision": "reason = 'another'",
+    "route": "shares = '[]'",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = open_store(tmp_path / "store")
+    yield opened
+    opened.close()
+
+
+def fill(store: Store) -> None:
+    """Put one row into each table that may never change."""
+    add_run(store, "r")
+    with store.db.write() as tx:
+        tx.execute("release_add", model="m", number=1, digest="d", package="p", run_id="r", fingerprint="f",
+                   settings="{}", tests="{}", metrics="{}", created_at="t")  # fmt: skip
+        tx.execute("session_add", id="s", release="d", run_id="r", problems="[]", started_at="t", finished_at="t")
+        tx.execute("check_add", session_id="s", position=0, test="t", subject="data", outcome="failed", allowed=0,
+                   message="", measured="[]", duration_s=0.0, output="")  # fmt: skip
+        tx.execute("decision_add", id="i", model="m", release=1, digest="d", before=None, after="passed", by="x",
+                   reason="y", at="t", override=0, evidence="{}")  # fmt: skip
+        tx.execute("route_add", model="m", version=1, shares="[]", previous=None, decision="i", at="t")
+
+
+@pytest.mark.parametrize("table", _FINAL)
+def test_what_is_final_can_not_be_changed_or_taken_out_by_any_sql(store: Store, table: str) -> None:
+    fill(store)
+    connection = sqlite3.connect(store.db.path, isolation_level=None)
+    before = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+    for statement in (f"UPDATE {table} SET {_FINAL[table]}", f"DELETE FROM {table}"):  # noqa: S608
+        with pytest.raises(sqlite3.IntegrityError, match="never"):
+            connection.execute(statement)
+    assert connection.execute(f"SELECT * FROM {table}").fetchall() == before != []  # noqa: S608
+    connection.close()
+
+
+def test_every_named_query_fits_the_schema(store: Store) -> None:
+    connection = sqlite3.connect(store.db.path)
+    for name, text in queries().items():
+        values = dict.fromkeys([word.strip(",()") for word in text.replace(":", " :").split() if word[0] == ":"])
+        connection.execute(f"EXPLAIN {text}", {key[1:]: value for key, value in values.items()})
+        assert ":" not in name
+    connection.close()
+    assert len(queries()) > 30
+
+
+def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) -> None:
+    add_run(store, "a")
+    pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
+    store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full"), store.db.write() as tx:
+        for _ in range(100):
+            tx.execute("metric_chunk_add", run_id="a", key="k", count=1, last_value=0.0, points=b"x" * 10_000)
+    store.db._writer.execute("PRAGMA max_page_count = 1000000")
+    add_chunk(store, "a", "after")
+    assert [row["key"] for row in store.db.all("metric_chunk_list", run_id="a", key=None)] == ["after"]
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
+    store.db._writer.execute("PRAGMA defer_foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError), store.db.write() as tx:
+        store.db._writer.execute("PRAGMA defer_foreign_keys = ON")
+        tx.execute("metric_chunk_add", run_id="nobody", key="k", count=1, last_value=0.0, points=b"")
+    add_run(store, "a")
+    assert store.db.one("run_get", id="a")
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_a_damaged_file_gives_a_store_error_or_works(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    store = open_store(folder)
+    fill(store)
+    store.close()
+    file = folder / "plusone.db"
+    content = bytearray(file.read_bytes())
+    how = data.draw(st.sampled_from(["cut", "flip", "zeros", "text"]))
+    place = data.draw(st.integers(0, len(content) - 1))
+    if how == "cut":
+        del content[place:]
+    elif how == "flip":
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+    elif how == "zeros":
+        content[place : place + 4096] = bytes(min(4096, len(content) - place))
+    else:
+        content[:] = b"this is no database, and long enough to have a header" * 50
+    file.write_bytes(content)
+    try:
+        again = open_store(folder)
+    except StoreError as error:
+        assert str(file) in str(error)
+        return
+    try:
+        for query in ("run_list_unfinished", "model_list", "route_current"):
+            again.db.all(query)
+    except StoreError as error:
+        assert str(file) in str(error)
+    finally:
+        again.close()
+
+
+def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "plusone.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE photos (name TEXT)")
+    connection.close()
+    with pytest.raises(StoreError, match="another program's database"):
+        Database(file)
+    connection = sqlite3.connect(file)
+    assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["photos"]
+    connection.close()
+
+
+def test_a_folder_where_the_file_should_be_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "plusone.db").mkdir()
+    with pytest.raises(StoreError, match="can't be used"):
+        open_store(tmp_path)
+
+
+def test_a_fault_in_our_own_query_is_not_called_damage(store: Store) -> None:
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.db.all("run_get")  # without its parameter
+    with pytest.raises(KeyError):
+        store.db.all("no_such_query")
