@@ -27,7 +27,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "localhost:7400", "https://localhost", "http://", "http://localhost:99999", "http://localhost:x", "http://h/api", "http://["],
+    [
+        "",
+        "localhost:7400",
+        "https://localhost",
+        "http://",
+        "http://localhost:99999",
+        "http://localhost:x",
+        "http://h/api",
+        "http://[",
+    ],
 )
 def test_what_is_no_address_is_the_callers_mistake(address: str):
     with pytest.raises(UsageError, match="no address of a control API"):
@@ -40,7 +49,10 @@ def test_when_nothing_answers_the_error_says_what_to_start():
     assert error.value.mend == "plusone up"
 
 
-@pytest.mark.parametrize("answer", [b"", b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html></h", b"HTTP/1.1 502 Bad\r\n\r\nno"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html></h", b"HTTP/1.1 502 Bad\r\n\r\nno"],
+)
 def test_what_is_no_control_api_gives_an_error_of_ours(answer: bytes):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -71,6 +83,8 @@ def test_errors_come_back_as_what_they_are_with_their_mend(client: Client):
     with pytest.raises(UsageError, match="Unknown parameter 'modle'"):
         client.status(modle="flights")
     with pytest.raises(UsageError, match="'target' is missing"):
+        client.get_release()
+    with pytest.raises(UsageError, match="'b' is missing"):
         client.compare_releases(a="flights@1")
 
 

@@ -18,7 +18,22 @@ from plusone.store import Store
 from tests.contracts.backends import BACKENDS
 from tests.contracts.work import add_chunk, add_run
 
-HOSTILE = ["'; DROP TABLE run; --", '"', "\\", "%", "_", ":id", "?1", "\0", "x\0y", "\U0001f600", "\u202e", "", " ", "NULL"]
+HOSTILE = [
+    "'; DROP TABLE run; --",
+    '"',
+    "\\",
+    "%",
+    "_",
+    ":id",
+    "?1",
+    "\0",
+    "x\0y",
+    "\U0001f600",
+    "\u202e",
+    "",
+    " ",
+    "NULL",
+]
 
 
 def names(store: Store) -> list[str]:
@@ -53,7 +68,7 @@ def test_an_error_in_the_block_undoes_all_of_it_and_the_next_one_works(store: St
 
 
 def test_a_write_that_breaks_a_rule_undoes_the_ones_before_it(store: Store) -> None:
-    with pytest.raises(Exception, match="FOREIGN KEY|foreign key"), store.db.write() as tx:
+    with pytest.raises(Exception, match=r"(?i)foreign key"), store.db.write() as tx:
         tx.execute("dataset_add", digest="d", blob="b", kind="json", flavour="json", size_bytes=1, rows=None,
                    columns="[]", created_at="")  # fmt: skip
         tx.execute("metric_chunk_add", run_id="no such run", key="x", count=1, last_value=None, points=b"")
@@ -146,9 +161,7 @@ def test_a_process_killed_in_a_transaction_leaves_nothing_of_it(start, store: St
     assert [row["key"] for row in store.db.all("metric_chunk_list", run_id="a", key=None)] == ["x"]
 
 
-def test_version_changes_with_every_commit_and_with_nothing_else(
-    store: Store, open_again: Callable[[], Store]
-) -> None:
+def test_version_changes_with_every_commit_and_with_nothing_else(store: Store, open_again: Callable[[], Store]) -> None:
     other = open_again()
     before = other.db.version()
     other.db.all("run_list_unfinished")

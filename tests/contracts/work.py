@@ -1,4 +1,4 @@
-"""What other processes do to a store in the contract tests: `python -m tests.contracts.work BACKEND FOLDER WHAT ...`."""
+"""What other processes do to a store: `python -m tests.contracts.work BACKEND FOLDER WHAT ...`."""
 
 from __future__ import annotations
 

@@ -134,7 +134,9 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
     with App(story) as app:
         for run in app.list_runs():
             assert app.get_run(run_id=run.id) == client.get_run(run_id=run.id)
-            assert app.get_log(run_id=run.id) == client.get_log(run_id=run.id) == f"the run of {run.model} printed this\n"
+            assert (
+                app.get_log(run_id=run.id) == client.get_log(run_id=run.id) == f"the run of {run.model} printed this\n"
+            )
         assert client.list_runs() == app.list_runs()
         assert client.list_releases() == app.list_releases()
     for words, expected in ((["log", run.id], f"the run of {run.model} printed this\n"), (["show", run.id], run.id)):

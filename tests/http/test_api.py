@@ -84,7 +84,18 @@ def test_json_is_recognised_as_the_standard_has_it(api: Api, content_type: str):
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b'{"a":' * 5000, b'{"reason": "\\ud800"}', b"{} {}", b"NaN"],
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"a":' * 5000,
+        b'{"reason": "\\ud800"}',
+        b"{} {}",
+        b"NaN",
+    ],
 )
 def test_a_body_that_is_no_json_object_is_refused(api: Api, body: bytes):
     answer = _post(api, "/api/roll_back", body)
@@ -112,7 +123,12 @@ def test_a_wrong_parameter_is_named(api: Api, path: str, body: dict[str, Any], s
 
 
 def test_a_wrong_parameter_of_a_query_is_named(api: Api):
-    for query, says in (("count=many", "'count'"), ("cuont=1", "'cuont'"), ("count=", "'count'"), ("count=1.5", "'count'")):
+    for query, says in (
+        ("count=many", "'count'"),
+        ("cuont=1", "'cuont'"),
+        ("count=", "'count'"),
+        ("count=1.5", "'count'"),
+    ):
         answer = _get(api, "/api/runs", query)
         assert answer.status == 400
         assert says in _error(answer)["message"]
@@ -149,7 +165,9 @@ def test_another_path_is_nothing(api: Api, path: str):
     assert _get(api, path).status == 404
 
 
-@pytest.mark.parametrize("target", ["../../../etc/passwd", "..", ".", "\x00", "flights@1\n", "%2e%2e", "flights%401", "9" * 9999])
+@pytest.mark.parametrize(
+    "target", ["../../../etc/passwd", "..", ".", "\x00", "flights@1\n", "%2e%2e", "flights%401", "9" * 9999]
+)
 def test_a_target_that_leads_elsewhere_names_no_release(api: Api, target: str):
     assert _get(api, f"/api/releases/{target}").status in (400, 404)
     assert _get(api, f"/api/runs/{target}/log").status == 404
@@ -162,7 +180,9 @@ def test_the_list_of_operations_is_the_table(api: Api):
 
 _WORDS = st.one_of(
     st.text(max_size=30),
-    st.sampled_from(["flights@1", "flights@live", "@previous", "ships@1", "ships", "api", "null", "9" * 5000, "%00", "a=b"]),
+    st.sampled_from(
+        ["flights@1", "flights@live", "@previous", "ships@1", "ships", "api", "null", "9" * 5000, "%00", "a=b"]
+    ),
 )
 _PATHS = st.builds(
     lambda path, word: path.replace("{target}", word).replace("{run_id}", word),
@@ -172,7 +192,9 @@ _PATHS = st.builds(
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _WORDS), lambda inner: st.lists(inner, max_size=2)
 )
-_NAMES = st.sampled_from(["target", "model", "release", "a", "b", "by", "reason", "override", "before", "count", "run_id"])
+_NAMES = st.sampled_from(
+    ["target", "model", "release", "a", "b", "by", "reason", "override", "before", "count", "run_id"]
+)
 _BODIES = st.one_of(
     st.binary(max_size=60),
     st.dictionaries(st.one_of(_NAMES, _WORDS), _VALUES, max_size=5).map(lambda body: json.dumps(body).encode()),

@@ -34,7 +34,9 @@ def test_a_page_under_a_foreign_name_reaches_nothing(address: str):
     assert (status, answer["error"]["code"]) == (400, "usage")
 
 
-@pytest.mark.parametrize("path", ["/../../etc/passwd", "/api/runs/..%2f..%2f/log", "/api/releases/%00", "/%ff", "/api/%2e%2e/status"])
+@pytest.mark.parametrize(
+    "path", ["/../../etc/passwd", "/api/runs/..%2f..%2f/log", "/api/releases/%00", "/%ff", "/api/%2e%2e/status"]
+)
 def test_no_path_leads_out(address: str, path: str):
     status, answer = ask(address, "GET", path)
     assert status in (400, 404)

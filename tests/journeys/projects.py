@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["MODEL_TEST", "PIPELINE", "environment", "make_project", "ran", "run", "run_json"]
 
-PIPELINE = '''
+PIPELINE = """
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ def train(train_set, *, C: float = 1.0):
     x = np.column_stack([train_set["x"].to_numpy(), train_set["z"].to_numpy()])
     plusone.log(rows=float(len(train_set)))
     return LogisticRegression(C=C).fit(x, train_set["y"].to_numpy())
-'''
+"""
 DATA_TEST = "def test_rows(rows):\n    assert len(rows) == 200\n"
 MODEL_TEST = (
     "import plusone\n\n\ndef test_auc(model, holdout):\n"

@@ -57,7 +57,9 @@ class Killed:
     def boundaries(self) -> list[str]:
         """Return what each boundary was: process id, role, and the call."""
         data = self.counter.read_bytes() if self.counter.exists() else b""
-        return [data[at : at + RECORD_BYTES].decode("utf-8", "replace").strip() for at in range(0, len(data), RECORD_BYTES)]
+        return [
+            data[at : at + RECORD_BYTES].decode("utf-8", "replace").strip() for at in range(0, len(data), RECORD_BYTES)
+        ]
 
     def wait_for_children(self) -> None:
         """Fail when a process of the release is left after a while: nobody waits for what it would do."""

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from plusone.base.errors import Incompatible
-from plusone.packaging.formats import graph
+from plusone.formats import graph
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
@@ -33,7 +33,7 @@ def test_a_compiled_model_that_differs_is_refused_with_the_rows(
     monkeypatch.setattr(graph.Graph, "constant", damaged)
     # skl2onnx, the second way, does not write through our graph's constants and is right: it is taken instead.
     assert package(model, data).package.proof["max_difference"] < 1e-5
-    monkeypatch.setattr("plusone.packaging.formats.sklearn._WAYS", (("float64", True),))
+    monkeypatch.setattr("plusone.formats.sklearn._WAYS", (("float64", True),))
     with pytest.raises(Incompatible, match="3 of 3 rows of training data differ") as caught:
         package(model, data)
     first = caught.value.details["rows"][0]

@@ -37,7 +37,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
             "gap": np.where(random.random(rows) < 0.3, np.nan, random.normal(size=rows)),
             "yes": random.random(rows) < 0.5,
             "known": random.choice(["a", "b"], rows),
-            "open text": np.where(random.random(rows) < 0.3, None, random.choice(["p", "q"], rows)),
+            "open text": [[None, "p", "q"][place] for place in random.integers(0, 3, rows)],
             "target": random.random(rows) < 0.5,
         }
     )

@@ -60,9 +60,7 @@ class Moves(RuleBasedStateMachine):
         if not isinstance(done, Move) or done.route is None or not done.route.shares:
             return
         share = done.route.shares[0]
-        overridden = [
-            row for row in history(store)["decisions"] if row["digest"] == share.digest and row["override"]
-        ]
+        overridden = [row for row in history(store)["decisions"] if row["digest"] == share.digest and row["override"]]
         assert overridden or not gate_problems(store.db, share.digest), "law 1"
 
     @rule(model=MODELS, checks=st.sampled_from(SESSIONS))
@@ -83,9 +81,7 @@ class Moves(RuleBasedStateMachine):
     @rule(model=MODELS, number=NUMBERS, reason=st.sampled_from(["", " ", "because"]))
     def override(self, model: str, number: int, reason: str) -> None:
         self._try(
-            lambda: lifecycle.promote(
-                self.project.store, f"{model}@{number}", by="x", reason=reason, override=True
-            ),
+            lambda: lifecycle.promote(self.project.store, f"{model}@{number}", by="x", reason=reason, override=True),
             model,
         )
 

@@ -32,7 +32,9 @@ def test_a_store_migrated_file_by_file_has_the_schema_of_a_fresh_one(
 
 def test_every_migration_is_a_pair() -> None:
     stems = [file.stem for file in migrate.migrations()]
-    assert stems == [f"{base}_{end}" for base in dict.fromkeys(s.rpartition("_")[0] for s in stems) for end in ("before", "after")]
+    assert stems == [
+        f"{base}_{end}" for base in dict.fromkeys(s.rpartition("_")[0] for s in stems) for end in ("before", "after")
+    ]
 
 
 def test_opening_again_applies_nothing(tmp_path: Path) -> None:

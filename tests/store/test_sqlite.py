@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -60,9 +61,10 @@ def test_what_is_final_can_not_be_changed_or_taken_out_by_any_sql(store: Store, 
 def test_every_named_query_fits_the_schema(store: Store) -> None:
     connection = sqlite3.connect(store.db.path)
     for name, text in queries().items():
-        values = dict.fromkeys([word.strip(",()") for word in text.replace(":", " :").split() if word[0] == ":"])
-        connection.execute(f"EXPLAIN {text}", {key[1:]: value for key, value in values.items()})
-        assert ":" not in name
+        try:
+            connection.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r":([a-z_]+)", text)))
+        except sqlite3.Error as error:
+            raise AssertionError(name) from error
     connection.close()
     assert len(queries()) > 30
 
@@ -89,8 +91,10 @@ def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40)
-def test_a_damaged_file_gives_a_store_error_or_works(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+@settings(max_examples=25)
+def test_a_damaged_file_gives_a_store_error_or_works(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     folder = tmp_path_factory.mktemp("damaged")
     store = open_store(folder)
     fill(store)
@@ -108,18 +112,17 @@ def test_a_damaged_file_gives_a_store_error_or_works(tmp_path_factory: pytest.Te
     else:
         content[:] = b"this is no database, and long enough to have a header" * 50
     file.write_bytes(content)
+    said = ""
     try:
         again = open_store(folder)
-    except StoreError as error:
-        assert str(file) in str(error)
-        return
-    try:
-        for query in ("run_list_unfinished", "model_list", "route_current"):
-            again.db.all(query)
-    except StoreError as error:
-        assert str(file) in str(error)
-    finally:
-        again.close()
+        try:
+            for query in ("run_list_unfinished", "model_list", "route_current"):
+                again.db.all(query)
+        finally:
+            again.close()
+    except StoreError as error:  # any other error is a traceback for whoever has the damaged file
+        said = str(error)
+    assert not said or str(file) in said
 
 
 def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import msgspec
 
 from ..base.errors import UsageError
-from ..base.records import Check, Session
+from ..base.records import Check, Code, Session
 from ..store import Store
 from ..tracking import runs
 from .views import Difference, ReleaseDetail
@@ -32,7 +33,7 @@ def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
         a=a.release.number,
         b=b.release.number,
         settings=_pairs(a.release.settings, b.release.settings),
-        code=_pairs(msgspec.to_builtins(run_a.code), msgspec.to_builtins(run_b.code)),
+        code=_code(store, run_a.code, run_b.code),
         environment=_pairs(_lock(store, a), _lock(store, b)),
         data=_data(store, a, b),
         metrics=_pairs(dict(a.release.metrics), dict(b.release.metrics)),
@@ -43,6 +44,16 @@ def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
 
 def _pairs(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return {key: [a.get(key), b.get(key)] for key in sorted({*a, *b}) if a.get(key) != b.get(key)}
+
+
+def _code(store: Store, a: Code, b: Code) -> dict[str, Any]:
+    """Return the commits if they differ, and for each changed file the lines of a unified diff."""
+    found = _pairs({"commit": a.commit}, {"commit": b.commit})
+    for path, (one, other) in _pairs(a.files, b.files).items():
+        texts = [store.blobs.get(digest).decode("utf-8", "replace") if digest else "" for digest in (one, other)]
+        lines = difflib.unified_diff(*(text.splitlines() for text in texts), f"a/{path}", f"b/{path}", lineterm="", n=2)
+        found[path] = {"diff": list(lines)}
+    return found
 
 
 def _lock(store: Store, detail: ReleaseDetail) -> dict[str, Any]:

@@ -88,11 +88,14 @@ class Dataset(Record, frozen=True, kw_only=True):
 
 
 class Code(Record, frozen=True, kw_only=True):
-    """The version of the project's code: the git commit, and the digest of the diff when the tree was dirty."""
+    """The version of the project's code: the git commit, the diff when the tree was dirty, and every source file."""
 
     commit: str | None = None
     dirty: bool = False
     diff: str | None = None
+    """Digest of the diff against the commit."""
+    files: dict[str, str] = {}
+    """The digest of each Python file of the project, by path; with git or without."""
 
 
 class Run(Record, frozen=True, kw_only=True):

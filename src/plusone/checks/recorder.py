@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -163,6 +164,9 @@ class Recorder:
                 "or because the session ended before)"
             )
         self._writer.write(exit_code=int(exitstatus))
+        # pytest collects garbage several times before it ends, through everything that dataframe libraries loaded: a
+        # second or more. The process ends now; what is alive is put out of the collector's sight.
+        gc.freeze()
 
     def _never_visited(self) -> list[str]:
         patterns = [str(pattern) for pattern in self._config.getini("python_files")]

@@ -33,9 +33,12 @@ def new(name: str, into: Path | None) -> None:
             mend="plusone new flights",
         )
     folder = (into or Path.cwd()) / name
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():
         raise Conflict(f"{folder} exists already: a project is made in a new folder.", mend="choose another name")
-    write_project(folder, name)
+    try:
+        write_project(folder, name)
+    except OSError as error:
+        raise UsageError(f"{folder} can't be made: {error}.", mend="plusone new NAME --into FOLDER") from error
     click.echo(f"made {folder}")
     for line in ("plusone release     make release 1", "plusone up          serve it", "plusone status      see it"):
         click.echo(f"  {line}")

@@ -10,7 +10,7 @@ import click
 from ..app.app import App
 from ..app.views import Difference, ModelStatus
 from ..base import clock
-from ..base.records import Check, Session
+from ..base.records import Check, Release, Session
 from .output import json_option, number, print_json, print_table, stage_style
 
 __all__ = ["checks", "decisions", "diff", "status"]
@@ -49,11 +49,17 @@ def _print_model(one: ModelStatus) -> None:
             stage_style(release.stage),
             clock.age_text(release.created_at),
             release.digest[:12],
-            ", ".join(f"{key}={value}" for key, value in release.settings.items())[:60],
+            _settings(release, one.releases),
         )
         for release in one.releases
     ]
-    print_table(("release", "stage", "made", "digest", "settings"), rows)
+    print_table(("release", "stage", "made", "digest", "settings that differ"), rows)
+
+
+def _settings(release: Release, releases: tuple[Release, ...]) -> str:
+    """Return the settings that are not the same in all of these releases."""
+    values = {key: {repr(one.settings.get(key)) for one in releases} for key in release.settings}
+    return ", ".join(f"{key}={value}" for key, value in release.settings.items() if len(values[key]) > 1)
 
 
 @click.command(epilog="\b\nExamples:\n  plusone checks flight-delays@3\n  plusone checks @live --json")
@@ -114,12 +120,18 @@ def _print_difference(found: Difference) -> None:
         name: getattr(found, name)
         for name in ("settings", "code", "metrics", "checks", "data", "signature", "environment")
     }
+    changed = sections["code"]
+    files = {path: changed.pop(path)["diff"] for path in list(changed) if isinstance(changed[path], dict)}
     for name, pairs in sections.items():
         rows = [row for key, pair in pairs.items() for row in _rows(key, pair)]
         if rows:
             click.echo()
             print_table((name, str(found.a), str(found.b)), rows)
-    if not any(sections.values()):
+    for lines in files.values():
+        click.echo()
+        for line in lines:
+            click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+    if not any(sections.values()) and not files:
         click.echo("nothing differs")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from typing import Any, get_type_hints
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -55,6 +56,8 @@ class Client:
         for name in list(given):
             if f"{{{name}}}" in path:
                 path = path.replace(f"{{{name}}}", quote(str(given.pop(name)), safe="@"))
+        if missing := re.search(r"{(\w+)}", path):
+            raise UsageError(f"Parameter {missing[1]!r} is missing.")
         body = None
         if operation.verb == "GET" and given:
             path += "?" + urlencode(given)
@@ -64,7 +67,12 @@ class Client:
         status, data = self._send(operation.verb, path, body, _TIMEOUT_S + float(given.get("wait_s") or 0.0))
         if status != 200:
             raise _as_error(status, data)
-        return msgspec.json.decode(data, type=get_type_hints(getattr(App, operation.name))["return"])
+        try:
+            return msgspec.json.decode(data, type=get_type_hints(getattr(App, operation.name))["return"])
+        except msgspec.MsgspecError as error:
+            raise Unavailable(
+                f"What answers at {self.address} is no control API of this version of plusone: {error}."
+            ) from error
 
     def _send(self, verb: str, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)

@@ -54,7 +54,7 @@ class Child:
         environment: dict[str, str] | None = None,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = log.open("ab")
+        self._log = log.open("ab", buffering=0)
         request_read, request_write = os.pipe()
         reply_read, reply_write = os.pipe()
         self._requests = os.fdopen(request_write, "wb", buffering=0)
@@ -142,7 +142,6 @@ class Child:
             while line := stream.readline(_PIECE_BYTES):
                 with contextlib.suppress(ValueError, OSError):
                     self._log.write(line)
-                    self._log.flush()
                 try:
                     if on_line:
                         on_line(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -17,9 +17,9 @@ from ..base import files
 from ..base.errors import BrokenArtifact, Incompatible, UsageError
 from ..base.ids import canonical_json, check_model_name, digest_bytes, digest_file
 from ..base.records import Package, PackageFile, Signature
-from .formats import Compiled, find_format
-from .layout import Block, plan_blocks
-from .runner import OnnxRunner
+from ..formats import Compiled, find_format
+from ..formats.layout import Block, plan_blocks
+from ..formats.runner import OnnxRunner
 from .tables import compute
 
 if TYPE_CHECKING:

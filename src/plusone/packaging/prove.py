@@ -14,8 +14,8 @@ import numpy as np
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
 from ..data.tables import from_arrow
-from .layout import Block, Columns
-from .runner import OnnxRunner
+from ..formats.layout import Block, Columns
+from ..formats.runner import OnnxRunner
 from .signature import UNSEEN, base_row, with_value
 from .tables import Known, read_table
 

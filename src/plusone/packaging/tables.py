@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from .layout import MISSING, Block, Columns
+from ..formats.layout import MISSING, Block, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

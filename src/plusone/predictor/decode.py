@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..packaging.layout import MISSING, Block, Columns
+from ..formats.layout import MISSING, Block, Columns
 from ..packaging.tables import Known, describe, fits, invalid, shown
 
 __all__ = ["Decoder"]

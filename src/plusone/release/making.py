@@ -308,7 +308,6 @@ class _Making:
             route=route,
         )
 
-
     def _taken_over(self) -> dict[str, float]:
         """Return what was logged where the steps were run that this run took over: their work, and so their metrics."""
         found: dict[str, float] = {}

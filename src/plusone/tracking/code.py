@@ -1,7 +1,8 @@
-"""The version of the project's code: the commit, and the diff against it when there is one."""
+"""The version of the project's code: its files, and the commit and the diff against it when there is git."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,20 +12,47 @@ from ..store.blobs import Blobs
 __all__ = ["capture_code"]
 
 _MOST_BYTES = 8 * 1024 * 1024
+_MOST_FILES = 2000
 
 
 def capture_code(root: Path, blobs: Blobs) -> Code:
-    """Return the commit that `root` is at; a dirty tree's diff (tracked files, up to 8 MiB) is stored as a blob.
+    """Return the version of the code in `root`; the project's Python files are stored as blobs.
 
-    A folder that is in no git repository, or a machine without git, gives an empty `Code`.
+    With git also the commit, and as a blob a dirty tree's diff (tracked files, up to 8 MiB).
     """
+    files = _files(root, blobs)
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
-        return Code()
+        return Code(files=files)
     diff = _git(root, "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ".") or b""
     status = _git(root, "status", "--porcelain", "--", ".") or b""
     kept = blobs.put_bytes(diff[:_MOST_BYTES]) if diff else None
-    return Code(commit=commit.decode().strip(), dirty=bool(status.strip()), diff=kept)
+    return Code(commit=commit.decode().strip(), dirty=bool(status.strip()), diff=kept, files=files)
+
+
+def _files(root: Path, blobs: Blobs) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for folder, folders, names in os.walk(root):
+        # Hidden folders hold the store, environments and caches; an environment may also lie open.
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in ("__pycache__", "node_modules", "site-packages")
+            and not (Path(folder) / name / "pyvenv.cfg").exists()
+        )
+        for name in sorted(names):
+            path = Path(folder) / name
+            if len(found) < _MOST_FILES and _is_source(path):
+                found[path.relative_to(root).as_posix()] = blobs.put_file(path)
+    return found
+
+
+def _is_source(path: Path) -> bool:
+    try:
+        return path.suffix == ".py" and path.is_file() and path.stat().st_size <= _MOST_BYTES
+    except OSError:  # it was there a moment ago
+        return False
 
 
 def _git(root: Path, *words: str) -> bytes | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import Incompatible, PlusoneError
-from ...base.records import Field
-from ..layout import Block
+from ..base.errors import Incompatible, PlusoneError
+from ..base.records import Field
+from .layout import Block
 from . import Compiled
 from .estimators import estimate
 from .graph import Graph

@@ -1,4 +1,4 @@
-"""One file per kind of trained object; each is found by entry point, none is imported before a model is packaged.
+"""Trained objects as ONNX graphs: one file per kind of object, found by entry point, imported when one is packaged.
 
 An entry point of the group `plusone.formats` is a function `compile_model(model, fields, blocks)` that answers None
 when the object is not its kind, or else the attempts, best first: an iterator of `Compiled`. The packer takes the first
@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from ...base import plugins
-from ...base.errors import Incompatible
-from ...base.records import Field
-from ..layout import Block
+from ..base import plugins
+from ..base.errors import Incompatible
+from ..base.records import Field
+from .layout import Block
 
 __all__ = ["CompileModel", "Compiled", "find_format"]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..layout import Block
+from .layout import Block
 
 __all__ = ["Column", "Graph", "View"]
 

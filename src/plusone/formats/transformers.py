@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import Incompatible, PlusoneError
-from ..layout import MISSING
+from ..base.errors import Incompatible, PlusoneError
+from .layout import MISSING
 from .graph import ML, Column, Graph, View
 
 __all__ = ["class_of", "transform"]
@@ -68,6 +68,7 @@ def _handlers() -> dict[str, Transform]:
         base + "_data.MinMaxScaler": _min_max,
         base + "_data.MaxAbsScaler": _max_abs,
         base + "_data.RobustScaler": _robust,
+        base + "_data.QuantileTransformer": _too_slow,
         base + "_polynomial.PolynomialFeatures": _polynomial,
         base + "_function_transformer.FunctionTransformer": _function,
         "sklearn.impute._base.SimpleImputer": _imputer,
@@ -165,6 +166,15 @@ def _min_max(graph: Graph, part: Any, view: View, path: str) -> View:
         low, high = part.feature_range
         name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
     return graph.whole(name, len(view))
+
+
+def _too_slow(graph: Graph, part: Any, view: View, path: str) -> View:
+    raise Incompatible(
+        f"{class_of(part)} ({path}) is not compiled: skl2onnx takes minutes to write it, and a row takes milliseconds.",
+        mend="leave it out before trees, which do not need it; else use PowerTransformer or RobustScaler",
+        part=class_of(part),
+        path=path,
+    )
 
 
 def _polynomial(graph: Graph, part: Any, view: View, path: str) -> View:

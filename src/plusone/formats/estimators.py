@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ...base.errors import Incompatible, PlusoneError
+from ..base.errors import Incompatible, PlusoneError
 from .graph import Graph, View
 from .transformers import class_of, transform
 from .trees import Forest, classic_nodes, hist_nodes, rounded_to_float32

@@ -40,6 +40,7 @@ class Answer:
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:
+        """The label of each row, or its number, shape (rows,)."""
         return self.numbers if self.codes is None else self._classes[self.codes]
 
 
