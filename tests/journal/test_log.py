@@ -179,14 +179,19 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_acknowledged(tmp_path: P
     path = tmp_path / "j"
     journal = Journal(path)
     acknowledged = 0
+
+    def fill() -> None:
+        nonlocal acknowledged
+        while True:
+            journal.append(b"%04d" % acknowledged + b"." * 100)
+            acknowledged += 1
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         for _ in range(2):
             with pytest.raises(StoreError, match="can't be written"):
-                while True:
-                    journal.append(b"%04d" % acknowledged + b"." * 100)
-                    acknowledged += 1
+                fill()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     journal.append(b"there is room again")

@@ -1,5 +1,5 @@
-"""`kill -9` at the write boundaries of `plusone release`, in every process of it: nothing half-made is ever seen, and the
-next `plusone release` finishes.
+"""`kill -9` at the write boundaries of `plusone release`, in every process of it: nothing half-made is ever seen, and
+the next `plusone release` finishes.
 
 By default some boundaries, spread over the whole release; PLUSONE_KILL_EVERY=n walks every n-th, 1 all of them.
 """

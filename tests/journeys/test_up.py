@@ -209,6 +209,7 @@ def test_deaths_of_control_and_api_at_random_leave_a_whole_route_to_a_release_th
                     before, up = up, Up(project, workers=1, ports=ports)
                     up.wait_for("ready")
                     until(lambda before=before: not before.processes(), f"turn {turn}: the older ended", seconds=60)
+                    before.__exit__()
                 elif kill == "api" and (pid := up.process_of("plusone.http.server")):
                     os.kill(pid, signal.SIGKILL)
                 check_invariants(app.store)

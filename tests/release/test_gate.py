@@ -12,7 +12,7 @@ from plusone.base.records import Outcome
 from plusone.release.gate import gate_problems, newest_session
 from plusone.release.lifecycle import roll_back
 from tests.release.invariants import check_invariants, history
-from tests.release.written import PASSED, Written
+from tests.release.written import PASSED, Subject, Written
 
 
 def _route_versions(project: Written) -> list[int]:
@@ -38,7 +38,7 @@ def test_any_outcome_but_passed_and_not_applicable_closes_the_gate(project: Writ
 
 @pytest.mark.parametrize("checks", [[], [("data", "passed")], [("model", "passed")], [("code", "passed")]])
 def test_a_session_without_a_passed_test_on_data_and_on_model_closes_the_gate(
-    project: Written, checks: list[tuple[str, Outcome]]
+    project: Written, checks: list[tuple[Subject, Outcome]]
 ):
     with pytest.raises(GateClosed, match="no test passed on the"):
         project.promote(project.release(checks=checks))
@@ -101,7 +101,7 @@ def test_what_was_decided_can_neither_be_changed_nor_deleted_by_any_sql(project:
     project.release(live=True)
     with sqlite3.connect(project.store.folder / "plusone.db") as connection:
         connection.execute("PRAGMA foreign_keys = ON")
-        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]  # noqa: S608
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         for column in columns:
             with pytest.raises(sqlite3.IntegrityError, match="never"):
                 connection.execute(f"UPDATE {table} SET {column} = {column}")  # noqa: S608

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from plusone.base import clock
 from plusone.base.config import load_project
@@ -26,9 +26,10 @@ from plusone.store import Store, open_store
 from plusone.store.rows import to_row
 from plusone.tracking.runs import start_run
 
-__all__ = ["PASSED", "Written", "write_project"]
+__all__ = ["PASSED", "Subject", "Written", "write_project"]
 
-PASSED: tuple[tuple[str, Outcome], ...] = (("data", "passed"), ("model", "passed"))
+Subject = Literal["data", "model", "code"]
+PASSED: tuple[tuple[Subject, Outcome], ...] = (("data", "passed"), ("model", "passed"))
 _MODEL = "m"
 
 
@@ -56,16 +57,16 @@ class Written:
         self,
         model: str = _MODEL,
         *,
-        checks: Sequence[tuple[str, Outcome]] | None = PASSED,
+        checks: Sequence[tuple[Subject, Outcome]] | None = PASSED,
         settings: dict[str, Any] | None = None,
-        metrics: dict[str, float] | None = None,
+        metrics: dict[str, float | None] | None = None,
         live: bool = False,
     ) -> Release:
         """Add a release with one session of these (subject, outcome) checks, or with none, and return it."""
         run = start_run(self.store, name="release", model=model, settings=settings or {})
         run.output.write_text(f"the run of {model} printed this\n", "utf-8")
         run.finish("done")
-        package = self._package(model)
+        package = self._package(model, run.record.id)
         with self.store.db.write() as tx:
             row = tx.one("release_next", model=model)
             assert row is not None
@@ -89,7 +90,9 @@ class Written:
             self.promote(release)
         return release
 
-    def session(self, release: Release, checks: Sequence[tuple[str, Outcome]], *, problems: Sequence[str] = ()) -> None:
+    def session(
+        self, release: Release, checks: Sequence[tuple[Subject, Outcome]], *, problems: Sequence[str] = ()
+    ) -> None:
         """Add a session of checks on a release."""
         session = Session(
             id=new_id(),
@@ -105,7 +108,7 @@ class Written:
         with self.store.db.write() as tx:
             tx.execute("session_add", **row)
             for position, (subject, outcome) in enumerate(checks):
-                check = Check(test=f"tests/test_{subject}.py::test_{position}", subject=subject, outcome=outcome)  # pyright: ignore[reportArgumentType]
+                check = Check(test=f"tests/test_{subject}.py::test_{position}", subject=subject, outcome=outcome)
                 tx.execute("check_add", session_id=session.id, position=position, **to_row(check))
 
     def promote(self, release: Release, **values: Any) -> Move:
@@ -116,9 +119,9 @@ class Written:
         """Return the stage of each release of the model."""
         return {one.number: one.stage for one in lifecycle.list_releases(self.store.db, model)}
 
-    def _package(self, model: str) -> str:
+    def _package(self, model: str, run_id: str) -> str:
         blobs = self.store.blobs
-        code = f"not a model, but the bytes of {model}".encode()
+        code = f"not a model, but bytes of {model} from {run_id}".encode()
         lock = b"python==3\nthing==1.0\n"
         files = tuple(
             PackageFile(path=path, digest=blobs.put_bytes(data), size_bytes=len(data))

@@ -71,21 +71,29 @@ def test_every_named_query_fits_the_schema(store: Store) -> None:
 
 def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) -> None:
     add_run(store, "a")
+
+    def write_much() -> None:
+        with store.db.write() as tx:
+            for _ in range(100):
+                tx.execute("metric_chunk_add", run_id="a", key="k", count=1, last_value=0.0, points=b"x" * 10_000)
+
     pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
     store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="full"), store.db.write() as tx:
-        for _ in range(100):
-            tx.execute("metric_chunk_add", run_id="a", key="k", count=1, last_value=0.0, points=b"x" * 10_000)
+    with pytest.raises(StoreError, match="full"):
+        write_much()
     store.db._writer.execute("PRAGMA max_page_count = 1000000")
     add_chunk(store, "a", "after")
     assert [row["key"] for row in store.db.all("metric_chunk_list", run_id="a", key=None)] == ["after"]
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
-    store.db._writer.execute("PRAGMA defer_foreign_keys = ON")
-    with pytest.raises(sqlite3.IntegrityError), store.db.write() as tx:
-        store.db._writer.execute("PRAGMA defer_foreign_keys = ON")
-        tx.execute("metric_chunk_add", run_id="nobody", key="k", count=1, last_value=0.0, points=b"")
+    def write() -> None:
+        with store.db.write() as tx:
+            store.db._writer.execute("PRAGMA defer_foreign_keys = ON")  # so that the rule is looked at in the commit
+            tx.execute("metric_chunk_add", run_id="nobody", key="k", count=1, last_value=0.0, points=b"")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        write()
     add_run(store, "a")
     assert store.db.one("run_get", id="a")
 

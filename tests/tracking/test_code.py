@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plusone.base.ids import digest_bytes
 from plusone.base.records import Code
 from plusone.store import Store
 from plusone.tracking.code import capture_code
@@ -34,7 +35,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_clean_tree_is_its_commit(project: Path, store: Store) -> None:
-    assert capture_code(project, store.blobs) == Code(commit=git(project, "rev-parse", "HEAD"), dirty=False, diff=None)
+    code = capture_code(project, store.blobs)
+    assert (code.commit, code.dirty, code.diff) == (git(project, "rev-parse", "HEAD"), False, None)
 
 
 @pytest.mark.parametrize("staged", [False, True])
@@ -76,7 +78,20 @@ def test_no_repository_no_commit_and_no_git_give_an_empty_code(
     git(plain, "init", "-q")
     assert capture_code(plain, store.blobs) == Code()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert capture_code(project, store.blobs) == Code()
+    assert capture_code(project, store.blobs) == Code(files={"pipeline.py": digest_bytes(b"one = 1\n")})
+
+
+def test_the_sources_are_kept_without_environments_caches_and_what_can_not_be_read(project: Path, store: Store) -> None:
+    for place in ("features/deep.py", ".venv/x.py", "env/lib/x.py", "__pycache__/x.py", ".plusone/x.py", "notes.txt"):
+        (project / place).parent.mkdir(parents=True, exist_ok=True)
+        (project / place).write_text("x = 1\n")
+    (project / "env" / "pyvenv.cfg").write_text("")
+    (project / "dangling.py").symlink_to("nowhere.py")
+    (project / "folder.py").mkdir()
+    (Path(os.fsdecode(os.fsencode(project) + b"/\xff.py"))).write_text("")
+    found = capture_code(project, store.blobs).files
+    assert set(found) == {"pipeline.py", "features/deep.py"}
+    assert store.blobs.get(found["features/deep.py"]) == b"x = 1\n"
 
 
 def test_the_settings_of_a_user_do_not_change_the_diff(project: Path, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ def activate(config: pytest.Config, path: Path | None) -> None:
         context = contexts.read(path)
     except PlusoneError as error:
         raise pytest.UsageError(str(error)) from error
+    # Nothing is written into the project. What pytest and plusone need has been imported, and may have been cached.
+    sys.dont_write_bytecode = True
     _register(config, Fixtures(context))
     config.pluginmanager.register(Recorder(context, Writer(Path(context.result)), config), "plusone-recorder")
 

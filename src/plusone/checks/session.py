@@ -169,7 +169,6 @@ def _environment(context: Context, folder: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     paths = [context.root, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["PYTHONUNBUFFERED"] = "1"
     environment[contexts.ENVIRONMENT] = str(folder / "context.json")
     return environment

@@ -58,5 +58,7 @@ def stage_style(word: str) -> str:
 def number(value: Any) -> str:
     """Return a measured value with the digits that mean something."""
     if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e15:
+            return f"{value:.1f}"
         return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)

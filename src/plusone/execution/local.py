@@ -68,7 +68,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_read, reply_write),
                 # OpenMP threads that spin while they wait are many times slower when a server shares the cores.
-                env={"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
+                env={"OMP_WAIT_POLICY": "passive", **os.environ, **(environment or {})},
             )
         except OSError as error:
             self._close_files()

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
 from ..base.records import Field
-from .layout import Block
 from . import Compiled
 from .estimators import estimate
 from .graph import Graph
+from .layout import Block
 from .transformers import class_of
 
 __all__ = ["compile_model"]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
-from .layout import MISSING
 from .graph import ML, Column, Graph, View
+from .layout import MISSING
 
 __all__ = ["class_of", "transform"]
 

@@ -46,17 +46,19 @@ def has(digest: str, blobs: Blobs) -> bool:
 
 def give(digest: str, blobs: Blobs, folder: Path) -> Path:
     """Lay the package out as `folder/<digest>` and return that path; one that is there already is checked, and laid
-    out anew if any file of it is missing or was changed.
+    out anew if any file of it is missing or was changed. One that is there whole needs no blobs.
 
     Raises:
         BrokenArtifact: when a blob is missing or was changed.
     """
     target = folder / digest
+    if _is(target / _MANIFEST, digest):
+        there = msgspec.json.decode((target / _MANIFEST).read_bytes(), type=Package)
+        if all(_is(inside(target, file.path), file.digest) for file in there.files):
+            return target
     package = describe(digest, blobs)
     files = [(_MANIFEST, digest), *((file.path, file.digest) for file in package.files)]
     if target.is_dir():
-        if all(_is(inside(target, path), blob) for path, blob in files):
-            return target
         shutil.rmtree(target)
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".tmp-{digest}-{os.getpid()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import graphlib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Collection, Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ..base.errors import NotFound, PipelineError
 from .declare import StepSpec, collecting
+from .importing import import_file
 
 __all__ = ["Graph", "load_graph"]
 
@@ -72,7 +72,8 @@ class Graph:
         return self.models[name]
 
     def wanted(self, trainer: StepSpec | None, until: str | None = None) -> list[StepSpec]:
-        """Return the steps to run, in order, without trainers: all but those that only other models need.
+        """Return the steps to run, in order, without trainers: all but those that only other models need, and those
+        that only these feed.
 
         With `until`, that step and what it needs.
 
@@ -84,12 +85,24 @@ class Graph:
                 raise NotFound(f"The project has no step {until!r}. It has: {', '.join(self.steps)}.")
             names = self._upstream(self.steps[until]) | {until}
         else:
-            names = set(self.steps)
-            own = self._upstream(trainer) if trainer else set(self.steps)
-            for other in self.models.values():
-                if other is not trainer:
-                    names -= self._upstream(other) - own
+            names = set(self.steps) - self._of_others(trainer)
+            # A step that is fed from both sides is run, so what it needs of the other one is run as well.
+            for name in list(names):
+                names |= self._upstream(self.steps[name]) if self.steps[name].model is None else set()
         return [spec for name, spec in self.steps.items() if name in names and spec.model is None]
+
+    def _of_others(self, trainer: StepSpec | None) -> set[str]:
+        """Return the steps that belong to other models than the one that `trainer` trains."""
+        if trainer is None:
+            return set()
+        found: set[str] = set()
+        for other in self.models.values():
+            found |= self._upstream(other)
+        found -= self._upstream(trainer)
+        for name, spec in self.steps.items():  # in order: what feeds a step comes before it
+            if spec.inputs and spec is not trainer and all(self.makers[one].name in found for one in spec.inputs):
+                found.add(name)
+        return found
 
     def _upstream(self, spec: StepSpec) -> set[str]:
         found: set[str] = set()
@@ -151,15 +164,14 @@ def load_graph(file: Path, *, reserved: Collection[str] = ()) -> Graph:
             f"{file} has the name of a module that Python or plusone needs itself: {file.stem}.",
             mend="rename it, for example to pipeline.py",
         )
-    sys.path.insert(0, str(file.parent))
-    module_spec = importlib.util.spec_from_file_location(file.stem, file)
-    if module_spec is None or module_spec.loader is None:
-        raise PipelineError(f"{file} can't be imported: expected a Python file.")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[file.stem] = module
+    if not file.stem.isidentifier() or file.suffix != ".py":
+        raise PipelineError(
+            f"{file} can't be imported: expected a name like pipeline.py.",
+            mend='rename it, and set [tool.plusone] pipeline = "pipeline.py"',
+        )
     try:
         with collecting() as specs:
-            module_spec.loader.exec_module(module)
+            import_file(file)
     except PipelineError:
         raise
     except (Exception, SystemExit) as error:

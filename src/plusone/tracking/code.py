@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -44,14 +45,17 @@ def _files(root: Path, blobs: Blobs) -> dict[str, str]:
         for name in sorted(names):
             path = Path(folder) / name
             if len(found) < _MOST_FILES and _is_source(path):
-                found[path.relative_to(root).as_posix()] = blobs.put_file(path)
+                # One that can't be read, or was there a moment ago, is left out.
+                with contextlib.suppress(OSError):
+                    found[path.relative_to(root).as_posix()] = blobs.put_file(path)
     return found
 
 
 def _is_source(path: Path) -> bool:
     try:
+        str(path).encode()
         return path.suffix == ".py" and path.is_file() and path.stat().st_size <= _MOST_BYTES
-    except OSError:  # it was there a moment ago
+    except (OSError, UnicodeEncodeError):  # it was there a moment ago, or its name is no text
         return False
 
 

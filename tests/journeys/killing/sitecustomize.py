@@ -50,7 +50,7 @@ def _install(counter: str, at: int, root: str) -> None:
         return str(arguments[0]).startswith(root)
 
     def of_the_journal(arguments: tuple[Any, ...]) -> bool:
-        return sys._getframe(2).f_code.co_filename.endswith(os.path.join("journal", "log.py"))  # noqa: SLF001
+        return sys._getframe(2).f_code.co_filename.endswith("journal/log.py")
 
     for name in ("replace", "rename", "link"):
         setattr(os, name, wrapped(name, getattr(os, name), below_root, before=False))
@@ -70,7 +70,7 @@ def _install(counter: str, at: int, root: str) -> None:
             return result
 
     connect = sqlite3.connect
-    sqlite3.connect = lambda *arguments, **named: connect(*arguments, **{"factory": Connection, **named})  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue, reportArgumentType]
+    sqlite3.connect = lambda *arguments, **named: connect(*arguments, **{"factory": Connection, **named})
     sys.addaudithook(audit)
     atexit.register(boundary, "end")
     boundary("start")

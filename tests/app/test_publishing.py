@@ -1,0 +1,114 @@
+"""The route file and the packages beside it, made from the store: what is damaged is left out, what is served stays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plusone.app.publishing import Publisher
+from plusone.base.records import Release, RouteFile
+from plusone.release import lifecycle
+from plusone.serving import routes
+from tests.release.written import Written
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Iterator[Written]:
+    project = Written(tmp_path / "p")
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def publisher(written: Written) -> Publisher:
+    return Publisher(written.store, written.store.folder / "serving")
+
+
+def _read(publisher: Publisher) -> RouteFile:
+    found = routes.read(publisher.folder)
+    assert found is not None
+    return found
+
+
+def _live(publisher: Publisher, model: str = "m") -> int:
+    return next(target.release for target in _read(publisher).models[model].targets if target.share == 1.0)
+
+
+def _damage(written: Written, release: Release) -> None:
+    blob = written.store.blobs.path(release.package)
+    blob.chmod(0o644)
+    blob.write_bytes(b"x")
+
+
+def test_it_names_what_is_live_and_keeps_the_previous_one_warm(written: Written, publisher: Publisher):
+    written.release(live=True)
+    two = written.release(live=True)
+    assert publisher.publish() == []
+    model = _read(publisher).models["m"]
+    assert [(target.release, target.share) for target in model.targets] == [(2, 1.0), (1, 0.0)]
+    assert (publisher.folder / "packages" / two.package / "manifest.json").is_file()
+
+
+def test_nothing_is_written_when_no_route_has_changed(written: Written, publisher: Publisher):
+    written.release(live=True)
+    publisher.publish()
+    before = _read(publisher)
+    written.release()
+    publisher.publish()
+    assert _read(publisher) == before
+    written.promote(written.release())
+    publisher.publish()
+    assert _read(publisher).sequence == before.sequence + 1
+
+
+def test_a_model_whose_live_release_is_damaged_stays_on_what_it_has_and_others_move_on(
+    written: Written, publisher: Publisher
+):
+    written.release("m", live=True)
+    written.release("n", live=True)
+    publisher.publish()
+    for place in (publisher.folder / "packages").iterdir():
+        shutil.rmtree(place)
+    _damage(written, written.release("m", live=True))
+    written.release("n", live=True)
+    [(model, version, error)] = publisher.publish()
+    assert (model, version) == ("m", 2)
+    assert "was changed" in error
+    assert (_live(publisher, "m"), _live(publisher, "n")) == (1, 2)
+    lifecycle.take_back(written.store, "m", 2, error=error)
+    assert publisher.publish() == []
+    assert _read(publisher).models["m"].version == 3
+    assert _live(publisher, "m") == 1
+
+
+def test_a_damaged_previous_release_does_not_keep_the_live_one_from_being_served(
+    written: Written, publisher: Publisher
+):
+    one = written.release("m", live=True)
+    written.release("m", live=True)
+    _damage(written, one)
+    assert publisher.publish() == []
+    assert [target.release for target in _read(publisher).models["m"].targets] == [2]
+
+
+def test_a_damaged_route_file_is_written_anew(written: Written, publisher: Publisher):
+    written.release(live=True)
+    publisher.publish()
+    for data in (b"", b"{", b"\x00" * 100, b'{"sequence": "x"}'):
+        (publisher.folder / "route.json").write_bytes(data)
+        publisher.publish()
+        assert _live(publisher) == 1
+
+
+def test_a_laid_out_package_that_was_changed_is_laid_out_anew(written: Written, publisher: Publisher):
+    one = written.release(live=True)
+    publisher.publish()
+    place = publisher.folder / "packages" / one.package / "model.onnx"
+    place.unlink()
+    place.write_bytes(b"something else")
+    written.release(live=True)
+    publisher.publish()
+    assert place.read_bytes() == f"not a model, but bytes of m from {one.run_id}".encode()
