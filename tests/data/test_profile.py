@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.data.datasets import to_arrow
@@ -33,6 +33,7 @@ def test_a_column_by_hand() -> None:
     assert found["quantiles"]["0.25"] == 1.75
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1e9, 1e9, width=32), min_size=2, max_size=60))
 def test_numbers_are_those_of_numpy(values: list[float]) -> None:
     found = column(values, pa.float64())

@@ -79,4 +79,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--pipes", nargs=2, type=int)
     given = parser.parse_args()
-    serve_requests(*given.pipes, handle)
+    serve_requests(given.pipes[0], given.pipes[1], handle)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import StoreError
@@ -46,6 +46,7 @@ def start(path: Path, who: str, size: int, count: int) -> subprocess.Popen[bytes
     )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=100), max_size=10))
 def test_records_come_back_in_order(tmp_path_factory: pytest.TempPathFactory, records: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("journal") / "deep" / "log.journal"
@@ -140,10 +141,10 @@ def test_every_acknowledged_record_outlives_kill_9(tmp_path: Path) -> None:
     chance = random.Random(7)
     path = tmp_path / "j"
     acknowledged: dict[bytes, int] = {}
-    for life in range(12):
+    for life in range(20):
         process = start(path, str(life), chance.choice([0, 50, 9000]), 10**9)
         assert process.stdout is not None
-        for _ in range(chance.randrange(1, 400)):
+        for _ in range(chance.randrange(1, 200)):
             process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         rest, _ = process.communicate()

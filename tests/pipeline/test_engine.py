@@ -91,8 +91,8 @@ def test_a_source_without_a_version_always_runs(project: Project) -> None:
 
 
 def test_a_killed_worker_resumes_behind_its_last_finished_step(project: Project) -> None:
-    project.write(CHAIN.replace("return len", "import os, signal, pathlib\n    if not pathlib.Path('go').exists():\n"
-                                "        os.kill(os.getpid(), signal.SIGKILL)\n    return len"))  # fmt: skip
+    die = "import os\n    if not Path('go').exists():\n        os.kill(os.getpid(), 9)\n    return len"
+    project.write(CHAIN.replace("return len", die))
     with pytest.raises(Unavailable, match="SIGKILL"):
         project.run(until="counted")
     (project.root / "go").write_text("")
@@ -124,43 +124,72 @@ def test_what_a_step_does_to_globals_settings_and_inputs_reaches_no_other(projec
     assert project.values() == {"first": ["a", "b"], "second": [["a", "b", "c"], ["a"], ["seen"]], "third": ["a", "b"]}
     assert project.run(until="third") == dict.fromkeys(("first", "second", "third"), "cached")
     run = project.store.db.all("run_list", model=None, before=None, count=1)[0]["id"]
-    assert [step.settings for step in list_steps(project.store, run)][0] == {"words": ["a"]}
+    assert [step.settings for step in list_steps(project.store, run)] == [{"words": ["a"]}, {"words": ["a"]}, {}]
 
 
 def test_a_module_outside_of_the_pipelines_folder_is_the_projects_code_too(project: Project) -> None:
     project.pipeline = "flows/pipeline.py"
-    text = "import sys\nsys.path.insert(0, '.')\nimport helpers\n@plusone.step(version=lambda: 1)\ndef a():\n    return helpers.f()\n"
+    text = """
+    import sys
+    sys.path.insert(0, ".")
+    import helpers
+
+    @plusone.step(version=lambda: 1)
+    def a():
+        return helpers.f()
+    """
     project.write(text, "flows/pipeline.py")
     for text, status in (("1", "done"), ("1", "cached"), ("1 + 1", "done")):
         project.write(f"def f():\n    return {text}\n", "helpers.py")
         assert project.run(until="a") == {"a": status}
 
 
+BAD_TEXT = """class E(Exception):
+        def __str__(self): return self.nothing
+    raise E"""
+
 FAILING = {
-    "raises": ("raise ValueError('bad value')", r"StepFailed: Step 'a' raised ValueError: bad value \(at .*pipeline.py:\d\)"),
-    "raises far away": ("import json; json.loads('{')", r"JSONDecodeError: .*pipeline.py:\d"),
+    "raises": ("raise ValueError('bad')", r"StepFailed: Step 'raises' raised ValueError: bad \(at .*pipeline.py:\d+\)"),
+    "raises_far_away": ("import json; json.loads('{')", r"JSONDecodeError: .*pipeline.py:\d+"),
     "exits": ("import sys; sys.exit(5)", "raised SystemExit: 5"),
     "quits": ("raise GeneratorExit", "raised GeneratorExit"),
     "surrogate": ("raise ValueError('\\udcff')", r"ValueError: \\udcff"),
-    "bad text": ("class E(Exception):\n        def __str__(self): return self.nothing\n    raise E", "can't be read: AttributeError"),
-    "deep": ("a()", "raised RecursionError"),
+    "bad_text": (BAD_TEXT, "can't be read: AttributeError"),
+    "deep": ("deep()", "raised RecursionError"),
     "group": ("raise ExceptionGroup('all', [ValueError('one')])", "ExceptionGroup: all"),
-    "unsafe": ("return {1, 2}", r"UnsafeValue: .*pipeline.py:\d: step 'a', output 'a': The value is of type builtins.set"),
-    "nan": ("return [float('nan')]", r"output 'a': The value\[0\] is nan"),
+    "unsafe": ("return {1, 2}", r"UnsafeValue: .*pipeline.py:\d+: step 'unsafe', output 'unsafe': .*builtins.set"),
+    "nan": ("return [float('nan')]", r"output 'nan': The value\[0\] is nan"),
     "circle": ("x = []; x.append(x); return x", "nested over 200 deep, or in itself"),
     "folder": ("import pathlib; return pathlib.Path('.')", "is a folder"),
-}  # fmt: skip
+}
+
+TWO_OUTPUTS = {
+    "one": ("(1,)", "a tuple of 1"),
+    "three": ("(1, 2, 3)", "a tuple of 3"),
+    "listed": ("[1, 2]", "a list"),
+    "text": ("'xy'", "a str"),
+    "nothing": ("None", "a NoneType"),
+    "named": ("{'x': 1, 'y': 2}", "a dict"),
+}
 
 
 def test_each_way_to_fail_is_an_error_and_the_worker_lives_on(project: Project) -> None:
-    for name, (body, message) in FAILING.items():
-        project.write(f"\n@plusone.step\ndef a():\n    {body}\n@plusone.step\ndef b():\n    return 1\n")
-        with project.begin() as (child, run):
-            project.plan(child, run, until="a")
+    steps = [f"@plusone.step\ndef {name}():\n    {body}\n" for name, (body, _) in FAILING.items()]
+    steps += [
+        f"@plusone.step(outputs=('{name}_x', '{name}_y'))\ndef {name}():\n    return {value}\n"
+        for name, (value, _) in TWO_OUTPUTS.items()
+    ]
+    project.write("\n".join([*steps, "@plusone.step\ndef good():\n    return 1\n"]))
+    with project.begin() as (child, run):
+        project.plan(child, run, until="good")
+        for name, (_, message) in FAILING.items():
             with pytest.raises(Failed, match=message):
-                project.ask(child, do="steps", steps=["a"])
-            assert project.ask(child, do="steps", steps=["b"])["outputs"]["b"]["kind"] == "json", name
-        assert [step.step for step in list_steps(project.store, run.record.id)] == ["b"], name
+                project.ask(child, do="steps", steps=[name])
+        for name, (_, got) in TWO_OUTPUTS.items():
+            with pytest.raises(Failed, match=f"PipelineError: .*returned {got}: expected a tuple of 2"):
+                project.ask(child, do="steps", steps=[name])
+        assert project.ask(child, do="steps", steps=["good"])["outputs"]["good"]["kind"] == "json"
+    assert [step.step for step in list_steps(project.store, run.record.id)] == ["good"]
 
 
 def test_a_step_that_ends_the_process_is_said(project: Project) -> None:
@@ -169,17 +198,6 @@ def test_a_step_that_ends_the_process_is_said(project: Project) -> None:
         project.run(until="a")
     project.write("import os\n@plusone.step\ndef a():\n    os.kill(os.getpid(), 11)\n")
     with pytest.raises(Unavailable, match=signal.SIGSEGV.name):
-        project.run(until="a")
-
-
-@pytest.mark.parametrize(
-    ("value", "got"),
-    [("(1,)", "a tuple of 1"), ("(1, 2, 3)", "a tuple of 3"), ("[1, 2]", "a list"), ("'xy'", "a str"), ("None", "a NoneType"),
-     ("{'x': 1, 'y': 2}", "a dict")],
-)  # fmt: skip
-def test_several_outputs_are_a_tuple_of_as_many(project: Project, value: str, got: str) -> None:
-    project.write(f"@plusone.step(outputs=('x', 'y'))\ndef a():\n    return {value}\n")
-    with pytest.raises(Failed, match=f"PipelineError: .*returned {got}: expected a tuple of 2"):
         project.run(until="a")
 
 
@@ -258,24 +276,34 @@ def test_a_named_index_is_no_feature_and_metrics_and_prints_are_kept(project: Pr
 
 
 def test_a_model_whose_data_do_not_fit_is_an_error_with_what_there_is(project: Project) -> None:
-    for step, model, message in (
-        ("return [1]", "target='y'", "is of kind 'json': the training data must be a table"),
-        (
-            "import pandas; return pandas.DataFrame({'x': [1]})",
-            "target='y'",
-            r"has no column 'y' \(its target\). It has: x",
-        ),
-        (
-            "import pandas; return pandas.DataFrame({'x': [1], 'y': [1]})",
-            "target='y', features=['z']",
-            r"\['z'\] are not in",
-        ),
-    ):
-        project.write(
-            f"@plusone.step\ndef a():\n    {step}\n@plusone.model('m', {model})\ndef train(a):\n    return None\n"
-        )
-        with project.begin() as (child, run):
-            project.plan(child, run)
-            project.ask(child, do="steps", steps=["a"])
+    text = """
+    import pandas as pd
+
+    @plusone.step
+    def numbers():
+        return [1]
+
+    @plusone.step
+    def table():
+        return pd.DataFrame({"x": [1], "y": [1]})
+
+    @plusone.model("of-a-list", target="y")
+    def train_list(numbers): ...
+
+    @plusone.model("of-no-target", target="z")
+    def train_target(table): ...
+
+    @plusone.model("of-no-feature", target="y", features=["x", "w"])
+    def train_feature(table): ...
+    """
+    project.write(text)
+    with project.begin() as (child, run):
+        project.plan(child, run, until="table")
+        project.ask(child, do="steps", steps=["numbers", "table"])
+        for model, message in (
+            ("of-a-list", "is of kind 'json': the training data must be a table"),
+            ("of-no-target", r"has no column 'z' \(its target\)\. It has: x, y"),
+            ("of-no-feature", r"features \['w'\] are not in"),
+        ):
             with pytest.raises(Failed, match=message):
-                project.ask(child, do="train", model="m")
+                project.ask(child, do="train", model=model)

@@ -83,8 +83,7 @@ WRONG = {
     "one name twice": (S + "def a(): ...\n@plusone.step\ndef a(): ...", r"Two steps are named 'a': .*:2 and .*:4"),
     "one output twice": (S + "def a(): ...\n@plusone.step(outputs=('x', 'a'))\ndef b(): ...", "Two steps make 'a'"),
     "one model twice": (
-        S
-        + "def a(): ...\n@plusone.model('m', target='y')\ndef t(a): ...\n@plusone.model('m', target='y')\ndef u(a): ...",
+        S + "def a(): ...\n" + "".join(f"@plusone.model('m', target='y')\ndef {name}(a): ...\n" for name in "tu"),
         "Two functions train model 'm'",
     ),
     "reserved": (S + "def tmp_path(): ...", "fixture of pytest or plusone"),

@@ -91,7 +91,7 @@ def test_a_value_of_another_type_is_refused(key: str, value: Any) -> None:
 
 @pytest.mark.parametrize("key", ["nothing", "a.nothing", "d.share", "", ".", "a.", ".share.x", "A.share", "c.share"])
 def test_a_key_that_no_step_has_is_refused_and_names_those_there_are(key: str) -> None:
-    with pytest.raises(UsageError, match="no step has that setting. Settings: count, flag"):
+    with pytest.raises(UsageError, match=r"no step has that setting\. Settings: count, flag"):
         settings_for(graph(), {key: "1"})
 
 
@@ -101,7 +101,7 @@ def test_a_setting_without_default_must_be_given() -> None:
         @step
         def a(*, until: str) -> None: ...
 
-    with pytest.raises(UsageError, match="'until' without a default.*\n.*--set until=VALUE"):
+    with pytest.raises(UsageError, match=r"'until' without a default.*\n.*--set until=VALUE"):
         settings_for(Graph(specs), {})
     assert settings_for(Graph(specs), {"until": "5"})["a"]["until"] == 5
 

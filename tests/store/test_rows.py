@@ -61,7 +61,7 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             return JSON
 
 
-def whole(kind: type[Record]) -> st.SearchStrategy[Any]:
+def whole(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     return st.builds(kind, **{name: values(hints[name]) for name in kind.__struct_fields__})
 

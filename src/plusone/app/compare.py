@@ -50,9 +50,10 @@ def _code(store: Store, a: Code, b: Code) -> dict[str, Any]:
     """Return the commits if they differ, and for each changed file the lines of a unified diff."""
     found = _pairs({"commit": a.commit}, {"commit": b.commit})
     for path, (one, other) in _pairs(a.files, b.files).items():
-        texts = [store.blobs.get(digest).decode("utf-8", "replace") if digest else "" for digest in (one, other)]
-        lines = difflib.unified_diff(*(text.splitlines() for text in texts), f"a/{path}", f"b/{path}", lineterm="", n=2)
-        found[path] = {"diff": list(lines)}
+        before, after = (
+            store.blobs.get(digest).decode("utf-8", "replace").splitlines() if digest else [] for digest in (one, other)
+        )
+        found[path] = {"diff": list(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="", n=2))}
     return found
 
 

@@ -170,6 +170,7 @@ def _environment(context: Context, folder: Path) -> dict[str, str]:
     paths = [context.root, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment["PYTHONUNBUFFERED"] = "1"
+    environment["COLUMNS"] = "76"  # its lines are shown indented
     environment[contexts.ENVIRONMENT] = str(folder / "context.json")
     return environment
 

@@ -1,8 +1,8 @@
 """Imports a project's own code from its source each time, and leaves no bytecode behind in the project.
 
-Python decides by the second and the size of a file whether its cached bytecode is still good: a setting changed from 1.0
-to 0.7 right after a release could be released with the old code. Libraries keep their cache: compiling them anew costs
-seconds at every start.
+Python decides by the second and the size of a file whether its cached bytecode is still good: a setting changed from
+1.0 to 0.7 right after a release could be released with the old code. Libraries keep their cache: compiling them anew
+costs seconds at every start.
 """
 
 from __future__ import annotations

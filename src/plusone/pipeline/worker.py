@@ -57,9 +57,9 @@ class _Worker:
     def plan(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         self.environment = lock_text()
         graph = self.graph = load_graph(self.pipeline, reserved=frozenset(request["reserved"]))
-        trainer = (
-            graph.pick_model(request["model"]) if graph.models or request["model"] or not request["until"] else None
-        )
+        # A step can be run without saying which of several models it is for.
+        needs_model = request["model"] or not request["until"] or len(graph.models) == 1
+        trainer = graph.pick_model(request["model"]) if needs_model else None
         settings = settings_for(graph, request["settings"])
         unknown = sorted(set(request["force"]) - set(graph.steps))
         if unknown:

@@ -309,13 +309,13 @@ class _Making:
         )
 
     def _taken_over(self) -> dict[str, float]:
-        """Return what was logged where the steps were run that this run took over: their work, and so their metrics."""
-        found: dict[str, float] = {}
+        """Return what was logged where the model was trained, when this run took that training over."""
         for step in list_steps(self.store, self.run.record.id):
-            row = self.store.db.one("step_run_made", step=step.step, fingerprint=step.fingerprint)
-            if row is not None and row["run_id"] != self.run.record.id:
-                found |= {point.key: point.value for point in list_metrics(self.store, row["run_id"])}
-        return found
+            if step.step == self.plan["trainer"] and step.status == "cached":
+                row = self.store.db.one("step_run_made", step=step.step, fingerprint=step.fingerprint)
+                points = list_metrics(self.store, row["run_id"]) if row else []
+                return {point.key: point.value for point in points}
+        return {}
 
 
 def _sweep(store: Store) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from .queries import queries
 __all__ = ["Database", "Transaction"]
 
 _BUSY_TIMEOUT_S = 60.0
+_LOOK_AGAIN_S = 0.005
 
 
 class Transaction:
@@ -149,11 +151,25 @@ class Database:
         )
         self._opened.append(connection)
         connection.row_factory = _as_dict
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         # FULL, not NORMAL: a decision that was acknowledged must also outlive a power cut, and writes are few.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    end = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Here SQLite does not wait by itself, when two processes make one file at the same time.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _run(connection: sqlite3.Connection, query: str, values: dict[str, Any]) -> sqlite3.Cursor:
