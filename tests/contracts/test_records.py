@@ -52,6 +52,12 @@ def names(store: Store) -> list[str]:
     return [row["name"] for row in store.db.all("run_list", model=None, before=None, count=1000)]
 
 
+def status(store: Store, run_id: str) -> str:
+    row = store.db.one("run_get", id=run_id)
+    assert row
+    return row["status"]
+
+
 def sequences(store: Store, run_id: str) -> list[int]:
     return [row["sequence"] for row in store.db.all("metric_chunk_list", run_id=run_id, key=None)]
 
@@ -73,7 +79,7 @@ def test_an_error_in_the_block_undoes_all_of_it_and_the_next_one_works(store: St
     add_run(store, "a")
     with pytest.raises(error if isinstance(error, type) else type(error)):
         finish_and_raise(store, error)
-    assert store.db.one("run_get", id="a")["status"] == "running"  # pyright: ignore[reportOptionalSubscript]
+    assert status(store, "a") == "running"
     add_chunk(store, "a", "x")
     assert sequences(store, "a") == [1]
 
@@ -111,7 +117,7 @@ def test_a_reader_never_waits_for_a_writer(store: Store, open_again: Callable[[]
         tx.execute("run_finish", id="a", status="done", finished_at="now", log=None, error=None)
         began = time.monotonic()
         for _ in range(50):
-            assert other.db.one("run_get", id="a")["status"] == "running"  # pyright: ignore[reportOptionalSubscript]
+            assert status(other, "a") == "running"
             other.db.version()
         assert time.monotonic() - began < 5, "readers waited for the writer"
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,13 +44,13 @@ def lines() -> list[str]:
 def start(tmp_path: Path, repository: Path, lines: list[str]) -> Iterator[Start]:
     started: list[Child] = []
 
-    def start_one(**more: object) -> Child:
-        options: dict[str, object] = {
+    def start_one(**more: Any) -> Child:
+        options: dict[str, Any] = {
             "folder": repository,
             "log": tmp_path / "logs" / "out.log",
             "on_line": lines.append,
         }
-        started.append(Child("tests.execution.work", **(options | more)))  # type: ignore[arg-type]
+        started.append(Child("tests.execution.work", **(options | more)))
         return started[-1]
 
     yield start_one
@@ -163,6 +164,7 @@ def test_a_full_disk_under_the_log_does_not_stop_the_work(start: Start, lines: l
 _PARENT = """
 import sys
 from pathlib import Path
+from typing import Any
 from plusone.execution.local import Child
 child = Child("tests.execution.work", folder=Path.cwd(), log=Path(sys.argv[1]))
 child.ask({"do": "wait"}, on_event=lambda event: print(event["pid"], flush=True))

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(6 * 3600)]
 KILLING = Path(__file__).parent / "killing"
 RECORD_BYTES = 96
 EVERY = int(os.environ.get("PLUSONE_KILL_EVERY", "0"))  # read at import: a fixture clears these variables
-SPREAD = 8
+SPREAD = 6
 
 
 class Killed:

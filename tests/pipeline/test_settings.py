@@ -22,10 +22,10 @@ def graph() -> Graph:
         def a(*, share: float = 0.2, count: int = 3, name: str = "x", flag: bool = False, rest: Any = None) -> None: ...
 
         @step
-        def b(a: Any, *, share: float = 0.5, parts: list[int] = [1], pair: tuple[int, ...] = (1, 2)) -> None: ...  # noqa: B006
+        def b(a: Any, *, share: float = 0.5, parts: list[int] = [1], pair: tuple[int, ...] = (1, 2)) -> None: ...  # noqa: B006  as users write it
 
         @step
-        def c(*, table: dict[str, int] = {"k": 1}) -> None: ...  # noqa: B006
+        def c(*, table: dict[str, int] = {"k": 1}) -> None: ...  # noqa: B006  as users write it
 
     return Graph(specs)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
@@ -17,14 +18,14 @@ from typing import IO
 import msgspec
 
 from ..base import clock
-from ..base.ids import digest_file, new_id
+from ..base.ids import digest_file, digest_json, new_id
 from ..base.records import Check, Session
 from . import context as contexts
 from .context import Context
 from .result import Part, read_part
 from .verdict import closes
 
-__all__ = ["assemble", "run_tests", "test_sources"]
+__all__ = ["assemble", "pytest_options", "run_tests", "test_sources"]
 
 _LINE_BYTES = 4_000
 _MOST_LINES = 5_000
@@ -112,6 +113,20 @@ def test_sources(tests_folder: Path, root: Path | None = None) -> dict[str, str]
     above = [folder for folder in tests_folder.parents if folder == root or root in folder.parents]
     found.extend(folder / "conftest.py" for folder in above)
     return {path.relative_to(root).as_posix(): digest_file(path) for path in sorted(found) if path.is_file()}
+
+
+def pytest_options(root: Path) -> dict[str, str]:
+    """Return the digest of each file in which pytest finds its options; of pyproject.toml that of its part alone."""
+    found: dict[str, str] = {}
+    for name in _CONFIGS:
+        file = root / name
+        if not _has_pytest_options(file):
+            continue
+        if name == "pyproject.toml":
+            found[name] = digest_json(tomllib.loads(file.read_text("utf-8"))["tool"]["pytest"])
+        else:
+            found[name] = digest_file(file)
+    return found
 
 
 test_sources.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  a test module that imports it has no test of that name

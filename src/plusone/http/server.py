@@ -46,6 +46,11 @@ def _application(api: Api, pool: ThreadPoolExecutor) -> Any:
             protocol.response_bytes(error.status, _HEADERS, msgspec.json.encode(error.as_dict()))
             return
         body = await protocol()
+        if scope.path == "/health":
+            # Answered at once, even while every thread waits for workers to follow.
+            found = api.answer(scope.method, scope.path, "", headers.get("host") or scope.authority or "", "", b"")
+            protocol.response_bytes(found.status, _HEADERS, found.body)
+            return
         # Operations read the store and may wait for the workers: they run beside the loop, so /health stays quick.
         done = await asyncio.get_running_loop().run_in_executor(
             pool,

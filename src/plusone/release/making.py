@@ -24,7 +24,7 @@ from ..base.records import Dataset, Decision, Release, Route, Session, finite
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
-from ..checks.session import assemble, run_tests, test_sources
+from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
@@ -185,7 +185,8 @@ class _Making:
     def _fingerprint(self, child: Child) -> str:
         training = self._ask(child, {"do": "fingerprint", "model": self.model})["fingerprint"]
         self.sources = test_sources(self.project.tests, self.project.root)
-        return digest_json({"training": training, "tests": self.sources})
+        # What pytest is told decides which tests run, so it belongs to them.
+        return digest_json({"training": training, "tests": self.sources, "options": pytest_options(self.project.root)})
 
     def _unchanged(self, fingerprint: str) -> Made | None:
         row = self.store.db.one("release_newest", model=self.model)

@@ -61,7 +61,10 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'migration'").fetchone()
     if found is None:
         return set()
-    return {row["name"] for row in connection.execute("SELECT name FROM migration")}
+    names = {row["name"] for row in connection.execute("SELECT name FROM migration")}
+    if not all(isinstance(name, str) for name in names):
+        raise sqlite3.DatabaseError("the names of its migrations are no text")
+    return names
 
 
 def _check_empty(connection: sqlite3.Connection, path: Path) -> None:

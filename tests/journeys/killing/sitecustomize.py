@@ -56,8 +56,8 @@ def _install(counter: str, at: int, root: str) -> None:
         setattr(os, name, wrapped(name, getattr(os, name), below_root, before=False))
     os.fsync = wrapped("fsync", os.fsync, lambda arguments: True, before=True)
     os.write = wrapped("write", os.write, of_the_journal, before=True)
-    start = subprocess._fork_exec  # pyright: ignore[reportAttributeAccessIssue]
-    subprocess._fork_exec = wrapped("start of a process", start, lambda arguments: True, before=True)  # pyright: ignore[reportAttributeAccessIssue]
+    start = subprocess._fork_exec  # pyright: ignore[reportAttributeAccessIssue]  it has no public name
+    subprocess._fork_exec = wrapped("start of a process", start, lambda arguments: True, before=True)  # pyright: ignore[reportAttributeAccessIssue]  it has no public name
 
     class Connection(sqlite3.Connection):
         def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:

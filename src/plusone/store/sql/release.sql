@@ -58,9 +58,6 @@ VALUES (:model, :version, :shares, :previous, :decision, :at);
 -- name: route_newest^
 SELECT * FROM route WHERE model = :model ORDER BY version DESC LIMIT 1;
 
--- name: route_get^
-SELECT * FROM route WHERE model = :model AND version = :version;
-
 -- name: route_list
 SELECT * FROM route WHERE model = :model ORDER BY version;
 
