@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from plusone.checks.result import Part
-from plusone.checks.session import assemble, run_tests, test_sources
+from plusone.checks.session import assemble, pytest_options, run_tests, test_sources
 from plusone.checks.verdict import problems_of, problems_so_far
 
 TWO = """
@@ -551,3 +551,15 @@ def test_pytest_by_hand(sandbox):
     )
     assert "1 passed, 2 errors" in result.stdout
     assert result.stdout.count("no run yet: plusone release --until STEP") >= 3
+
+
+def test_only_pytests_part_of_pyproject_counts_as_its_options(tmp_path: Path):
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[project]\nname = "a"\n[tool.pytest.ini_options]\naddopts = "-q"\n', "utf-8")
+    before = pytest_options(tmp_path)
+    file.write_text('[project]\nname = "b"\n[tool.pytest.ini_options]\naddopts = "-q"\n', "utf-8")
+    assert pytest_options(tmp_path) == before
+    file.write_text('[project]\nname = "b"\n[tool.pytest.ini_options]\naddopts = "-q -k data"\n', "utf-8")
+    assert pytest_options(tmp_path) != before
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -q\n", "utf-8")
+    assert set(pytest_options(tmp_path)) == {"pyproject.toml", "pytest.ini"}

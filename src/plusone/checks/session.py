@@ -123,7 +123,7 @@ def pytest_options(root: Path) -> dict[str, str]:
         if not _has_pytest_options(file):
             continue
         if name == "pyproject.toml":
-            found[name] = digest_json(tomllib.loads(file.read_text("utf-8"))["tool"]["pytest"])
+            found[name] = digest_json(tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("pytest"))
         else:
             found[name] = digest_file(file)
     return found
