@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
         made.daemon_threads = True
-        made.clients = set()  # type: ignore[attr-defined]
+        made.clients = set()  # type: ignore[attr-defined]  # the handler finds it there
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield made
