@@ -240,3 +240,20 @@ def test_two_models_of_one_project_are_released_apart(tmp_path: Path):
     status = {one["model"]: one["live"] for one in run_json(root, "status")["models"]}
     assert status == {"m": 1, "other": None}
     assert run_json(root, "rollback", code=2)["error"]["code"] == "usage", "which model?"
+
+
+def test_a_decision_taken_while_it_was_tested_is_not_overruled(project: Path):
+    """Release 2 is live and a person rolls it back just when the tests of release 3 compare with it."""
+    assert run_json(project, "release", "--set", "C=0.5")["release"] == 2
+    plusone = Path(sys.executable).with_name("plusone")
+    test = f"""import subprocess
+
+
+def test_meanwhile(model, live):
+    subprocess.run([{str(plusone)!r}, "rollback", "--reason", "complaints"], check=True)
+"""
+    make_project(project, files={"tests/test_meanwhile.py": test})
+    done = run(project, "release", "--set", "C=0.4")
+    assert done.returncode == 1
+    assert "m@1 is live now, and m@2 was when the tests compared with it" in done.stdout
+    assert _stages(project) == {1: "live", 2: "rolled back", 3: "passed"}

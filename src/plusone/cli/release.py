@@ -85,7 +85,7 @@ def release(
 
 
 def _exit_code(made: Made, moved: Moved | None) -> int:
-    if made.outcome in ("failed", "stopped"):
+    if made.outcome in ("failed", "stopped") or (made.outcome == "passed" and made.problems):
         return 1
     if made.outcome == "unchanged" and made.release is not None and made.release.stage == "failed":
         return 1
@@ -128,6 +128,8 @@ def _print(made: Made, moved: Moved | None) -> None:
         _print_closed(made)
         return
     if release is not None and made.outcome == "passed":
+        for problem in made.problems:
+            click.secho(problem, fg="yellow")
         click.echo(
             f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}"
         )

@@ -30,7 +30,7 @@ from ..execution.local import Child
 from ..packaging import keeping
 from ..store import Store
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Transaction
+from ..store.sqlite import Database, Transaction
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, list_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
@@ -57,8 +57,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it.
 
-    `outcome` is `live`, `passed` (made, and not promoted), `failed` (the gate stays closed), `stopped` (the tests on
-    the data failed, nothing was trained), `unchanged`, or `ran` (only some steps, with `until`).
+    `outcome` is `live`, `passed` (made and not promoted: not asked for, or for the reason in `problems`), `failed` (the
+    gate stays closed), `stopped` (the tests on the data failed, nothing was trained), `unchanged`, or `ran` (only some
+    steps, with `until`).
     """
 
     outcome: Literal["live", "passed", "failed", "stopped", "unchanged", "ran"]
@@ -116,6 +117,8 @@ class _Making:
         self.outputs: dict[str, Dataset] = {}
         self.model = ""
         self.sources: dict[str, str] = {}
+        self.compared: Release | None = None
+        """The live release that the tests compared with."""
 
     def go(self) -> Made:
         arguments = ["--pipeline", str(self.project.pipeline), "--store", str(self.store.folder)]
@@ -200,7 +203,7 @@ class _Making:
         return Made(outcome="unchanged", run_id=self.run.record.id, model=self.model, release=newest)
 
     def _test(self, subject: Literal["data", "model"], candidate: Release | None) -> Part:
-        live = next((one for one in list_releases(self.store.db, self.model) if one.stage == "live"), None)
+        live = self.compared = _live(self.store.db, self.model)
         context = Context(
             root=str(self.project.root),
             tests=str(self.project.tests),
@@ -292,7 +295,8 @@ class _Making:
             decisions = [decide(tx, release, after, by="plusone", reason=why, evidence=evidence)]
             release = msgspec.structs.replace(release, stage=after)
             route = None
-            if not problems and self.request.promote:
+            held = self._held(tx)
+            if not problems and self.request.promote and not held:
                 reason = self.request.reason or "made and passed its checks"
                 move = go_live(tx, release, by=self.request.by, reason=reason, evidence=evidence)
                 decisions += move.decisions
@@ -304,10 +308,19 @@ class _Making:
             model=self.model,
             release=release,
             session=session,
-            problems=tuple(problems),
+            problems=tuple(problems) or held,
             decisions=tuple(decisions),
             route=route,
         )
+
+    def _held(self, tx: Transaction) -> tuple[str, ...]:
+        """Return why it does not go live by itself: somebody moved the traffic while it was tested."""
+        now = _live(tx, self.model)
+        if not self.request.promote or (now and now.digest) == (self.compared and self.compared.digest):
+            return ()
+        names = [f"{one.model}@{one.number}" if one else "no release" for one in (self.compared, now)]
+        found = f"{names[1]} is live now, and {names[0]} was when the tests compared with it"
+        return (f"{found}: what was decided meanwhile is not overruled",)
 
     def _taken_over(self) -> dict[str, float]:
         """Return what was logged where the model was trained, when this run took that training over."""
@@ -317,6 +330,10 @@ class _Making:
                 points = list_metrics(self.store, row["run_id"]) if row else []
                 return {point.key: point.value for point in points}
         return {}
+
+
+def _live(db: Database | Transaction, model: str) -> Release | None:
+    return next((one for one in list_releases(db, model) if one.stage == "live"), None)
 
 
 def _sweep(store: Store) -> None:
