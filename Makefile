@@ -7,7 +7,7 @@ PYTHON ?= python3
 PIP_FLAGS ?= -qq
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) --no-compile -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 PYTEST_FLAGS ?= -n 2
 
 .DEFAULT_GOAL := help

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["by_option", "json_option", "number", "print_json", "print_table", "stage_style"]
+__all__ = ["by_option", "facts", "json_option", "number", "print_json", "print_table", "stage_style"]
 
 _STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
 _OUTCOMES = {
@@ -53,6 +53,12 @@ def stage_style(word: str) -> str:
     """Return a stage or an outcome in its colour."""
     colour = _STAGES.get(word) or _OUTCOMES.get(word)
     return click.style(word, fg=colour) if colour else word
+
+
+def facts(measured: dict[str, Any]) -> str:
+    """Return what a check measured in one line: the numbers, without what its message and outcome say already."""
+    skip = ("check", "outcome", "message", "allowed", "confidence", "resamples")
+    return ", ".join(f"{key} {number(value)}" for key, value in measured.items() if key not in skip)
 
 
 def number(value: Any) -> str:

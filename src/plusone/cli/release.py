@@ -14,7 +14,7 @@ from ..app.views import Moved
 from ..pipeline.settings import parse_assignments
 from ..release.making import Made, Request
 from .move import print_moved
-from .output import by_option, json_option, number, print_json, stage_style
+from .output import by_option, facts, json_option, print_json, stage_style
 from .progress import Progress
 
 __all__ = ["release"]
@@ -146,7 +146,6 @@ def _print_closed(made: Made) -> None:
     for check in made.session.checks if made.session else ():
         if check.outcome in ("failed", "inconclusive"):
             for measured in check.measured:
-                facts = ", ".join(f"{key} {number(value)}" for key, value in measured.items() if key != "outcome")
-                click.echo(f"    measured by {check.test}: {facts}")
+                click.echo(f"    measured by {check.test}: {facts(measured)}")
     look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
     click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")

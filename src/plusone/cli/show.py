@@ -11,7 +11,7 @@ from ..app.app import App
 from ..app.views import Difference, ModelStatus
 from ..base import clock
 from ..base.records import Check, Release, Session
-from .output import json_option, number, print_json, print_table, stage_style
+from .output import facts, json_option, number, print_json, print_table, stage_style
 
 __all__ = ["checks", "decisions", "diff", "status"]
 
@@ -92,7 +92,7 @@ def _print_check(check: Check, show_output: bool) -> None:
     if check.message and check.outcome != "passed":
         click.echo(f"  {check.message}")
     for measured in check.measured:
-        click.echo("  " + ", ".join(f"{key} {number(value)}" for key, value in measured.items()))
+        click.echo(f"  {facts(measured)}")
     if show_output and check.output:
         click.echo("  | " + check.output.replace("\n", "\n  | "))
 
