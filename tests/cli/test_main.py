@@ -195,7 +195,8 @@ def test_a_fault_of_ours_has_exit_code_3_and_never_1(plusone: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "words", [["status"], ["decisions"], ["runs"], ["checks", "flights@4"], ["diff", "flights@1", "5"]]
+    "words",
+    [["status"], ["show", "flights@4"], ["decisions"], ["runs"], ["checks", "flights@4"], ["diff", "flights@1", "5"]],
 )
 def test_what_people_read_has_the_facts_and_no_escape_codes_in_a_pipe(plusone: Any, story: Path, words: list[str]):
     ended = plusone(story, *words)

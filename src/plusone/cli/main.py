@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("release:release", "Make release n+1: data, tests, train, package, tests, live."),
     "up": ("up:up", "Serve what is live, and publish what goes live."),
     "status": ("show:status", "Show the models, their releases, and what is served."),
+    "show": ("show:show", "Show a release: what it takes, how it was proven, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
     "diff": ("show:diff", "Show what differs between two releases."),
     "promote": ("move:promote", "Give a release all of its model's traffic."),

@@ -1,4 +1,4 @@
-"""`plusone status`, `checks`, `diff` and `decisions`: the commands that look."""
+"""`plusone status`, `show`, `checks`, `diff` and `decisions`: the commands that look."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 from ..app.app import App
 from ..app.views import Difference, ModelStatus
 from ..base import clock
-from ..base.records import Check, Release, Session
+from ..base.records import Check, Field, Release, Session
 from .output import facts, json_option, number, print_json, print_table, stage_style
 
-__all__ = ["checks", "decisions", "diff", "status"]
+__all__ = ["checks", "decisions", "diff", "show", "status"]
 
 
 @click.command(epilog="\b\nExamples:\n  plusone status\n  plusone status flight-delays --json")
@@ -60,6 +60,57 @@ def _settings(release: Release, releases: tuple[Release, ...]) -> str:
     """Return the settings that are not the same in all of these releases."""
     values = {key: {repr(one.settings.get(key)) for one in releases} for key in release.settings}
     return ", ".join(f"{key}={value}" for key, value in release.settings.items() if len(values[key]) > 1)
+
+
+@click.command(epilog="\b\nExamples:\n  plusone show flight-delays@3\n  plusone show @live --json")
+@click.argument("target", metavar="MODEL@N")
+@json_option
+@click.pass_obj
+def show(project: Path | None, target: str, as_json: bool) -> None:
+    """Show a release: where it came from, how it was proven, what it takes and what moved it."""
+    with App(project, create=False) as app:
+        found = app.get_release(target=target)
+    if as_json:
+        print_json(found)
+        return
+    release, package, proof = found.release, found.package, found.package.proof
+    click.echo(f"{click.style(f'{release.model}@{release.number}', bold=True)}  {stage_style(release.stage)}")
+    click.echo(f"  made      {release.created_at}  by run {release.run_id}")
+    click.echo(f"  digest    {release.digest}")
+    click.echo(f"  model     {package.trained}, packaged as {package.format} ({package.options.get('precision', '-')})")
+    click.echo(
+        f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "
+        f"allowed {proof.get('tolerance', 0):.0e}"
+    )
+    click.echo("  settings  " + (", ".join(f"{key}={value}" for key, value in release.settings.items()) or "none"))
+    if release.metrics:
+        click.echo("  metrics   " + ", ".join(f"{key} {number(value)}" for key, value in release.metrics.items()))
+    output = package.signature.output
+    click.echo(f"  answers   {output.name}: " + (", ".join(map(str, output.classes)) or "a number"))
+    click.echo()
+    print_table(
+        ("field", "type", "may be null", "in training", "example"),
+        [
+            (f.name, f.dtype, "yes" if f.nullable else "no", _seen(f), "-" if f.example is None else f.example)
+            for f in package.signature.fields
+        ],
+    )
+    click.echo()
+    for one in found.decisions:
+        click.echo(
+            f"{one.at[:19].replace('T', ' ')}  {one.before or '-'} -> {stage_style(one.after)}  {one.by}: {one.reason}"
+        )
+
+
+def _seen(field: Field) -> str:
+    """Return what a field held in the training data, in few words."""
+    if field.minimum is not None and field.maximum is not None:
+        return f"{field.minimum:g} to {field.maximum:g}"
+    if field.categories is None:
+        return "any text" if field.dtype == "string" else "-"
+    some = ", ".join(field.categories[:4]) + (", ..." if len(field.categories) > 4 else "")
+    others = "others accepted" if field.unseen == "accept" else "others refused"
+    return f"{len(field.categories)} values ({some}); {others}"
 
 
 @click.command(epilog="\b\nExamples:\n  plusone checks flight-delays@3\n  plusone checks @live --json")
