@@ -101,7 +101,7 @@ class Engine:
         except (PlusoneError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit, and the panics of libraries in other languages
-            raise _failure(spec, error) from error
+            raise _failure(spec, error, self.run_id) from error
 
     def same(self, spec: StepSpec, fingerprint: str) -> StepRun | None:
         """Return the newest run of an equal step, or None."""
@@ -197,7 +197,7 @@ class Engine:
         except (PlusoneError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise _failure(spec, error, part="version=") from error
+            raise _failure(spec, error, self.run_id, part="version=") from error
 
 
 def _keywords(function: Callable[..., Any]) -> list[str]:
@@ -208,7 +208,7 @@ def _keywords(function: Callable[..., Any]) -> list[str]:
     return [name for name, part in parameters.items() if part.kind is part.KEYWORD_ONLY]
 
 
-def _failure(spec: StepSpec, error: BaseException, part: str = "") -> StepFailed:
+def _failure(spec: StepSpec, error: BaseException, run_id: str, part: str = "") -> StepFailed:
     frames = traceback.extract_tb(error.__traceback__)
     # The frame of the user's own function says more than the depths of a library.
     file = spec.where.rpartition(":")[0]
@@ -218,7 +218,7 @@ def _failure(spec: StepSpec, error: BaseException, part: str = "") -> StepFailed
     return StepFailed(
         f"Step {spec.name!r}{' ' + part if part else ''} raised {type(error).__name__}: {_printable(_said(error))} "
         f"(at {place}).",
-        mend="the traceback is above and in the run's log: plusone runs show",
+        mend=f"the traceback is above, and in the log of the run: plusone runs log {run_id}",
         step=spec.name,
         place=place,
     )
