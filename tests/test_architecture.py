@@ -386,7 +386,7 @@ def test_a_metric_crosses_few_files(tmp_path: Path):
             active.stop()
             run.finish("done")
         assert [point.value for point in list_metrics(store, run.record.id)] == [0.5]
-    crossed = trace.crossed("write", "metric_chunk_add")
+    crossed = trace.crossed("write", "series_chunk_add")
     assert len(crossed) <= METRIC_FILES, crossed
 
 

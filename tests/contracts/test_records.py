@@ -59,16 +59,16 @@ def status(store: Store, run_id: str) -> str:
 
 
 def sequences(store: Store, run_id: str) -> list[int]:
-    return [row["sequence"] for row in store.db.all("metric_chunk_list", run_id=run_id, key=None)]
+    return [row["sequence"] for row in store.db.all("series_chunk_list", run_id=run_id, key=None)]
 
 
 def test_a_transaction_is_seen_whole_by_others_once_it_ends(store: Store, open_again: Callable[[], Store]) -> None:
     other = open_again()
     add_run(store, "a")
     with store.db.write() as tx:
-        tx.execute("metric_chunk_add", run_id="a", key="x", count=1, last_value=None, points=b"")
-        tx.execute("metric_chunk_add", run_id="a", key="x", count=1, last_value=None, points=b"")
-        assert len(tx.all("metric_chunk_list", run_id="a", key=None)) == 2
+        tx.execute("series_chunk_add", run_id="a", key="x", count=1, codec="x", summary=b"", points=b"")
+        tx.execute("series_chunk_add", run_id="a", key="x", count=1, codec="x", summary=b"", points=b"")
+        assert len(tx.all("series_chunk_list", run_id="a", key=None)) == 2
         assert sequences(other, "a") == []
         assert sequences(store, "a") == [], "a read outside of the transaction sees the last commit, in its process too"
     assert sequences(other, "a") == sequences(store, "a") == [1, 2]
@@ -88,7 +88,7 @@ def test_a_write_that_breaks_a_rule_undoes_the_ones_before_it(store: Store) -> N
     def write() -> None:
         with store.db.write() as tx:
             add_dataset(tx)
-            tx.execute("metric_chunk_add", run_id="no such run", key="x", count=1, last_value=None, points=b"")
+            tx.execute("series_chunk_add", run_id="no such run", key="x", count=1, codec="x", summary=b"", points=b"")
 
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         write()
@@ -177,7 +177,7 @@ def test_a_process_killed_in_a_transaction_leaves_nothing_of_it(start, store: St
     process.communicate(timeout=60)
     assert process.returncode == -9
     add_chunk(store, "a", "x")
-    assert [row["key"] for row in store.db.all("metric_chunk_list", run_id="a", key=None)] == ["x"]
+    assert [row["key"] for row in store.db.all("series_chunk_list", run_id="a", key=None)] == ["x"]
 
 
 def test_version_changes_with_every_commit_and_with_nothing_else(store: Store, open_again: Callable[[], Store]) -> None:

@@ -12,7 +12,9 @@ from sqlite3 import IntegrityError
 from typing import Any
 
 from plusone.base.ids import digest_bytes
+from plusone.base.records import Run
 from plusone.store import Store
+from plusone.store.rows import to_row
 from tests.contracts.backends import BACKENDS
 
 CONTENT = b"0123456789abcdef" * 6000
@@ -20,8 +22,7 @@ CONTENT = b"0123456789abcdef" * 6000
 
 def add_run(store: Store, run_id: str, **fields: Any) -> None:
     """Write one run, with `fields` over the plainest ones."""
-    row: dict[str, Any] = dict.fromkeys(("finished_at", "model", "environment", "log", "error", "resumed_from"))
-    row |= {"id": run_id, "name": "x", "status": "running", "started_at": "now", "settings": "{}", "code": "{}"}
+    row = to_row(Run(id=run_id, name="x", status="running", started_at="now"))
     with store.db.write() as tx:
         tx.execute("run_add", **(row | fields))
 
@@ -29,7 +30,7 @@ def add_run(store: Store, run_id: str, **fields: Any) -> None:
 def add_chunk(store: Store, run_id: str, key: str) -> None:
     """Write one chunk; its sequence number is read and written in one transaction."""
     with store.db.write() as tx:
-        tx.execute("metric_chunk_add", run_id=run_id, key=key, count=1, last_value=0.0, points=b"")
+        tx.execute("series_chunk_add", run_id=run_id, key=key, count=1, codec="x", summary=b"", points=b"")
 
 
 def write_first(open_one: Callable[[], Store], name: str, count: str) -> None:
@@ -46,7 +47,7 @@ def write_first(open_one: Callable[[], Store], name: str, count: str) -> None:
 def die_in_transaction(open_one: Callable[[], Store], run_id: str) -> None:
     store = open_one()
     with store.db.write() as tx:
-        tx.execute("metric_chunk_add", run_id=run_id, key="loss", count=1, last_value=0.0, points=b"")
+        tx.execute("series_chunk_add", run_id=run_id, key="loss", count=1, codec="x", summary=b"", points=b"")
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -62,7 +62,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monke
         ("CREATE TABLE extra (x);\nCREATE TABLE run (id TEXT);\n", StoreError),
         ("CREATE TABLE extra (x);\nCREATE TABLE more (id TEXT)", ValueError),
     ):
-        bad = tmp_path / "0002_bad_before.sql"
+        bad = tmp_path / "9998_bad_before.sql"
         bad.write_text(text)
         whole = migrate.migrations()
         with monkeypatch.context() as patch:

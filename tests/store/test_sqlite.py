@@ -75,7 +75,9 @@ def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) 
     def write_much() -> None:
         with store.db.write() as tx:
             for _ in range(100):
-                tx.execute("metric_chunk_add", run_id="a", key="k", count=1, last_value=0.0, points=b"x" * 10_000)
+                tx.execute(
+                    "series_chunk_add", run_id="a", key="k", count=1, codec="x", summary=b"", points=b"x" * 10_000
+                )
 
     pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
     store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
@@ -83,14 +85,14 @@ def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) 
         write_much()
     store.db._writer.execute("PRAGMA max_page_count = 1000000")
     add_chunk(store, "a", "after")
-    assert [row["key"] for row in store.db.all("metric_chunk_list", run_id="a", key=None)] == ["after"]
+    assert [row["key"] for row in store.db.all("series_chunk_list", run_id="a", key=None)] == ["after"]
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
     def write() -> None:
         with store.db.write() as tx:
             store.db._writer.execute("PRAGMA defer_foreign_keys = ON")  # so that the rule is looked at in the commit
-            tx.execute("metric_chunk_add", run_id="nobody", key="k", count=1, last_value=0.0, points=b"")
+            tx.execute("series_chunk_add", run_id="nobody", key="k", count=1, codec="x", summary=b"", points=b"")
 
     with pytest.raises(sqlite3.IntegrityError):
         write()

@@ -17,9 +17,12 @@ __all__ = [
     "Column",
     "Dataset",
     "Decision",
+    "Experiment",
     "Field",
+    "Latest",
     "MetricPoint",
     "ModelRoute",
+    "Number",
     "Outcome",
     "Output",
     "Package",
@@ -30,6 +33,7 @@ __all__ = [
     "RouteFile",
     "RouteTarget",
     "Run",
+    "RunStatus",
     "ServerReport",
     "Session",
     "Share",
@@ -37,6 +41,7 @@ __all__ = [
     "Stage",
     "StepRun",
     "WorkerReport",
+    "as_number",
     "finite",
 ]
 
@@ -46,6 +51,16 @@ Stage = Literal[
 Outcome = Literal[
     "passed", "failed", "inconclusive", "not applicable", "skipped", "deselected", "broken", "xfailed", "not run"
 ]
+RunStatus = Literal["running", "done", "failed", "interrupted", "scheduled"]
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+"""A number as JSON: what JSON has no number for is written as text."""
+
+
+def as_number(value: float) -> Number:
+    """Return `value` as JSON can hold it: NaN and infinities as text."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def finite(value: float) -> float | None:
@@ -98,12 +113,32 @@ class Code(Record, frozen=True, kw_only=True):
     """The digest of each Python file of the project, by path; with git or without."""
 
 
+class Experiment(Record, frozen=True, kw_only=True):
+    """A name under which runs are compared. Every run is in one; `Default`, with the id 0, is always there."""
+
+    id: str
+    name: str
+    status: Literal["active", "deleted"] = "active"
+    tags: dict[str, str] = {}
+    created_at: str = ""
+    updated_at: str = ""
+
+
+class Latest(Record, frozen=True, kw_only=True):
+    """The latest point of a metric: of those with the largest step, the last in time, and of those the largest."""
+
+    value: Number
+    step: int
+    at: float
+    """Unix time in seconds."""
+
+
 class Run(Record, frozen=True, kw_only=True):
     """One execution: settings, inputs, outputs, code version, environment, log."""
 
     id: str
     name: str
-    status: Literal["running", "done", "failed", "interrupted"]
+    status: RunStatus
     started_at: str
     finished_at: str | None = None
     model: str | None = None
@@ -115,6 +150,14 @@ class Run(Record, frozen=True, kw_only=True):
     """Digest of what the run printed: a blob of text."""
     error: str | None = None
     resumed_from: str | None = None
+    experiment: str = "0"
+    """The id of its experiment."""
+    source: Literal["release", "script", "mlflow"] = "release"
+    """What made it: `plusone release`, `plusone.run(...)`, or MLflow's API."""
+    by: str = ""
+    tags: dict[str, str] = {}
+    metrics: dict[str, Latest] = {}
+    deleted_at: str | None = None
 
 
 class StepRun(Record, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from ..packaging import keeping
 from ..store import Store
 from ..store.rows import from_row, to_row
 from ..store.sqlite import Database, Transaction
+from ..tracking.changing import add_settings
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, list_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
@@ -90,7 +91,7 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
             store,
             name="release",
             model=request.model,
-            settings=request.settings,
+            by=request.by,
             code=capture_code(project.root, store.blobs),
             resumed_from=interrupted[-1].id if interrupted else None,
         )
@@ -176,8 +177,8 @@ class _Making:
                 id=self.run.record.id,
                 model=self.plan["model"],
                 environment=environment,
-                settings=canonical_json(self.plan["settings"]).decode(),
             )
+        add_settings(self.store, self.run.record.id, self.plan["settings"])
 
     def _ask(self, child: Child, request: dict[str, Any]) -> dict[str, Any]:
         reply = child.ask(request, on_event=self.on_event)

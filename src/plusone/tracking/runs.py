@@ -17,9 +17,12 @@ from ..journal import read
 from ..store import Store
 from ..store.rows import from_row, to_row
 from .active import points_in
+from .changing import index_settings, index_tags
+from .experiments import DEFAULT
 
 __all__ = [
     "OpenRun",
+    "add_run",
     "get_run",
     "latest_outputs",
     "list_metrics",
@@ -75,8 +78,12 @@ def start_run(
     code: Code | None = None,
     environment: str | None = None,
     resumed_from: str | None = None,
+    experiment: str = DEFAULT,
+    source: Literal["release", "script", "mlflow"] = "release",
+    by: str = "",
+    tags: dict[str, str] | None = None,
 ) -> OpenRun:
-    """Begin a run: it is in the store, as `running`, when this returns."""
+    """Begin a run of this process: it is in the store, as `running`, when this returns."""
     record = Run(
         id=new_id(),
         name=name,
@@ -87,12 +94,23 @@ def start_run(
         code=code or Code(),
         environment=environment,
         resumed_from=resumed_from,
+        experiment=experiment,
+        source=source,
+        by=by,
+        tags=tags or {},
     )
     # The lock comes before the record: whoever sees the record finds it locked.
     run = OpenRun(store, record)
+    add_run(store, record)
+    return run
+
+
+def add_run(store: Store, record: Run) -> None:
+    """Put a run into the store, its settings and tags searchable."""
     with store.db.write() as tx:
         tx.execute("run_add", **to_row(record))
-    return run
+        index_settings(tx, record.id, record.settings)
+        index_tags(tx, record.id, dict(record.tags))
 
 
 def recover_runs(store: Store) -> list[Run]:
@@ -136,7 +154,7 @@ def list_steps(store: Store, run_id: str) -> list[StepRun]:
 def list_metrics(store: Store, run_id: str, key: str | None = None) -> list[MetricPoint]:
     """Return the logged points of a run, by metric and in the order of logging; those of a living run too."""
     points: list[MetricPoint] = []
-    for row in store.db.all("metric_chunk_list", run_id=run_id, key=key):
+    for row in store.db.all("series_chunk_list", run_id=run_id, key=key):
         for step, value, at in _decoder.decode(row["points"]):
             points.append(MetricPoint(key=row["key"], step=step, value=value, at=at))
     journal = store.folder / "runs" / run_id / "metrics.journal"
@@ -187,11 +205,12 @@ def _close(store: Store, run_id: str, folder: Path, status: str, error: str | No
     with store.db.write() as tx:
         for key, values in series.items():
             tx.execute(
-                "metric_chunk_add",
+                "series_chunk_add",
                 run_id=run_id,
                 key=key,
                 count=len(values),
-                last_value=values[-1][1],
+                codec="msgpack",
+                summary=b"",
                 points=_encoder.encode(values),
             )
         tx.execute("run_finish", id=run_id, status=status, finished_at=clock.now(), log=log, error=error)

@@ -7,8 +7,10 @@ ON CONFLICT (digest) DO NOTHING;
 SELECT * FROM dataset WHERE digest = :digest;
 
 -- name: run_add!
-INSERT INTO run (id, name, status, started_at, finished_at, model, settings, code, environment, log, error, resumed_from)
-VALUES (:id, :name, :status, :started_at, :finished_at, :model, :settings, :code, :environment, :log, :error, :resumed_from);
+INSERT INTO run (id, name, status, started_at, finished_at, model, settings, code, environment, log, error, resumed_from,
+                 experiment, source, by, tags, metrics, deleted_at)
+VALUES (:id, :name, :status, :started_at, :finished_at, :model, :settings, :code, :environment, :log, :error, :resumed_from,
+        :experiment, :source, :by, :tags, :metrics, :deleted_at);
 
 -- name: run_finish!
 -- A log that is kept already stays: its file is gone by then.
@@ -47,13 +49,56 @@ SELECT * FROM step_run WHERE step = :step AND fingerprint = :fingerprint AND sta
 SELECT s.* FROM step_run s
 WHERE s.run_id = (SELECT max(t.run_id) FROM step_run t WHERE t.step = s.step) ORDER BY s.step;
 
--- name: metric_chunk_add!
-INSERT INTO metric_chunk (run_id, key, sequence, count, last_value, points)
-VALUES (:run_id, :key, (SELECT coalesce(max(sequence), 0) + 1 FROM metric_chunk WHERE run_id = :run_id AND key = :key),
-        :count, :last_value, :points);
-
--- name: metric_chunk_list
-SELECT * FROM metric_chunk WHERE run_id = :run_id AND (:key IS NULL OR key = :key) ORDER BY key, sequence;
+-- name: run_change!
+UPDATE run SET name = :name, status = :status, finished_at = :finished_at, deleted_at = :deleted_at WHERE id = :id;
 
 -- name: run_describe!
-UPDATE run SET model = :model, environment = :environment, settings = :settings WHERE id = :id;
+UPDATE run SET model = :model, environment = :environment WHERE id = :id;
+
+-- name: run_set_settings!
+UPDATE run SET settings = :settings WHERE id = :id;
+
+-- name: run_set_tags!
+UPDATE run SET tags = :tags WHERE id = :id;
+
+-- name: run_set_metrics!
+UPDATE run SET metrics = :metrics WHERE id = :id;
+
+-- name: run_setting_set!
+INSERT INTO run_setting (run_id, key, value) VALUES (:run_id, :key, :value)
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- name: run_tag_set!
+INSERT INTO run_tag (run_id, key, value) VALUES (:run_id, :key, :value)
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- name: run_tag_remove!
+DELETE FROM run_tag WHERE run_id = :run_id AND key = :key;
+
+-- name: run_metric_set!
+INSERT INTO run_metric (run_id, key, value) VALUES (:run_id, :key, :value)
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- name: series_chunk_add!
+INSERT INTO series_chunk (run_id, key, sequence, count, codec, summary, points)
+VALUES (:run_id, :key, (SELECT coalesce(max(sequence), 0) + 1 FROM series_chunk WHERE run_id = :run_id AND key = :key),
+        :count, :codec, :summary, :points);
+
+-- name: series_chunk_list
+SELECT * FROM series_chunk WHERE run_id = :run_id AND (:key IS NULL OR key = :key) ORDER BY key, sequence;
+
+-- name: experiment_add!
+INSERT INTO experiment (id, name, status, tags, created_at, updated_at)
+VALUES (:id, :name, :status, :tags, :created_at, :updated_at);
+
+-- name: experiment_get^
+SELECT * FROM experiment WHERE id = :id;
+
+-- name: experiment_named^
+SELECT * FROM experiment WHERE name = :name;
+
+-- name: experiment_list
+SELECT * FROM experiment ORDER BY created_at, id;
+
+-- name: experiment_change!
+UPDATE experiment SET name = :name, status = :status, tags = :tags, updated_at = :updated_at WHERE id = :id;

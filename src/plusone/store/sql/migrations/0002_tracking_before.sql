@@ -1,0 +1,82 @@
+-- Tracking: experiments, what runs logged (searchable), series in chunks, artifacts, inputs, MLflow's registry.
+
+CREATE TABLE experiment (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, tags TEXT NOT NULL,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+);
+INSERT INTO experiment (id, name, status, tags, created_at, updated_at)
+VALUES ('0', 'Default', 'active', '{}', '1970-01-01T00:00:00.000000Z', '1970-01-01T00:00:00.000000Z');
+
+ALTER TABLE run ADD COLUMN experiment TEXT NOT NULL DEFAULT '0';
+ALTER TABLE run ADD COLUMN source TEXT NOT NULL DEFAULT 'release';
+ALTER TABLE run ADD COLUMN by TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN tags TEXT NOT NULL DEFAULT '{}';
+-- The latest point of each metric. With settings and tags it is here so that a page of runs is one query, and in the
+-- three tables below so that it can be searched.
+ALTER TABLE run ADD COLUMN metrics TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE run ADD COLUMN deleted_at TEXT;
+
+CREATE TABLE run_setting (
+    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_id, key)
+);
+CREATE TABLE run_tag (
+    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_id, key)
+);
+-- A NaN is a row whose value is NULL: no comparison finds it.
+CREATE TABLE run_metric (
+    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value REAL, PRIMARY KEY (run_id, key)
+);
+
+-- `points` comes last: SQLite then reads the summaries of a series without its points.
+CREATE TABLE series_chunk (
+    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, sequence INTEGER NOT NULL, count INTEGER NOT NULL,
+    codec TEXT NOT NULL, summary BLOB NOT NULL, points BLOB NOT NULL, PRIMARY KEY (run_id, key, sequence)
+);
+-- How far into each file of a run's journal the store has it: written in the transaction that adds the chunks.
+CREATE TABLE journal_position (
+    run_id TEXT NOT NULL REFERENCES run (id), segment TEXT NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (run_id, segment)
+);
+
+-- Files of a run or of a logged model, by path.
+CREATE TABLE artifact (
+    owner TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, size_bytes INTEGER NOT NULL, kind TEXT NOT NULL,
+    created_at TEXT NOT NULL, PRIMARY KEY (owner, path)
+);
+CREATE INDEX artifact_by_blob ON artifact (blob);
+
+-- What a run that is not of the pipeline says it read.
+CREATE TABLE run_input (
+    run_id TEXT NOT NULL REFERENCES run (id), name TEXT NOT NULL, digest TEXT NOT NULL, source_type TEXT NOT NULL,
+    source TEXT NOT NULL, schema TEXT NOT NULL, profile TEXT NOT NULL, tags TEXT NOT NULL,
+    PRIMARY KEY (run_id, name, digest)
+);
+CREATE INDEX run_input_by_digest ON run_input (digest);
+
+CREATE TABLE logged_model (
+    id TEXT PRIMARY KEY, experiment TEXT NOT NULL, run_id TEXT, name TEXT NOT NULL, type TEXT NOT NULL,
+    status TEXT NOT NULL, settings TEXT NOT NULL, tags TEXT NOT NULL, metrics TEXT NOT NULL, created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, deleted_at TEXT
+);
+CREATE INDEX logged_model_by_experiment ON logged_model (experiment, created_at);
+-- Which logged models a run made (`output`, with the step) or used (`input`).
+CREATE TABLE run_model (
+    run_id TEXT NOT NULL REFERENCES run (id), model_id TEXT NOT NULL, role TEXT NOT NULL, step INTEGER NOT NULL,
+    PRIMARY KEY (run_id, model_id, role)
+);
+
+CREATE TABLE registered_model (
+    name TEXT PRIMARY KEY, description TEXT NOT NULL, tags TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+);
+-- A version registered through MLflow: a candidate. Its number is of the one sequence that releases have.
+CREATE TABLE model_version (
+    model TEXT NOT NULL, number INTEGER NOT NULL, source TEXT NOT NULL, run_id TEXT NOT NULL, model_id TEXT NOT NULL,
+    description TEXT NOT NULL, tags TEXT NOT NULL, by TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+    deleted_at TEXT, PRIMARY KEY (model, number)
+);
+CREATE TABLE model_alias (
+    model TEXT NOT NULL, alias TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (model, alias)
+);
+
+-- What gc leaves alone because a person said so.
+CREATE TABLE kept (thing TEXT PRIMARY KEY, by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL);
