@@ -66,5 +66,5 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
-	@$(PIP) --no-build-isolation -e '.[sklearn,examples,test,dev]'
+	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,examples,test,dev]'
 	@touch $@
