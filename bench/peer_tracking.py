@@ -30,7 +30,7 @@ def trackio(folder: Path) -> tuple[Callable[[int], None], Callable[[], None]]:
     return (lambda step: trackio.log({"loss": 0.5 + step}, step=step)), trackio.finish
 
 
-def tensorboardX(folder: Path) -> tuple[Callable[[int], None], Callable[[], None]]:  # noqa: N802 - its name
+def tensorboardX(folder: Path) -> tuple[Callable[[int], None], Callable[[], None]]:
     from tensorboardX import SummaryWriter
 
     writer = SummaryWriter(str(folder))
