@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from ..base import clock
 from ..base.errors import NotFound, PlusoneError, UsageError
 from ..base.ids import digest_json
 from ..base.records import Experiment, Record, Run, RunInput
