@@ -55,8 +55,8 @@ def tracking_server(uri: str, *, command: str | None = None) -> Iterator[Source]
     program = command or shutil.which("mlflow")
     if program is None or not shutil.which(program):
         raise UsageError(
-            f"To read {_kind(uri)} of MLflow's its own server is started, and there is no command {program or 'mlflow'!r}.",
-            mend="pip install mlflow, in an environment of its own, and: plusone import mlflow URI --mlflow ITS/bin/mlflow",
+            f"To read {_kind(uri)} of MLflow's its server is started, and there is no command {program or 'mlflow'!r}.",
+            mend="pip install mlflow, in an environment of its own; plusone import mlflow URI --mlflow ITS/bin/mlflow",
         )
     with _serving(program, place if "://" not in place else uri) as source:
         yield source
