@@ -152,8 +152,8 @@ def endpoints(recorders: Recorders) -> tuple[Endpoint, ...]:
 
     def delete(app: App, asked: OfRun) -> dict[str, Any]:
         active_run(app.store, asked.id)
-        recorders.close(asked.id)
         change_run(app.store, asked.id, deleted=True)
+        recorders.close(asked.id)  # only now: a point that came in between would have opened it again
         return {}
 
     return (
