@@ -8,20 +8,23 @@ from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Experiment
 from ..tracking import experiments
+from ..tracking.filter import EXPERIMENTS, parse_filter, parse_order
+from ..tracking.matching import Values, select
 from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .errors import invalid
-from .wire import check_key, check_value, experiment_json
+from .wire import VIEWS, View, check_key, check_value, experiment_json, milliseconds, offset_of
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 
 _MOST_TAG = 20_000
+_MOST_LISTED = 50_000
 
 
 class CreateExperiment(Taken, frozen=True, kw_only=True):
     """`artifact_location` is not among them: artifacts lie in the store of the project, wherever that is."""
 
     name: str
-    tags: list[Tag] = []
+    tags: tuple[Tag, ...] = ()
 
 
 class OneExperiment(Taken, frozen=True, kw_only=True):
@@ -51,6 +54,16 @@ class ExperimentTag(Taken, frozen=True, kw_only=True):
     value: str = ""
 
 
+class SearchExperiments(Taken, frozen=True, kw_only=True):
+    """Which experiments, in which order, and which page of them."""
+
+    view_type: View = "ACTIVE_ONLY"
+    max_results: int = 1000
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    page_token: str = ""
+
+
 def create(app: App, asked: CreateExperiment) -> dict[str, Any]:
     """Make an experiment; answer with its id."""
     name = check_value(asked.name, "name", 500)
@@ -73,9 +86,7 @@ def get(app: App, experiment_id: str) -> Experiment:
     try:
         return experiments.get_experiment(app.store, experiment_id)
     except UsageError:
-        raise MlflowError(
-            "RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={experiment_id[:100]} exists"
-        ) from None
+        raise MlflowError("RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={experiment_id[:100]} exists") from None
 
 
 def check_active(record: Experiment) -> None:
@@ -147,6 +158,35 @@ def _delete_tag(app: App, asked: ExperimentTag) -> dict[str, Any]:
     return {}
 
 
+def _search(app: App, asked: SearchExperiments) -> dict[str, Any]:
+    if not 1 <= asked.max_results <= _MOST_LISTED:
+        raise invalid(
+            f"Invalid value {asked.max_results} for parameter 'max_results' supplied. It must be at least 1 and at "
+            f"most {_MOST_LISTED}"
+        )
+    first = offset_of(asked.page_token)
+    view = VIEWS[asked.view_type]
+    conditions = parse_filter(asked.filter, fields=EXPERIMENTS)
+    orders = parse_order(asked.order_by or ["last_update_time DESC"], fields=EXPERIMENTS)
+    newest = reversed(experiments.list_experiments(app.store))
+    seen = (one for one in newest if view in ("all", one.status))
+    found = select(seen, conditions, orders, _values)
+    answer: dict[str, Any] = {"experiments": [experiment_json(one) for one in found[first : first + asked.max_results]]}
+    if first + asked.max_results < len(found):
+        answer["next_page_token"] = str(first + asked.max_results)
+    return answer
+
+
+def _values(record: Experiment) -> Values:
+    attributes = {
+        "name": record.name,
+        "experiment_id": record.id,
+        "creation_time": milliseconds(record.created_at),
+        "last_update_time": milliseconds(record.updated_at),
+    }
+    return {"attribute": attributes, "tag": record.tags}
+
+
 def _checked(key: str, value: str) -> str:
     check_key(key, "key")
     return check_value(value, "value", _MOST_TAG)
@@ -156,6 +196,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "experiments/create", CreateExperiment, create),
     Endpoint("GET", "experiments/get", OneExperiment, _get),
     Endpoint("GET", "experiments/get-by-name", NamedExperiment, _get_by_name),
+    Endpoint("POST", "experiments/search", SearchExperiments, _search),
+    Endpoint("GET", "experiments/search", SearchExperiments, _search),
     Endpoint("POST", "experiments/delete", OneExperiment, _delete),
     Endpoint("POST", "experiments/restore", OneExperiment, _restore),
     Endpoint("POST", "experiments/update", RenameExperiment, _rename),

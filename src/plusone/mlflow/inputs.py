@@ -36,13 +36,13 @@ class DatasetInput(msgspec.Struct, frozen=True):
     """A dataset and what it was for: the tag `mlflow.data.context`."""
 
     dataset: Dataset
-    tags: list[Tag] = []
+    tags: tuple[Tag, ...] = ()
 
 
 class LogInputs(OfRun, frozen=True, kw_only=True):
     """What a run read."""
 
-    datasets: list[DatasetInput] = []
+    datasets: tuple[DatasetInput, ...] = ()
 
 
 def log_inputs(app: App, asked: LogInputs) -> dict[str, Any]:

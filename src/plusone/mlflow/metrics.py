@@ -1,13 +1,13 @@
 """Metrics, as MLflow's clients log and read them.
 
-A point is acknowledged when it is in the journal of its run; no transaction of the store waits for it. It is in the store
-before anybody reads it here.
+A point is acknowledged when it is in the journal of its run; no transaction of the store waits for it. It is in the
+store before anybody reads it here.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -21,7 +21,7 @@ from .endpoint import Endpoint, Tag, Taken
 from .errors import invalid
 from .recorders import Batch, Recorders
 from .runs import OfRun, active_run, find_run, log_params, log_tags
-from .wire import as_dict, check_key
+from .wire import as_dict, check_key, offset_of
 
 __all__ = ["Metrics"]
 
@@ -58,9 +58,9 @@ class Point(msgspec.Struct, frozen=True):
 class LogBatch(OfRun, frozen=True, kw_only=True):
     """Points, parameters and tags of one run."""
 
-    metrics: list[Point] = []
-    params: list[Tag] = []
-    tags: list[Tag] = []
+    metrics: tuple[Point, ...] = ()
+    params: tuple[Tag, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
 
 class History(OfRun, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ class Metrics:
         return read_series(app.store, run_id, key)
 
     def _history(self, app: App, asked: History) -> dict[str, Any]:
-        first = _offset(asked.page_token)
+        first = offset_of(asked.page_token)
         series = self._read(app, asked.id, asked.metric_key)
         order = np.lexsort((series.values, series.steps, series.times))
         last = len(order) if asked.max_results is None else first + asked.max_results
@@ -170,9 +170,7 @@ class Metrics:
             raise invalid("If either start step or end step are specified, both must be specified.")
         first, last = asked.start_step, asked.end_step
         if first is not None and last is not None and first > last:
-            raise invalid(
-                f"end_step must be greater than start_step. Found start_step={first} and end_step={last}."
-            )
+            raise invalid(f"end_step must be greater than start_step. Found start_step={first} and end_step={last}.")
         found: list[dict[str, Any]] = []
         for run_id in dict.fromkeys(asked.run_ids):
             series = self._read(app, run_id, asked.metric_key)
@@ -189,7 +187,7 @@ def _batch(asked: LogMetric) -> Batch:
     return Batch({_name(asked.key): asked.value}, asked.step, asked.timestamp / 1000)
 
 
-def _batches(points: list[Point]) -> list[Batch]:
+def _batches(points: Sequence[Point]) -> list[Batch]:
     """Put neighbours of one step and time together, in the order in which they came."""
     _check_count("metrics", _MOST_METRICS, len(points))
     found: list[Batch] = []
@@ -223,14 +221,6 @@ def _check_runs(run_ids: list[str]) -> None:
         raise invalid("The request must specify at least one run_id.")
     if len(run_ids) > _MOST_RUNS:
         raise invalid(f"The request cannot specify more than {_MOST_RUNS} run_ids. Received {len(run_ids)} run_ids.")
-
-
-def _offset(token: str) -> int:
-    if not token:
-        return 0
-    if not (token.isascii() and token.isdigit() and len(token) <= 18):
-        raise invalid(f"Invalid page token: {token[:100]!r}. Expected one that an answer held as next_page_token.")
-    return int(token)
 
 
 def _clamped(step: int) -> int:

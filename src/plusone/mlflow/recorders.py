@@ -1,7 +1,7 @@
 """One Recorder for each run that clients are logging to, kept open between requests.
 
-Opening one costs a look into the store and a file; a point costs neither. Those that were not used the longest are closed
-first, and all that rest are closed after a while.
+Opening one costs a look into the store and a file; a point costs neither. Those that were not used the longest are
+closed first, and all that rest are closed after a while.
 """
 
 from __future__ import annotations

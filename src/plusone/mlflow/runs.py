@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from typing import Any, Literal
 
-
 from ..app.app import App
 from ..base import clock
 from ..base.errors import Conflict
@@ -58,7 +57,7 @@ class CreateRun(Taken, frozen=True, kw_only=True):
     user_id: str = ""
     run_name: str = ""
     start_time: int = 0
-    tags: list[Tag] = []
+    tags: tuple[Tag, ...] = ()
 
 
 class UpdateRun(OfRun, frozen=True, kw_only=True):
@@ -225,9 +224,7 @@ def _delete_tag(app: App, asked: SetTag) -> dict[str, Any]:
 
 
 def _checked_tags(tags: dict[str, str]) -> dict[str, str]:
-    return {
-        check_key(key, "key"): check_value(value, "value", _MOST_TAG, cut=True) for key, value in tags.items()
-    }
+    return {check_key(key, "key"): check_value(value, "value", _MOST_TAG, cut=True) for key, value in tags.items()}
 
 
 def _user() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -56,7 +57,7 @@ async def read_body(scope: Any, protocol: Any, most: int) -> bytes:
             pieces.append(piece)
         elif size > most + _MOST_READ_BYTES:
             break
-    # What was too much was read and thrown away: a client that is still sending would see a broken pipe, not the answer.
+    # What was too much was read and thrown away: a client that is still sending would see a broken pipe, no answer.
     if size > most:
         raise BodyTooLarge(f"Expected a body of at most {most} bytes.")
     return b"".join(pieces)
@@ -74,7 +75,9 @@ class Transfer:
         """Answer one request. Nothing raises: errors are answers too."""
         try:
             check_host(host_of(scope))
-            answer = await self._do(scope, protocol, next(scope.path[len(p) :] for p in PROXY if scope.path.startswith(p)))
+            answer = await self._do(
+                scope, protocol, next(scope.path[len(p) :] for p in PROXY if scope.path.startswith(p))
+            )
         except Exception as error:
             status, body = to_answer(error)
             await _drain(scope, protocol)
@@ -207,8 +210,6 @@ async def _drain(scope: Any, protocol: Any) -> None:
     length = scope.headers.get("content-length") or "0"
     if length.isdigit() and int(length) <= _MOST_READ_BYTES:
         # Read and thrown away: a client that is still sending would see a broken pipe, not the answer.
-        try:
+        with contextlib.suppress(Exception):  # it was read already, or its sender has gone
             async for _ in protocol:
                 pass
-        except Exception:  # noqa: BLE001 S110 - it was read already, or its sender has gone
-            pass

@@ -16,13 +16,17 @@ from .errors import invalid
 
 __all__ = [
     "ARTIFACTS",
+    "RUN_NAME",
     "STATUSES",
     "VIEWS",
+    "View",
+    "as_dict",
     "check_key",
     "check_value",
     "experiment_json",
     "info_json",
     "milliseconds",
+    "offset_of",
     "run_json",
     "tag_list",
     "tags_of",
@@ -108,6 +112,19 @@ def check_value(value: str, what: str, most: int, *, cut: bool = False) -> str:
     if cut:
         return value[:most]
     raise invalid(f"'{what}' exceeds the maximum length of {most} characters")
+
+
+def offset_of(token: str) -> int:
+    """Return where the page begins that an answer named as the next one; '' is the first.
+
+    Raises:
+        MlflowError: for what no answer held.
+    """
+    if not token:
+        return 0
+    if not (token.isascii() and token.isdigit() and len(token) <= 18):
+        raise invalid(f"Invalid page token: {token[:100]!r}. Expected one that an answer held as next_page_token.")
+    return int(token)
 
 
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
