@@ -1,12 +1,13 @@
 """Writes a journal: a folder of memory-mapped segment files. What `append` returned from outlives `kill -9`.
 
 A segment is the 8 bytes `PLUSJRN1`, then per record its length, a CRC-32 (both little-endian, 32 bits) and its bytes,
-then zeros: room that was reserved and not used. The checksum is over the length and the bytes, so that a stretch of zeros
-is no record. Each segment is written by one process, which holds a file lock on it until it has let go of it; a segment
-that nobody holds belongs to whoever claims it first.
+then zeros: room that was reserved and not used. The checksum is over the length and the bytes, so that a stretch of
+zeros is no record. Each segment is written by one process, which holds a file lock on it until it has let go of it; a
+segment that nobody holds belongs to whoever claims it first.
 
-An append is a copy into the mapped file and no system call: the kernel has the bytes when it returns, whatever happens to
-the process. Room is reserved when a segment is begun, so that a full disk is an error there and not the end of the process.
+An append is a copy into the mapped file and no system call: the kernel has the bytes when it returns, whatever happens
+to the process. Room is reserved when a segment is begun, so that a full disk is an error there, and not the end of the
+process.
 """
 
 from __future__ import annotations
@@ -136,8 +137,8 @@ class Journal:
         """Return how many bytes the segments hold that this process has not removed."""
         return sum(segment.end for segment in self.segments())
 
-    def remove(self, path: Path) -> None:
-        """Remove a segment that is not written to any more. What it held must be elsewhere by now."""
+    def remove(self, path: Path) -> bool:
+        """Remove a segment that is not written to any more, and say so. What it held must be elsewhere by now."""
         with self._lock:
             for file in self._files:
                 if file.path == path and (file is not self._files[-1] or self._map is None):
@@ -145,7 +146,8 @@ class Journal:
                     path.unlink(missing_ok=True)
                     file.close()
                     self._files.remove(file)
-                    return
+                    return True
+        return False
 
     def seal(self) -> None:
         """Take no more records. The segments stay held until `close`, so that what they hold can be moved."""

@@ -1,9 +1,9 @@
 """Reads segments of a journal. Records of one length that follow each other are checked and returned as one array.
 
-The checksum of many equally long messages at once: CRC-32 is affine over the bits of a message, so it is the checksum of as
-many zeros, XORed for each byte with a number that depends on that byte and on its distance from the end alone (Williams,
-"A painless guide to CRC error detection algorithms", 1993, for the table). One table of 256 numbers for each distance makes
-it one look-up per byte, done for all messages in one call of numpy.
+The checksum of many equally long messages at once: CRC-32 is affine over the bits of a message, so it is the checksum
+of as many zeros, XORed for each byte with a number that depends on that byte and on its distance from the end alone
+(Williams, "A painless guide to CRC error detection algorithms", 1993, for the table). One table of 256 numbers for each
+distance makes it one look-up per byte, done for all messages in one call of numpy.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def read_bytes(path: Path, begin: int = 0, end: int | None = None) -> bytes:
 def scan(data: bytes, begin: int = len(MAGIC)) -> Scan:
     """Return the records in `data` from `begin` on. Zeros behind the last one are room that was not used.
 
-    Bytes that are no record (the torn end of a killed writer, a flipped bit) are stepped over, and the records behind them
-    are found again.
+    Bytes that are no record (the torn end of a killed writer, a flipped bit) are stepped over, and the records behind
+    them are found again.
     """
     blocks: list[Block] = []
     written = len(data.rstrip(b"\0"))
@@ -136,7 +136,7 @@ def _tables(length: int) -> list[npt.NDArray[np.uint32]]:
         _known.append(table)
     while len(_known) < length:
         last = _known[-1]
-        _known.append(_known[0][last & 0xFF] ^ (last >> 8))
+        _known.append((_known[0][last & 0xFF] ^ (last >> 8)).astype(np.uint32))
     return _known
 
 
