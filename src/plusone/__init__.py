@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .client.client import Client
     from .pipeline.declare import model, step
     from .tracking.active import log
+    from .tracking.script import run
 
-__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "step"]
+__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ _WHERE = {
     "check": ".check",
     "log": ".tracking.active",
     "model": ".pipeline.declare",
+    "run": ".tracking.script",
     "step": ".pipeline.declare",
 }
 

@@ -60,6 +60,7 @@ CALLS: list[Call] = [
     Call("list_runs", {"model": "ships"}, None),
     Call("get_run", {"run_id": "%"}, ["runs", "show", "%"]),
     Call("get_run", {"run_id": "zzz"}, ["runs", "show", "zzz"]),
+    Call("list_artifacts", {"run_id": "zzz"}, ["runs", "files", "zzz"]),
     Call("get_log", {"run_id": "zzz"}, ["runs", "log", "zzz"]),
     Call("promote", {"target": "flights@4"}, ["promote", "flights@4"]),
     Call("promote", {"target": "flights@4", "override": True}, ["promote", "flights@4", "--override"]),

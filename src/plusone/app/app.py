@@ -12,7 +12,7 @@ import msgspec
 
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
-from ..base.records import Decision, Release, Route, Run, ServerReport, Session, finite
+from ..base.records import Artifact, Decision, Release, Route, Run, ServerReport, Session, finite
 from ..packaging import keeping
 from ..release import lifecycle, making
 from ..release.catalogue import list_candidates
@@ -20,7 +20,7 @@ from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..store import Store, open_store
 from ..store.rows import from_row
-from ..tracking import runs
+from ..tracking import artifacts, runs
 from .compare import compare
 from .following import current_servers, follow, served_now
 from .views import Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, Status
@@ -157,6 +157,18 @@ class App:
             return self.store.blobs.get(run.log).decode("utf-8", "replace")
         living = self.store.folder / "runs" / run.id / "output.log"
         return living.read_text("utf-8", "replace") if living.exists() else ""
+
+    def list_artifacts(self, *, run_id: str, prefix: str = "") -> list[Artifact]:
+        """Return the files that a run keeps: all, or the one called `prefix` and those in the folder of that name."""
+        return artifacts.list_artifacts(self.store, runs.get_run(self.store, run_id).id, prefix)
+
+    def read_artifact(self, *, run_id: str, path: str) -> bytes:
+        """Return the bytes of a file of a run, checked against their digest."""
+        return artifacts.read_artifact(self.store, runs.get_run(self.store, run_id).id, path)
+
+    def save_artifact(self, *, run_id: str, path: str, to: Path) -> Artifact:
+        """Write a file of a run to `to`, whole or not at all."""
+        return artifacts.save_artifact(self.store, runs.get_run(self.store, run_id).id, path, to)
 
     # -------------------------------------------------------------------------------------------- inside
 

@@ -32,4 +32,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_runs", "GET", "/api/runs"),
     Operation("get_run", "GET", "/api/runs/{run_id}"),
     Operation("get_log", "GET", "/api/runs/{run_id}/log"),
+    Operation("list_artifacts", "GET", "/api/runs/{run_id}/artifacts"),
 )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "Artifact",
     "Check",
     "Code",
     "Column",
@@ -37,6 +38,7 @@ __all__ = [
     "RouteFile",
     "RouteTarget",
     "Run",
+    "RunInput",
     "RunStatus",
     "ServerReport",
     "Session",
@@ -176,6 +178,36 @@ class StepRun(Record, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     started_at: str = ""
     duration_s: float = 0.0
+
+
+class Artifact(Record, frozen=True, kw_only=True):
+    """A file that a run or a logged model keeps under a path."""
+
+    owner: str
+    """The id of the run or of the logged model."""
+    path: str
+    """Relative, with '/', never leading out: `plots/roc.png`."""
+    blob: str
+    """sha256 of its bytes."""
+    size_bytes: int
+    kind: str = "file"
+    """`file`, `figure` or `table`; of a logged model `model`."""
+    created_at: str = ""
+
+
+class RunInput(Record, frozen=True, kw_only=True):
+    """Something that a run says it read. Its bytes are kept only if it is a dataset of this store."""
+
+    run_id: str
+    name: str
+    digest: str
+    """sha256 of a file, the digest of a dataset, or what MLflow's client calls one."""
+    source_type: str
+    """`file` or `dataset`; through MLflow whatever its client says."""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    tags: dict[str, str] = {}
 
 
 class MetricPoint(Record, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..base.errors import PlusoneError
 from ..base.ids import digest_bytes
+from ..execution.environment import lock_text
 from ..execution.local import serve_requests
-from ..packaging.environment import lock_text
 from ..store import open_store
 from ..tracking import active
 from .engine import Engine

@@ -12,6 +12,7 @@ import msgspec
 from ..base.errors import UsageError
 from ..base.records import MetricPoint
 from ..journal import Journal
+from .recording import Recorder
 
 __all__ = ["log", "points_in", "start", "stop"]
 
@@ -27,7 +28,7 @@ class _Active:
         self.lock = threading.Lock()
 
 
-_active: list[_Active] = []
+_active: list[_Active | Recorder] = []
 
 
 def log(*, step: int | None = None, **metrics: float) -> None:
@@ -43,6 +44,9 @@ def log(*, step: int | None = None, **metrics: float) -> None:
     if not _active:
         return
     run = _active[-1]
+    if isinstance(run, Recorder):
+        run.log(metrics, step=step)
+        return
     now = time.time()
     given = None if step is None else _integer(step)
     values = {_text(key): _number(key, value) for key, value in metrics.items()}
@@ -54,15 +58,21 @@ def log(*, step: int | None = None, **metrics: float) -> None:
         run.next_step.update({key: min(place + 1, _MOST_STEP) for key, place, _, _ in points})
 
 
-def start(path: Path) -> None:
+def start(path: Path | Recorder) -> None:
     """Make the journal at `path` the one that `log` writes to, in this process."""
-    _active.append(_Active(path))
+    _active.append(_Active(path) if isinstance(path, Path) else path)
 
 
-def stop() -> None:
+def stop(recorder: Recorder | None = None) -> None:
     """Close the newest journal that `start` opened."""
+    if recorder is not None:
+        if recorder in _active:
+            _active.remove(recorder)
+        return
     if _active:
-        _active.pop().journal.close()
+        last = _active.pop()
+        if isinstance(last, _Active):
+            last.journal.close()
 
 
 def points_in(records: list[bytes]) -> list[MetricPoint]:

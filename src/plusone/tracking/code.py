@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..base.records import Code
@@ -16,12 +17,15 @@ _MOST_BYTES = 8 * 1024 * 1024
 _MOST_FILES = 2000
 
 
-def capture_code(root: Path, blobs: Blobs) -> Code:
+def capture_code(root: Path, blobs: Blobs, *, only: Iterable[Path] | None = None) -> Code:
     """Return the version of the code in `root`; the project's Python files are stored as blobs.
 
     With git also the commit, and as a blob a dirty tree's diff (tracked files, up to 8 MiB).
+
+    Args:
+        only: the files to keep, where `root` is no project and may hold anything.
     """
-    files = _files(root, blobs)
+    files = _keep(sorted(only), root, blobs) if only is not None else _keep(_below(root), root, blobs)
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return Code(files=files)
@@ -31,8 +35,7 @@ def capture_code(root: Path, blobs: Blobs) -> Code:
     return Code(commit=commit.decode().strip(), dirty=bool(status.strip()), diff=kept, files=files)
 
 
-def _files(root: Path, blobs: Blobs) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _below(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         # Hidden folders hold the store, environments and caches; an environment may also lie open.
         folders[:] = sorted(
@@ -42,12 +45,17 @@ def _files(root: Path, blobs: Blobs) -> dict[str, str]:
             and name not in ("__pycache__", "node_modules", "site-packages")
             and not (Path(folder) / name / "pyvenv.cfg").exists()
         )
-        for name in sorted(names):
-            path = Path(folder) / name
-            if len(found) < _MOST_FILES and _is_source(path):
-                # One that can't be read, or was there a moment ago, is left out.
-                with contextlib.suppress(OSError):
-                    found[path.relative_to(root).as_posix()] = blobs.put_file(path)
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _keep(paths: Iterable[Path], root: Path, blobs: Blobs) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in paths:
+        if len(found) < _MOST_FILES and _is_source(path):
+            name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+            # One that can't be read, or was there a moment ago, is left out.
+            with contextlib.suppress(OSError):
+                found[name] = blobs.put_file(path)
     return found
 
 

@@ -1,0 +1,88 @@
+"""One Recorder for each run that clients are logging to, kept open between requests.
+
+Opening one costs a look into the store and a file; a point costs neither. Those that were not used the longest are closed
+first, and all that rest are closed after a while.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+
+from ..store import Store
+from ..tracking.recording import Recorder
+
+__all__ = ["Recorders"]
+
+_MOST_OPEN = 256
+_IDLE_S = 300.0
+
+
+class _Open:
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.used_at = time.monotonic()
+        self.fresh = False
+        """Whether points were logged that no flush has seen."""
+
+
+class Recorders:
+    """The open recorders of this process, by run; threads may share it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def known(self, run_id: str) -> Recorder | None:
+        """Return the recorder of a run to log with if it is open; it is never waited for."""
+        found = self._open.get(run_id)
+        if found is None:
+            return None
+        found.fresh = True
+        found.used_at = time.monotonic()
+        return found.recorder
+
+    def open(self, run_id: str) -> Recorder:
+        """Return the recorder of a run that exists to log with, opened if need be."""
+        with self._lock:
+            found = self._open.get(run_id)
+            if found is None:
+                found = self._open[run_id] = _Open(Recorder(self._store, run_id))
+            self._open.move_to_end(run_id)
+            found.fresh = True
+            found.used_at = time.monotonic()
+            self._close_some()
+            return found.recorder
+
+    def flush(self, run_id: str) -> None:
+        """Have everything in the store that was logged to a run by this process before."""
+        found = self._open.get(run_id)
+        if found is not None and found.fresh:
+            found.fresh = False  # before, so that what is logged meanwhile counts as new
+            found.recorder.flush()
+
+    def flush_all(self) -> None:
+        """Have everything in the store that was logged by this process before."""
+        for run_id in list(self._open):
+            self.flush(run_id)
+
+    def close(self, run_id: str) -> None:
+        """Close the recorder of a run; what it holds is in the store then. A later request may open it again."""
+        with self._lock:
+            found = self._open.pop(run_id, None)
+        if found is not None:
+            found.recorder.close()
+
+    def close_all(self) -> None:
+        """Close every recorder."""
+        for run_id in list(self._open):
+            self.close(run_id)
+
+    def _close_some(self) -> None:
+        oldest = time.monotonic() - _IDLE_S
+        idle = [run_id for run_id, one in self._open.items() if one.used_at < oldest]
+        over = list(self._open)[: max(0, len(self._open) - _MOST_OPEN)]
+        for run_id in {*idle, *over}:
+            self.close(run_id)
