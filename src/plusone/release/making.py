@@ -36,6 +36,7 @@ from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
+from .sources import keep_package
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -290,6 +291,7 @@ class _Making:
             columns = to_row(release)
             del columns["stage"]
             tx.execute("release_add", **columns)
+            keep_package(tx, release, self.store.blobs)
             _add_session(tx, session)
             evidence = {"session": session.id, "problems": problems}
             after = "failed" if problems else "passed"

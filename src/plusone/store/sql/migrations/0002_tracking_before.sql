@@ -68,12 +68,15 @@ CREATE TABLE run_model (
 CREATE TABLE registered_model (
     name TEXT PRIMARY KEY, description TEXT NOT NULL, tags TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 );
--- A version registered through MLflow: a candidate. Its number is of the one sequence that releases have.
+-- A version registered through MLflow: a candidate. Its number is of the one sequence that releases have. A release that
+-- was given tags or a description has a row too, with no source. `owner` and `path` say which artifacts are its files:
+-- while it is not deleted they are kept.
 CREATE TABLE model_version (
-    model TEXT NOT NULL, number INTEGER NOT NULL, source TEXT NOT NULL, run_id TEXT NOT NULL, model_id TEXT NOT NULL,
-    description TEXT NOT NULL, tags TEXT NOT NULL, by TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
-    deleted_at TEXT, PRIMARY KEY (model, number)
+    model TEXT NOT NULL, number INTEGER NOT NULL, source TEXT NOT NULL, owner TEXT NOT NULL, path TEXT NOT NULL,
+    run_id TEXT NOT NULL, model_id TEXT NOT NULL, description TEXT NOT NULL, tags TEXT NOT NULL, by TEXT NOT NULL,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, deleted_at TEXT, PRIMARY KEY (model, number)
 );
+CREATE INDEX model_version_by_owner ON model_version (owner);
 CREATE TABLE model_alias (
     model TEXT NOT NULL, alias TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (model, alias)
 );
