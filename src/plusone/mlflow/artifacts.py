@@ -20,6 +20,7 @@ from ..base.ids import new_id
 from ..base.records import Artifact
 from ..store import Store
 from ..tracking import artifacts
+from ..tracking.logged_models import get_logged_model
 from .endpoint import Endpoint, MlflowError
 from .errors import invalid
 from .runs import OfRun, find_run
@@ -131,7 +132,7 @@ class Proxy:
             )
         owner = parts[own - 1]
         if is_model:
-            self._check_model(owner)
+            get_logged_model(self._store.db, owner, deleted=True)
         elif find_run(self._store, owner).experiment != parts[0]:
             raise MlflowError(
                 "RESOURCE_DOES_NOT_EXIST", f"Run with id={owner} not found in the experiment {parts[0][:100]}"
@@ -216,9 +217,6 @@ class Proxy:
     def _named(self, address: str, local: str) -> Place:
         name = local.replace("\\", "/").rpartition("/")[2]
         return self.place(f"{address.rstrip('/')}/{name}")
-
-    def _check_model(self, model_id: str) -> None:
-        raise MlflowError("RESOURCE_DOES_NOT_EXIST", f"Logged model with ID {model_id[:100]!r} not found.")
 
 
 def list_run(app: App, asked: ListArtifacts) -> dict[str, Any]:

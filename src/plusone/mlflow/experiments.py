@@ -12,7 +12,8 @@ from ..tracking.filter import EXPERIMENTS, parse_filter, parse_order
 from ..tracking.matching import Values, select
 from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .errors import invalid
-from .wire import VIEWS, View, check_key, check_value, experiment_json, milliseconds, offset_of
+from .pages import page_of
+from .wire import VIEWS, View, check_key, check_value, experiment_json, milliseconds
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 
@@ -159,22 +160,20 @@ def _delete_tag(app: App, asked: ExperimentTag) -> dict[str, Any]:
 
 
 def _search(app: App, asked: SearchExperiments) -> dict[str, Any]:
-    if not 1 <= asked.max_results <= _MOST_LISTED:
-        raise invalid(
-            f"Invalid value {asked.max_results} for parameter 'max_results' supplied. It must be at least 1 and at "
-            f"most {_MOST_LISTED}"
-        )
-    first = offset_of(asked.page_token)
     view = VIEWS[asked.view_type]
     conditions = parse_filter(asked.filter, fields=EXPERIMENTS)
     orders = parse_order(asked.order_by or ["last_update_time DESC"], fields=EXPERIMENTS)
     newest = reversed(experiments.list_experiments(app.store))
-    seen = (one for one in newest if view in ("all", one.status))
-    found = select(seen, conditions, orders, _values)
-    answer: dict[str, Any] = {"experiments": [experiment_json(one) for one in found[first : first + asked.max_results]]}
-    if first + asked.max_results < len(found):
-        answer["next_page_token"] = str(first + asked.max_results)
-    return answer
+    found = select((one for one in newest if view in ("all", one.status)), conditions, orders, _values)
+    page, token = page_of(
+        found,
+        count=asked.max_results,
+        most=_MOST_LISTED,
+        token=asked.page_token or None,
+        asked=(view, asked.filter, asked.order_by),
+    )
+    answer: dict[str, Any] = {"experiments": [experiment_json(one) for one in page]}
+    return {**answer, "next_page_token": token} if token else answer
 
 
 def _values(record: Experiment) -> Values:

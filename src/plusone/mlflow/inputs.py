@@ -9,6 +9,7 @@ import msgspec
 from ..app.app import App
 from ..base.records import RunInput
 from ..tracking.inputs import add_inputs
+from ..tracking.logged_models import ModelOfRun, link_models
 from .endpoint import Endpoint, Tag
 from .errors import invalid
 from .runs import OfRun, active_run
@@ -39,10 +40,17 @@ class DatasetInput(msgspec.Struct, frozen=True):
     tags: tuple[Tag, ...] = ()
 
 
+class ModelInput(msgspec.Struct, frozen=True):
+    """A logged model that a run used."""
+
+    model_id: str
+
+
 class LogInputs(OfRun, frozen=True, kw_only=True):
     """What a run read."""
 
     datasets: tuple[DatasetInput, ...] = ()
+    models: tuple[ModelInput, ...] = ()
 
 
 def log_inputs(app: App, asked: LogInputs) -> dict[str, Any]:
@@ -50,7 +58,10 @@ def log_inputs(app: App, asked: LogInputs) -> dict[str, Any]:
     run = active_run(app.store, asked.id)
     if len(asked.datasets) > _MOST_DATASETS:
         raise invalid(f"A request can hold at most {_MOST_DATASETS} datasets. Got {len(asked.datasets)}.")
-    add_inputs(app.store, [_input(run.id, one) for one in asked.datasets])
+    inputs = [_input(run.id, one) for one in asked.datasets]
+    if asked.models:
+        link_models(app.store, run.id, [ModelOfRun(one.model_id, "input", 0) for one in asked.models])
+    add_inputs(app.store, inputs)
     return {}
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..app.app import App
 from ..base.records import as_number
+from ..tracking.logged_models import Logged, log_model_metrics
 from ..tracking.series import Series, read_series
 from .endpoint import Endpoint, Tag, Taken
 from .errors import invalid
@@ -43,6 +44,8 @@ class LogMetric(OfRun, frozen=True, kw_only=True):
     timestamp: Time
     step: Integer = 0
     model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Point(msgspec.Struct, frozen=True):
     timestamp: Time
     step: Integer = 0
     model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 class LogBatch(OfRun, frozen=True, kw_only=True):
@@ -105,13 +110,16 @@ class Metrics:
     def log_at_once(self, asked: LogMetric | LogBatch) -> bool:
         """Log points to a run whose recorder is open, and nothing that needs the store; say whether that was all."""
         if isinstance(asked, LogMetric):
-            return self._recorders.log_if_open(asked.id, (_batch(asked),))
-        if asked.params or asked.tags or not asked.metrics:
+            return not asked.model_id and self._recorders.log_if_open(asked.id, (_batch(asked),))
+        if asked.params or asked.tags or not asked.metrics or any(point.model_id for point in asked.metrics):
             return False
         return self._recorders.log_if_open(asked.id, _batches(asked.metrics))
 
     def _log_metric(self, app: App, asked: LogMetric) -> dict[str, Any]:
-        self._recorders.log(active_run(app.store, asked.id).id, (_batch(asked),))
+        run = active_run(app.store, asked.id)
+        batch = _batch(asked)
+        _log_of_models(app, run.id, (asked,))
+        self._recorders.log(run.id, (batch,))
         return {}
 
     def _log_batch(self, app: App, asked: LogBatch) -> dict[str, Any]:
@@ -135,6 +143,7 @@ class Metrics:
             log_params(app.store, run.id, params)
         if asked.tags:
             log_tags(app.store, run.id, as_dict(asked.tags))
+        _log_of_models(app, run.id, asked.metrics)
         if batches:
             self._recorders.log(run.id, batches)
         return {}
@@ -181,6 +190,21 @@ class Metrics:
             order = order[_evenly(len(order), asked.max_results)]
             found += [{**point, "run_id": run_id} for point in _points(asked.metric_key, series, order)]
         return {"metrics": found}
+
+
+def _log_of_models(app: App, run_id: str, points: Sequence[LogMetric | Point]) -> None:
+    """Keep with the logged models what of these points says that it is of one."""
+    log_model_metrics(
+        app.store,
+        run_id,
+        [
+            Logged(
+                one.model_id, one.key, one.value, one.step, one.timestamp / 1000, one.dataset_name, one.dataset_digest
+            )
+            for one in points
+            if one.model_id
+        ],
+    )
 
 
 def _batch(asked: LogMetric) -> Batch:

@@ -9,12 +9,13 @@ from ..app.app import App
 from ..base import clock
 from ..base.errors import Conflict
 from ..base.ids import new_id
-from ..base.records import Run
+from ..base.records import Run, RunStatus
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import experiments as tracked_experiments
 from ..tracking.changing import add_settings, change_run, set_tags
 from ..tracking.inputs import list_inputs
+from ..tracking.logged_models import models_of_run
 from ..tracking.runs import add_run
 from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .errors import invalid, missing
@@ -27,7 +28,7 @@ __all__ = ["OfRun", "active_run", "endpoints", "find_run", "log_params", "log_ta
 
 _MOST_PARAM = 6000
 _MOST_TAG = 8000
-_STATUS = {theirs: ours for ours, theirs in STATUSES.items()}
+_STATUS: dict[str, RunStatus] = {theirs: ours for ours, theirs in STATUSES.items()}
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", 1, 2, 3, 4, 5]
 _BY_NUMBER: dict[int, str] = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 
@@ -168,8 +169,8 @@ def endpoints(recorders: Recorders) -> tuple[Endpoint, ...]:
 
 
 def described(store: Store, run: Run) -> dict[str, Any]:
-    """Return a run as MLflow writes it, with what it read."""
-    return run_json(run, list_inputs(store, run.id))
+    """Return a run as MLflow writes it, with what it read and the models that it made."""
+    return run_json(run, list_inputs(store, run.id), models_of_run(store, run.id))
 
 
 def _create(app: App, asked: CreateRun) -> dict[str, Any]:

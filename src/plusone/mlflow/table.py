@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..app.app import App
-from . import artifacts, experiments, inputs, runs
+from . import artifacts, experiments, inputs, models, registry, runs
 from .endpoint import Endpoint, Taken
 from .metrics import Metrics
 from .recorders import Recorders
@@ -31,6 +31,8 @@ def endpoints(recorders: Recorders) -> Iterator[Endpoint]:
     yield from inputs.ENDPOINTS
     yield from artifacts.ENDPOINTS
     yield from Metrics(recorders).endpoints
+    yield from registry.ENDPOINTS
+    yield from models.ENDPOINTS
 
 
 def at_once(recorders: Recorders) -> dict[tuple[str, str], Callable[[Any], bool]]:

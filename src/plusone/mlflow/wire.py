@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ..base import clock
 from ..base.records import Experiment, Latest, Run, RunInput, RunStatus
 from ..tracking.changing import setting_text
+from ..tracking.logged_models import ModelOfRun
 from .endpoint import Tag
 from .errors import invalid
 
@@ -168,12 +169,12 @@ def info_json(run: Run) -> dict[str, Any]:
     return info
 
 
-def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[ModelOfRun] = ()) -> dict[str, Any]:
     """Return a run as MLflow writes it.
 
     Args:
         inputs: the datasets that it read.
-        models: rows of `run_model`: the logged models that it made (`output`) or used (`input`).
+        models: the logged models that it made or used.
     """
     return {
         "info": info_json(run),
@@ -184,12 +185,10 @@ def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[dict[st
         },
         "inputs": {
             "dataset_inputs": [_input(one) for one in inputs],
-            "model_inputs": [{"model_id": row["model_id"]} for row in models if row["role"] == "input"],
+            "model_inputs": [{"model_id": one.model_id} for one in models if one.role == "input"],
         },
         "outputs": {
-            "model_outputs": [
-                {"model_id": row["model_id"], "step": row["step"]} for row in models if row["role"] == "output"
-            ]
+            "model_outputs": [{"model_id": one.model_id, "step": one.step} for one in models if one.role == "output"]
         },
     }
 
