@@ -29,7 +29,7 @@ def free_port() -> int:
 def served(root: Path) -> Iterator[str]:
     """Run the control API of a project; give its address."""
     port = free_port()
-    command = [sys.executable, "-m", "plusone.http.server", "--project", str(root), "--port", str(port)]
+    command = [sys.executable, "-m", "plusone.gateway.server", "--project", str(root), "--port", str(port)]
     with (root.parent / "api.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

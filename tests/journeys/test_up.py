@@ -210,7 +210,7 @@ def test_deaths_of_control_and_api_at_random_leave_a_whole_route_to_a_release_th
                     up.wait_for("ready")
                     until(lambda before=before: not before.processes(), f"turn {turn}: the older ended", seconds=60)
                     before.__exit__()
-                elif kill == "api" and (pid := up.process_of("plusone.http.server")):
+                elif kill == "api" and (pid := up.process_of("plusone.gateway.server")):
                     os.kill(pid, signal.SIGKILL)
                 check_invariants(app.store)
                 route = lifecycle.current_route(app.store.db, "m")

@@ -15,6 +15,7 @@ from ..base.errors import NotFound
 from ..base.records import Artifact, Decision, Release, Route, Run, ServerReport, Session, finite
 from ..packaging import keeping
 from ..release import lifecycle, making
+from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..store import Store, open_store
@@ -85,7 +86,8 @@ class App:
         """Return the models with their releases, routes and whether they are served, and the servers."""
         db = self.store.db
         servers = current_servers(self.store)
-        names = [lifecycle.pick_model(db, model)] if model else [row["model"] for row in db.all("model_list")]
+        known = sorted({row["model"] for row in db.all("model_list")} | {one.model for one in list_candidates(db)})
+        names = known if model is None else [model if model in known else lifecycle.pick_model(db, model)]
         return Status(
             project=self.project.name,
             models=tuple(self._model_status(name, servers) for name in names),
@@ -93,8 +95,12 @@ class App:
         )
 
     def list_releases(self, *, model: str | None = None) -> list[Release]:
-        """Return the releases of a model, or of all."""
-        return lifecycle.list_releases(self.store.db, model and lifecycle.pick_model(self.store.db, model))
+        """Return the releases of a model, or of all, and the candidates registered through MLflow: those have no digest
+        yet."""
+        db = self.store.db
+        candidates = list_candidates(db, model)
+        releases = lifecycle.list_releases(db, model if candidates else model and lifecycle.pick_model(db, model))
+        return sorted([*releases, *candidates], key=lambda one: (one.model, one.number))
 
     def get_release(self, *, target: str) -> ReleaseDetail:
         """Return a release with its package, its sessions of checks and its decisions."""
@@ -140,7 +146,7 @@ class App:
         return RunDetail(
             run=run,
             steps=tuple(runs.list_steps(self.store, run.id)),
-            metrics={point.key: finite(point.value) for point in runs.list_metrics(self.store, run.id)},
+            metrics={key: finite(value) for key, value in runs.latest_metrics(self.store, run).items()},
             sessions=tuple(sessions_of(self.store.db, run_id=run.id)),
         )
 
@@ -167,7 +173,7 @@ class App:
     # -------------------------------------------------------------------------------------------- inside
 
     def _model_status(self, model: str, servers: list[ServerReport]) -> ModelStatus:
-        releases = lifecycle.list_releases(self.store.db, model)
+        releases = self.list_releases(model=model)
         route = lifecycle.current_route(self.store.db, model)
         by_stage = {one.stage: one.number for one in releases}
         return ModelStatus(

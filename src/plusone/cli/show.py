@@ -48,8 +48,8 @@ def _print_model(one: ModelStatus) -> None:
             release.number,
             stage_style(release.stage),
             clock.age_text(release.created_at),
-            release.digest[:12],
-            _settings(release, one.releases),
+            release.digest[:12] or "-",
+            _settings(release, one.releases) if release.digest else "registered through MLflow",
         )
         for release in one.releases
     ]
@@ -58,7 +58,7 @@ def _print_model(one: ModelStatus) -> None:
 
 def _settings(release: Release, releases: tuple[Release, ...]) -> str:
     """Return the settings that are not the same in all of these releases."""
-    values = {key: {repr(one.settings.get(key)) for one in releases} for key in release.settings}
+    values = {key: {repr(one.settings.get(key)) for one in releases if one.digest} for key in release.settings}
     return ", ".join(f"{key}={value}" for key, value in release.settings.items() if len(values[key]) > 1)
 
 

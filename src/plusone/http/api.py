@@ -18,11 +18,10 @@ import msgspec
 from ..app.app import App
 from ..app.operations import OPERATIONS, Operation
 from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, UsageError, WrongContentType
+from ..base.hosts import check_host
 from ..base.ids import new_id
 
 __all__ = ["Answer", "Api"]
-
-_HOSTS = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\Z", re.ASCII)
 
 
 class Answer(NamedTuple):
@@ -59,8 +58,7 @@ class Api:
             return Answer(500, msgspec.json.encode(error.as_dict()))
 
     def _do(self, verb: str, path: str, query: str, host: str, content_type: str, body: bytes) -> Any:
-        if not _HOSTS.match(host):
-            raise UsageError(f"The host {host!r} is not this machine: expected localhost or 127.0.0.1.")
+        check_host(host)
         if path == "/health":
             return {"status": "ok"}
         if path == "/api":

@@ -71,6 +71,7 @@ def find_release(db: Database | Transaction, target: str) -> Release:
 
     Raises:
         NotFound: when there is none.
+        Conflict: when it is a version registered through MLflow that is not packaged yet.
         UsageError: when the text names no release, or no model and there are several.
     """
     named, which = parse_target(target)
@@ -78,9 +79,20 @@ def find_release(db: Database | Transaction, target: str) -> Release:
     releases = list_releases(db, model)
     found = [r for r in releases if (str(r.number) == which.lstrip("0") if which.isdigit() else r.stage == which)]
     if not found:
+        _check_candidate(db, model, which)
         have = ", ".join(f"{r.number} ({r.stage})" for r in releases)
         raise NotFound(f"There is no {model}@{which}. Releases: {have}.", mend=f"plusone status {model}")
     return found[0]
+
+
+def _check_candidate(db: Database | Transaction, model: str, which: str) -> None:
+    rows = db.all("version_list", model=model, number=int(which)) if which.isdigit() else []
+    if any(row["deleted_at"] is None for row in rows):
+        raise Conflict(
+            f"{model}@{which} is a candidate that was registered through MLflow: it is not packaged, and no test has "
+            "run on it.",
+            mend=f"plusone release --from {model}@{which}",
+        )
 
 
 def current_route(db: Database | Transaction, model: str) -> Route | None:

@@ -1,5 +1,8 @@
 -- name: release_next^
-SELECT coalesce(max(number), 0) + 1 AS number FROM release WHERE model = :model;
+-- One sequence for releases and for versions registered through MLflow; a deleted version's number stays used.
+SELECT coalesce(max(number), 0) + 1 AS number FROM (
+    SELECT number FROM release WHERE model = :model UNION ALL SELECT number FROM model_version WHERE model = :model
+) AS numbers;
 
 -- name: release_add!
 INSERT INTO release (model, number, digest, package, run_id, fingerprint, settings, tests, metrics, created_at)

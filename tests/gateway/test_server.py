@@ -78,7 +78,7 @@ def test_many_at_once_get_each_their_answer(address: str):
 def test_it_ends_when_whoever_started_it_has_gone(tmp_path: Path):
     write_story(tmp_path / "p")
     port = free_port()
-    command = [sys.executable, "-m", "plusone.http.server", "--project", str(tmp_path / "p"), "--port", str(port)]
+    command = [sys.executable, "-m", "plusone.gateway.server", "--project", str(tmp_path / "p"), "--port", str(port)]
     process = subprocess.Popen([*command, "--until-input-ends"], stdin=subprocess.PIPE)
     try:
         until(lambda: process.poll() is None and _up(port), "it answers", seconds=30)
