@@ -60,6 +60,12 @@ CALLS: list[Call] = [
     Call("list_runs", {"model": "ships"}, None),
     Call("get_run", {"run_id": "%"}, ["runs", "show", "%"]),
     Call("get_run", {"run_id": "zzz"}, ["runs", "show", "zzz"]),
+    Call("lineage", {"thing": "flights@3"}, ["lineage", "flights@3"]),
+    Call(
+        "lineage", {"thing": "flights", "depth": 1, "count": 1}, ["lineage", "flights", "--depth", "1", "--count", "1"]
+    ),
+    Call("lineage", {"thing": "ships@9"}, ["lineage", "ships@9"]),
+    Call("lineage", {"thing": "../etc:passwd"}, ["lineage", "../etc:passwd"]),
     Call("list_artifacts", {"run_id": "zzz"}, ["runs", "files", "zzz"]),
     Call("get_log", {"run_id": "zzz"}, ["runs", "log", "zzz"]),
     Call("promote", {"target": "flights@4"}, ["promote", "flights@4"]),

@@ -13,6 +13,8 @@ import msgspec
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
 from ..base.records import Artifact, Decision, Release, Route, Run, ServerReport, Session, finite
+from ..lineage.nodes import Lineage
+from ..lineage.trees import trace
 from ..packaging import keeping
 from ..release import lifecycle, making
 from ..release.gate import sessions_of
@@ -163,6 +165,14 @@ class App:
     def save_artifact(self, *, run_id: str, path: str, to: Path) -> Artifact:
         """Write a file of a run to `to`, whole or not at all."""
         return artifacts.save_artifact(self.store, runs.get_run(self.store, run_id).id, path, to)
+
+    def lineage(self, *, thing: str, depth: int = 10, count: int = 10) -> Lineage:
+        """Return what made a thing and what was made of it, as trees.
+
+        `thing` is a digest or a run's id or the beginning of one, `RUN:PATH`, `MODEL@n`, or the name of a step, of its
+        output or of a model.
+        """
+        return trace(self.store, thing, depth=depth, count=count)
 
     # -------------------------------------------------------------------------------------------- inside
 

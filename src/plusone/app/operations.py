@@ -32,5 +32,6 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_runs", "GET", "/api/runs"),
     Operation("get_run", "GET", "/api/runs/{run_id}"),
     Operation("get_log", "GET", "/api/runs/{run_id}/log"),
+    Operation("lineage", "GET", "/api/lineage"),
     Operation("list_artifacts", "GET", "/api/runs/{run_id}/artifacts"),
 )
