@@ -60,6 +60,23 @@ CALLS: list[Call] = [
     Call("list_runs", {"model": "ships"}, None),
     Call("get_run", {"run_id": "%"}, ["runs", "show", "%"]),
     Call("get_run", {"run_id": "zzz"}, ["runs", "show", "zzz"]),
+    Call(
+        "keep",
+        {"thing": "flights@1", "reason": WHY, "by": "ann"},
+        ["keep", "flights@1", "--reason", WHY, "--by", "ann"],
+    ),
+    Call("keep", {"thing": "flights@1", "reason": " "}, ["keep", "flights@1", "--reason", " "]),
+    Call("keep", {"thing": "flights@77", "reason": "x"}, ["keep", "flights@77", "--reason", "x"]),
+    Call(
+        "keep",
+        {"thing": "flights@2", "reason": "x", "by": "ann"},
+        ["keep", "flights@2", "--reason", "x", "--by", "ann"],
+    ),
+    Call("list_kept", {}, ["keep"]),
+    Call("forget", {"thing": "flights@1"}, ["keep", "--remove", "flights@1"]),
+    Call("forget", {"thing": "flights@1"}, ["keep", "--remove", "flights@1"]),
+    Call("plan_gc", {}, ["gc", "--dry-run"]),
+    Call("plan_gc", {"older_than_s": 7200.0}, ["gc", "--dry-run", "--older-than", "2h"]),
     Call("lineage", {"thing": "flights@3"}, ["lineage", "flights@3"]),
     Call(
         "lineage", {"thing": "flights", "depth": 1, "count": 1}, ["lineage", "flights", "--depth", "1", "--count", "1"]

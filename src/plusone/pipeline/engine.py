@@ -176,7 +176,7 @@ class Engine:
                 return None
             found[name] = from_row(Dataset, row)
             # A blob that was lost or freed is made again.
-            if not self.store.blobs.has(found[name].blob):
+            if not self.store.blobs.renew(found[name].blob):
                 return None
         return found
 

@@ -289,6 +289,7 @@ class _Making:
             columns = to_row(release)
             del columns["stage"]
             tx.execute("release_add", **columns)
+            tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)
             evidence = {"session": session.id, "problems": problems}
             after = "failed" if problems else "passed"

@@ -103,3 +103,6 @@ CREATE INDEX run_by_resumed ON run (resumed_from);
 CREATE INDEX run_model_by_model ON run_model (model_id, role, run_id);
 CREATE INDEX model_version_by_run ON model_version (run_id);
 CREATE INDEX model_version_by_logged_model ON model_version (model_id);
+
+-- Packages whose files gc removed: no release of them goes live again.
+CREATE TABLE freed (package TEXT PRIMARY KEY, at TEXT NOT NULL);
