@@ -292,6 +292,7 @@ class _Making:
             del columns["stage"]
             tx.execute("release_add", **columns)
             keep_package(tx, release, self.store.blobs)
+            tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)
             evidence = {"session": session.id, "problems": problems}
             after = "failed" if problems else "passed"

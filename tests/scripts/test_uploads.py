@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from plusone.tracking import uploads
-from plusone.tracking.uploads import showing
+from plusone.scripts import uploads
+from plusone.scripts.uploads import showing
 
 
 class Terminal(io.StringIO):

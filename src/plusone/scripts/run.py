@@ -16,11 +16,11 @@ from ..base.config import load_project
 from ..base.errors import Conflict, UsageError
 from ..base.records import Artifact, Dataset, RunInput
 from ..store import Store, open_store
-from . import active, artifacts, changing
+from ..tracking import active, artifacts, changing
+from ..tracking.inputs import add_inputs, files_of, inputs_of_path
+from ..tracking.recording import Recorder
+from ..tracking.runs import OpenRun, latest_outputs
 from .beginning import begin, is_interactive, reopen
-from .inputs import add_inputs, files_of, inputs_of_path
-from .recording import Recorder
-from .runs import OpenRun, latest_outputs
 from .system import SystemMetrics, wanted_interval
 from .uploads import showing
 from .values import plain_settings
