@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..app.app import App
-from ..mlflow.importing import Counts, Imported, import_tracking
+from ..importing.mlflow import Counts, Imported, import_tracking
 from .output import json_option, print_json, print_table
 
 __all__ = ["import_"]
@@ -65,14 +65,13 @@ def _progress(*, shown: bool) -> Iterator[Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading")
-        seen = {"runs": 0, "experiment": ""}
+        name, runs = "", 0
 
         def on_event(event: dict[str, Any]) -> None:
-            if event["event"] == "experiment":
-                seen["experiment"] = event["name"]
-            elif event["event"] == "run":
-                seen["runs"] += 1
-            bar.update(task, description=f"{seen['experiment']}: {seen['runs']} runs")
+            nonlocal name, runs
+            name = event["name"] if event["event"] == "experiment" else name
+            runs += event["event"] == "run"
+            bar.update(task, description=f"{name}: {runs} runs")
 
         yield on_event
 
@@ -84,6 +83,9 @@ def _print(done: Imported) -> None:
         for name in Counts.__struct_fields__
     ]
     print_table(("", "there", "here"), rows)
+    click.echo(
+        f"{done.logged_models} logged models, {done.registered_models} registered models with {done.versions} versions"
+    )
     for problem in done.problems[:20]:
         click.secho(f"not brought over: {problem}", fg="yellow", err=True)
     if len(done.problems) > 20:

@@ -148,12 +148,17 @@ def create_version(
     description: str = "",
     tags: Mapping[str, str] | None = None,
     by: str = "",
+    number: int | None = None,
 ) -> Version:
     """Register the files that `source` names as the next version of a model: a candidate; return it.
 
     Its number comes from the sequence that releases have. Its files are kept while it is not deleted.
 
+    Args:
+        number: of a version that had it elsewhere; the sequence goes on behind it.
+
     Raises:
+        Conflict: when the number was used.
         NotFound: when there is no such registered model, run or logged model.
         UsageError: when the source is of another run or model than `run_id` and `model_id` say.
     """
@@ -171,9 +176,12 @@ def create_version(
             if given and tx.one(query, id=given) is None:
                 raise NotFound(f"There is no {word} {given[:100]!r}, of which the version is to be.")
         row = tx.one("release_next", model=name)
+        after = int(row["number"]) if row else 1
+        if number is not None and number < after and _was_used(tx, name, number):
+            raise Conflict(f"The number {number} of {name!r} was used: the next one is {after}.")
         version = ModelVersion(
             model=name,
-            number=int(row["number"]) if row else 1,
+            number=number or after,
             source=source,
             owner=where.owner,
             path=where.path,
@@ -307,6 +315,10 @@ def _write_version(tx: Transaction, version: ModelVersion) -> None:
     row = to_row(version)
     names = ("model", "number", "description", "tags", "updated_at", "deleted_at")
     tx.execute("version_change", **{name: row[name] for name in names})
+
+
+def _was_used(tx: Transaction, name: str, number: int) -> bool:
+    return bool(tx.all("version_list", model=name, number=number) or tx.one("release_get", model=name, number=number))
 
 
 def _without_releases(tx: Transaction, name: str, what: str) -> None:

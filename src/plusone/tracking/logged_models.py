@@ -31,6 +31,7 @@ __all__ = [
     "list_logged_models",
     "log_model_metrics",
     "models_of_run",
+    "put_logged_model",
     "set_model_tags",
 ]
 
@@ -104,6 +105,15 @@ def add_logged_model(
     with store.db.write() as tx:
         tx.execute("logged_model_add", **to_row(record))
     return record
+
+
+def put_logged_model(store: Store, record: LoggedModel) -> None:
+    """Add a model that was made elsewhere, under the id that it has there; one of that id before is replaced."""
+    with store.db.write() as tx:
+        if tx.one("logged_model_get", id=record.id) is None:
+            tx.execute("logged_model_add", **to_row(record))
+        else:
+            _write(tx, record)
 
 
 def get_logged_model(db: Database | Transaction, model_id: str, *, deleted: bool = False) -> LoggedModel:

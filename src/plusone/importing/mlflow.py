@@ -11,27 +11,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from ..base.errors import NotFound, PlusoneError, UsageError
+from ..base.errors import NotFound, UsageError
 from ..base.ids import digest_json
-from ..base.records import Experiment, Record, Run, RunInput
+from ..base.records import Experiment, Record, Run
+from ..mlflow.endpoint import MlflowError
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import artifacts
 from ..tracking.changing import set_tags
 from ..tracking.experiments import DEFAULT, add_experiment, change_experiment, find_experiment
 from ..tracking.inputs import add_inputs
+from ..tracking.logged_models import link_models, put_logged_model
 from ..tracking.recording import Recorder
 from ..tracking.runs import add_run
 from .foreign import tracking_server
+from .reading import inputs_of, links_of, model_of, run_of
+from .registry import bring_registered
 from .source import Source
-from .wire import run_of_info
 
 __all__ = ["Counts", "Imported", "import_tracking"]
 
 _TAG = "plusone.imported"
-_FORGET = ("points", "metrics", "settings", "tags", "positions", "files", "inputs", "models")
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -59,6 +59,9 @@ class Imported(Record, frozen=True):
     here: Counts
     skipped: int
     """Runs that an earlier import brought over whole; they are in both counts."""
+    logged_models: int
+    registered_models: int
+    versions: int
     problems: tuple[str, ...]
     """What could not be brought over, or differs; empty: everything is here."""
 
@@ -100,13 +103,17 @@ def import_tracking(
         work = _Import(store, source, Path(scratch), on_event)
         for one in wanted:
             work.experiment(one)
+        models, versions, problems = bring_registered(store, source) if not experiments else (0, 0, [])
         return Imported(
             source=source.address if uri.startswith("http") else uri.rpartition("@")[2],
             experiments=len(wanted),
             there=work.there,
             here=work.here,
             skipped=work.skipped,
-            problems=tuple(work.problems),
+            logged_models=work.logged_models,
+            registered_models=models,
+            versions=versions,
+            problems=(*work.problems, *problems),
         )
 
 
@@ -119,19 +126,36 @@ class _Import:
         self.there = Counts()
         self.here = Counts()
         self.skipped = 0
+        self.logged_models = 0
         self.problems: list[str] = []
 
     def experiment(self, found: dict[str, Any]) -> None:
         mine = self._experiment(found)
         self.on_event({"event": "experiment", "name": mine.name})
-        for run in self.source.runs(str(found["experiment_id"])):
-            try:
-                self._run(mine, run)
-            except (UsageError, NotFound) as error:
-                # This run can't be had as it is; the others can.
-                self.problems.append(f"run {run['info']['run_id']}: {error.message}")
+        experiment = str(found["experiment_id"])
+        # Before the runs, which name them.
+        for model in self.source.logged_models(experiment):
+            self._guarded(f"logged model {model['info']['model_id']}", lambda one=model: self._model(mine, one))
+        for run in self.source.runs(experiment):
+            self._guarded(f"run {run['info']['run_id']}", lambda one=run: self._run(mine, one))
         if found.get("lifecycle_stage") == "deleted" and mine.id != DEFAULT:
             change_experiment(self.store, mine.id, deleted=True)
+
+    def _guarded(self, what: str, bring: Callable[[], None]) -> None:
+        try:
+            bring()
+        except (UsageError, NotFound, MlflowError) as error:
+            # This one can't be had as it is; the others can.
+            self.problems.append(f"{what}: {error.message}")
+
+    def _model(self, experiment: Experiment, found: dict[str, Any]) -> None:
+        model = model_of(found, experiment.id)
+        put_logged_model(self.store, model)
+        for path, _ in self.source.model_files(model.id):
+            place = self.scratch / "file"
+            self.source.download_model_file(model.id, path, place)
+            artifacts.log_file(self.store, model.id, path, place)
+        self.logged_models += 1
 
     def _experiment(self, found: dict[str, Any]) -> Experiment:
         tags = {str(tag["key"]): str(tag.get("value", "")) for tag in found.get("tags") or ()}
@@ -141,7 +165,7 @@ class _Import:
         return change_experiment(self.store, mine.id, tags={**tags, **mine.tags})
 
     def _run(self, experiment: Experiment, found: dict[str, Any]) -> None:
-        run = run_of_info(found, experiment.id)
+        run = run_of(found, experiment.id)
         print_of = digest_json([found["info"], found.get("data"), found.get("inputs"), found.get("outputs")])
         before = self.store.db.one("run_get", id=run.id)
         known = from_row(Run, before) if before else None
@@ -149,7 +173,7 @@ class _Import:
             raise UsageError(f"the store has a run of its own with the id {run.id}")
         if known is None or known.tags.get(_TAG) != print_of:
             if known is not None:
-                self._forget(run.id)
+                self._forget(known)
             there = self._bring(run, found)
             set_tags(self.store, run.id, {_TAG: print_of})
         else:
@@ -164,6 +188,7 @@ class _Import:
         points = self._points(run.id, found)
         files = [self._file(run.id, path) for path, _ in self.source.files(run.id)]
         add_inputs(self.store, inputs_of(found))
+        link_models(self.store, run.id, links_of(found))
         return Counts(
             runs=1,
             settings=len(run.settings),
@@ -195,18 +220,30 @@ class _Import:
             self.problems.append(f"run {run_id}: {error.message}")
         return size
 
-    def _forget(self, run_id: str) -> None:
+    def _forget(self, run: Run) -> None:
+        """Take away what an interrupted import left of a run, all of it or nothing."""
         with self.store.db.write() as tx:
-            for part in _FORGET:
-                tx.execute(f"run_forget_{part}", run_id=run_id)
-            tx.execute("run_forget", run_id=run_id)
+            for query, keys in (
+                ("run_setting_remove", run.settings),
+                ("run_tag_remove", run.tags),
+                ("run_metric_remove", run.metrics),
+            ):
+                for key in keys:
+                    tx.execute(query, run_id=run.id, key=key)
+            tx.execute("run_forget_points", run_id=run.id)
+            tx.execute("run_forget_positions", run_id=run.id)
+            tx.execute("run_forget_files", run_id=run.id)
+            tx.execute("run_forget_inputs", run_id=run.id)
+            tx.execute("run_forget_models", run_id=run.id)
+            tx.execute("run_forget", run_id=run.id)
 
     def _count(self, run_id: str) -> Counts:
-        row = self.store.db.one("run_counts", run_id=run_id)
-        if row is None:
-            raise PlusoneError(f"The run {run_id} was brought over and is not in the store.")
+        row, stored = self.store.db.one("run_counts", run_id=run_id), self.store.db.one("run_get", id=run_id)
+        if row is None or stored is None:
+            raise NotFound(f"The run {run_id} was brought over and is not in the store.")
+        run = from_row(Run, stored)
         # The tag that says so is ours and not the source's.
-        return msgspec.convert({**row, "runs": 1, "tags": row["tags"] - 1}, Counts)
+        return Counts(runs=1, settings=len(run.settings), tags=len(run.tags) - 1, **row)
 
     def _compare(self, run: Run, there: Counts, here: Counts) -> None:
         self.there += there
@@ -216,23 +253,3 @@ class _Import:
                 self.problems.append(
                     f"run {run.id}: {name.replace('_', ' ')}: {getattr(there, name)} there, {getattr(here, name)} here"
                 )
-
-
-def inputs_of(found: dict[str, Any]) -> list[RunInput]:
-    """Return the inputs that a run of MLflow's says it read."""
-    made: list[RunInput] = []
-    for one in (found.get("inputs") or {}).get("dataset_inputs") or ():
-        dataset = one.get("dataset") or {}
-        made.append(
-            RunInput(
-                run_id=str(found["info"]["run_id"]),
-                name=str(dataset.get("name", "")),
-                digest=str(dataset.get("digest", "")),
-                source_type=str(dataset.get("source_type", "")),
-                source=str(dataset.get("source", "")),
-                schema=str(dataset.get("schema", "")),
-                profile=str(dataset.get("profile", "")),
-                tags={str(tag["key"]): str(tag.get("value", "")) for tag in one.get("tags") or ()},
-            )
-        )
-    return made
