@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("plusone", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("plusone")
+# Read at import: each test clears the variables of whoever runs it.
+_MLFLOW_PYTHON = os.environ.get("PLUSONE_MLFLOW_PYTHON")
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +25,11 @@ def no_project_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def repository() -> Path:
     """The folder of this repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def mlflow_python(repository: Path) -> Path:
+    """A Python that has mlflow, in an environment of its own: what its real clients and its own server run in."""
+    python = Path(_MLFLOW_PYTHON or repository / ".venv" / "mlflow" / "bin" / "python")
+    assert python.exists(), f"There is no {python}: `make slow` makes it, or PLUSONE_MLFLOW_PYTHON names another one."
+    return python

@@ -22,7 +22,7 @@ from ..tracking.changing import set_tags
 from ..tracking.experiments import DEFAULT, add_experiment, change_experiment, find_experiment
 from ..tracking.inputs import add_inputs
 from ..tracking.logged_models import link_models, put_logged_model
-from ..tracking.recording import Recorder
+from ..tracking.recording import Recorder, recover_points
 from ..tracking.runs import add_run
 from .foreign import tracking_server
 from .reading import inputs_of, links_of, model_of, run_of
@@ -222,6 +222,8 @@ class _Import:
 
     def _forget(self, run: Run) -> None:
         """Take away what an interrupted import left of a run, all of it or nothing."""
+        # What is still in its journal first: left there it would be moved into the run that is made anew.
+        recover_points(self.store, run.id)
         with self.store.db.write() as tx:
             for query, keys in (
                 ("run_setting_remove", run.settings),
