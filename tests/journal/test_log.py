@@ -130,18 +130,21 @@ def test_a_segment_is_held_until_its_journal_lets_go(tmp_path: Path) -> None:
         assert not ours
 
 
-def test_a_segment_is_removed_when_it_is_not_written_any_more(tmp_path: Path) -> None:
+def test_a_segment_is_removed_when_all_of_it_was_seen_and_it_is_not_written_any_more(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"x")
-    [path] = list_segments(tmp_path)
-    journal.remove(path)
-    assert path.exists(), "it is written to"
+    [(path, early)] = journal.segments()
+    assert not journal.remove(path, early), "it is written to"
+    journal.append(b"y")
     journal.append(bytes(300_000))
-    journal.remove(path)
-    assert not path.exists()
-    assert [segment.path for segment in journal.segments()] == list_segments(tmp_path)
+    assert not journal.remove(path, early), "it was written on since"
+    assert path.exists()
+    (_, end), (second, _) = journal.segments()
+    assert journal.remove(path, end)
+    assert list_segments(tmp_path) == [second]
     journal.seal()
-    journal.remove(journal.segments()[0].path)
+    [(second, end)] = journal.segments()
+    assert journal.remove(second, end)
     assert list_segments(tmp_path) == []
     journal.close()
 
@@ -154,7 +157,8 @@ def test_what_was_left_while_a_segment_was_begun_is_swept_and_nothing_else(tmp_p
     sweep(folder)
     assert list(folder.iterdir()) == list_segments(folder)
     journal.seal()
-    journal.remove(list_segments(folder)[0])
+    [(path, end)] = journal.segments()
+    assert journal.remove(path, end)
     journal.close()
     sweep(folder)
     assert not folder.exists()

@@ -243,7 +243,7 @@ class Recorder:
                     total += count
                     if count:
                         self._removed = []
-                if self._journal.remove(path):
+                if self._journal.remove(path, end):
                     self._removed.append(path.name)
                     self._positions.pop(path, None)
                 self._moved_some.set()
