@@ -200,23 +200,35 @@ def test_threads_append_whole_records(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_signal_handler_may_append(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+def test_a_signal_handler_may_append_at_any_moment(tmp_path: Path) -> None:
+    def head() -> list[bytes]:
+        if len(nested) < 5:
+            nested.append(1)
+            signal.raise_signal(signal.SIGUSR1)  # in the middle of beginning a segment
+        return [b"head"]
 
     def handle(number: int, frame: FrameType | None) -> None:
-        journal.append(b"handler")
+        handled.append(1)
+        journal.append(b"handler%d" % len(handled))
 
-    before = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    nested: list[int] = []
+    handled: list[int] = []
+    journal = Journal(tmp_path, head=head)
+    before = [signal.signal(number, handle) for number in (signal.SIGALRM, signal.SIGUSR1)]
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
     try:
         for number in range(30_000):
-            journal.append(b"%06d" % number)
+            journal.append(b"%06d" % number * 20)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    found = records_in(tmp_path)
-    assert b"handler" in found
-    assert [record for record in found if record != b"handler"] == [b"%06d" % number for number in range(30_000)]
+        signal.signal(signal.SIGALRM, before[0])
+        signal.signal(signal.SIGUSR1, before[1])
+    found = [record for record in records_in(tmp_path) if record != b"head"]
+    assert sorted(record for record in found if record.startswith(b"handler")) == sorted(
+        b"handler%d" % number for number in range(1, len(handled) + 1)
+    )
+    assert len(nested) == 5
+    assert [record[:6] for record in found if record[:1] != b"h"] == [b"%06d" % number for number in range(30_000)]
     journal.close()
 
 
