@@ -37,7 +37,9 @@ BITS = st.integers(0, 2**64 - 1)
 def columns(count: int, seed: int = 0) -> Columns:
     chance = np.random.default_rng(seed)
     return Columns(
-        np.arange(count, dtype=np.int64), chance.normal(size=count), 1.7e9 + np.cumsum(chance.exponential(0.1, count))
+        np.arange(count, dtype=np.int64),
+        chance.normal(size=count),
+        (1.7e9 + np.cumsum(chance.exponential(0.1, count))).astype(np.float64),
     )
 
 

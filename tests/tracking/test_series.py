@@ -51,7 +51,7 @@ def begin(store: Store) -> str:
 def points(values: Any, steps: Any = None) -> Columns:
     values = np.asarray(values, np.float64)
     steps = np.arange(len(values)) if steps is None else np.asarray(steps)
-    return Columns(steps.astype(np.int64), values, 1.7e9 + np.arange(len(values)))
+    return Columns(steps.astype(np.int64), values, 1.7e9 + np.arange(len(values), dtype=np.float64))
 
 
 def test_a_series_is_read_whole_in_the_order_of_logging(store: Store) -> None:
