@@ -277,7 +277,7 @@ def measure_points(scratch: Path) -> dict[str, Any]:
     print(
         f"{SUSTAINED:,} points: {many['points_per_s']:,.0f}/s until they are in the store (bar: 300,000), "
         f"{many['points_per_s_of_the_loop']:,.0f}/s in the loop; "
-        f"resident memory {memory[1]:.0f} MiB after a twentieth, {max(memory):.0f} at most, {memory[-1]:.0f} at the end; "
+        f"resident memory {memory[1]:.0f} MiB at a twentieth, {max(memory):.0f} at most, {memory[-1]:.0f} at the end; "
         f"{many['store_bytes'] / SUSTAINED:.1f} bytes of store a point"
     )
     read = many["reading"]
