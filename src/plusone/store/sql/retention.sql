@@ -58,9 +58,6 @@ INSERT INTO freed (package, at) VALUES (:package, :at) ON CONFLICT (package) DO 
 -- name: freed_get^
 SELECT at FROM freed WHERE package = :package;
 
--- name: freed_list
-SELECT package FROM freed;
-
 -- name: freed_remove!
 -- Its files were stored again.
 DELETE FROM freed WHERE package = :package;
