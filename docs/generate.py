@@ -33,6 +33,7 @@ SETTINGS = {
 # Variables of the environment that a person may set; those that plusone hands to its own processes are not for people.
 VARIABLES = {
     "PLUSONE_STORE": "where the store is, instead of what `[tool.plusone] store` says",
+    "PLUSONE_SYSTEM_METRICS": "whether `plusone.run` logs system metrics: `1`, `0`, or seconds between samples",
     "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
     "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",
 }

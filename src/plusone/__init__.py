@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from .base.errors import PlusoneError
     from .client.client import Client
     from .pipeline.declare import model, step
+    from .scripts.run import run
     from .tracking.active import log
 
-__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "step"]
+__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ _WHERE = {
     "check": ".check",
     "log": ".tracking.active",
     "model": ".pipeline.declare",
+    "run": ".scripts.run",
     "step": ".pipeline.declare",
 }
 

@@ -67,7 +67,11 @@ def _same(call: Call, got: Any, expected: Any) -> None:
 def test_the_story_has_every_operation_both_done_and_refused(by_app: Answers):
     done = {call.operation for call, answer in zip(CALLS, by_app, strict=True) if "error" not in answer}
     refused = {answer["error"]["code"] for answer in by_app if "error" in answer}
-    assert {operation.name for operation in OPERATIONS} - done == {"get_run", "get_log"}  # by id: see below
+    assert {operation.name for operation in OPERATIONS} - done == {
+        "get_run",
+        "get_log",
+        "list_artifacts",
+    }  # by id: see below
     assert refused == {"usage", "not_found", "conflict", "gate_closed"}
 
 
@@ -82,7 +86,7 @@ def test_the_command_line_answers_as_app_does(
     for call, expected in zip(CALLS, by_app, strict=True):
         if call.words is None:
             # The calls after it must find the same state: none of those without a command changes any.
-            assert not call.operation.startswith(("promote", "roll_back", "reject"))
+            assert not call.operation.startswith(("promote", "roll_back", "reject", "keep", "forget"))
             continue
         with pytest.raises(SystemExit) as ended:
             cli.main([*call.words, "--json"])
@@ -134,6 +138,7 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
     with App(story) as app:
         for run in app.list_runs():
             assert app.get_run(run_id=run.id) == client.get_run(run_id=run.id)
+            assert app.list_artifacts(run_id=run.id) == client.list_artifacts(run_id=run.id)
             assert (
                 app.get_log(run_id=run.id) == client.get_log(run_id=run.id) == f"the run of {run.model} printed this\n"
             )

@@ -24,10 +24,13 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_body_bytes: int = 16 * 1024 * 1024
 
 
+_STORE = ".plusone"
+
+
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: str = "pipeline.py"
     tests: str = "tests"
-    store: str = ".plusone"
+    store: str = _STORE
     serve: Serve = Serve()
 
 
@@ -49,25 +52,33 @@ def find_project(start: Path | None = None) -> Path:
         ConfigError: when there is none.
     """
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        file = folder / "pyproject.toml"
-        if file.is_file() and "plusone" in _read(file).get("tool", {}):
-            return folder
-    raise ConfigError(
-        f"{here} is not in a plusone project: no pyproject.toml with [tool.plusone] here or above.",
-        mend="plusone new NAME, or cd into a project, or plusone --project FOLDER",
-    )
+    root = _project_above(here)
+    if root is None:
+        raise ConfigError(
+            f"{here} is not in a plusone project: no pyproject.toml with [tool.plusone] here or above.",
+            mend="plusone new NAME, or cd into a project, or plusone --project FOLDER",
+        )
+    return root
 
 
-def load_project(start: Path | None = None) -> Project:
+def load_project(start: Path | None = None, *, anywhere: bool = False) -> Project:
     """Return the project that `start` (default: the working folder) is in.
 
-    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says.
+    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says. A folder without a
+    project, whose scripts log runs, counts as one with the defaults when `PLUSONE_STORE` is set or when it or a folder
+    above it has a store in `.plusone`.
+
+    Args:
+        anywhere: take a folder without project and store for one whose store is still to be made.
 
     Raises:
         ConfigError: when there is no project, or a setting has the wrong name, type or range.
     """
-    root = find_project(start)
+    here = (start or Path.cwd()).resolve()
+    root = _project_above(here)
+    if root is None and (bare := _bare(here, anywhere=anywhere)) is not None:
+        return _project(bare, bare.name, _Settings())
+    root = root or find_project(start)
     file = root / "pyproject.toml"
     data = _read(file)
     try:
@@ -76,10 +87,29 @@ def load_project(start: Path | None = None) -> Project:
         known = ", ".join([*_Settings.__struct_fields__[:3], *(f"serve.{n}" for n in Serve.__struct_fields__)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
+    return _project(root, str(data.get("project", {}).get("name", root.name)), settings)
+
+
+def _project_above(here: Path) -> Path | None:
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file() and "plusone" in _read(file).get("tool", {}):
+            return folder
+    return None
+
+
+def _bare(here: Path, *, anywhere: bool) -> Path | None:
+    if os.environ.get("PLUSONE_STORE"):
+        return here
+    stores = (folder for folder in (here, *here.parents) if (folder / _STORE / "plusone.db").is_file())
+    return next(stores, here if anywhere else None)
+
+
+def _project(root: Path, name: str, settings: _Settings) -> Project:
     store = os.environ.get("PLUSONE_STORE") or settings.store
     return Project(
         root=root,
-        name=str(data.get("project", {}).get("name", root.name)),
+        name=name,
         pipeline=root / settings.pipeline,
         tests=root / settings.tests,
         store=(root / store).resolve(),

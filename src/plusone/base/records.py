@@ -12,6 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "Amount",
+    "Artifact",
     "Check",
     "Code",
     "Column",
@@ -19,6 +21,8 @@ __all__ = [
     "Decision",
     "Experiment",
     "Field",
+    "Freeing",
+    "Kept",
     "Latest",
     "MetricPoint",
     "ModelRoute",
@@ -33,6 +37,7 @@ __all__ = [
     "RouteFile",
     "RouteTarget",
     "Run",
+    "RunInput",
     "RunStatus",
     "ServerReport",
     "Session",
@@ -172,6 +177,69 @@ class StepRun(Record, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     started_at: str = ""
     duration_s: float = 0.0
+
+
+class Artifact(Record, frozen=True, kw_only=True):
+    """A file that a run or a logged model keeps under a path."""
+
+    owner: str
+    """The id of the run or of the logged model."""
+    path: str
+    """Relative, with '/', never leading out: `plots/roc.png`."""
+    blob: str
+    """sha256 of its bytes."""
+    size_bytes: int
+    kind: str = "file"
+    """`file`, `figure` or `table`; of a logged model `model`."""
+    created_at: str = ""
+
+
+class RunInput(Record, frozen=True, kw_only=True):
+    """Something that a run says it read. Its bytes are kept only if it is a dataset of this store."""
+
+    run_id: str
+    name: str
+    digest: str
+    """sha256 of a file, the digest of a dataset, or what MLflow's client calls one."""
+    source_type: str
+    """`file` or `dataset`; through MLflow whatever its client says."""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    tags: dict[str, str] = {}
+
+
+class Kept(Record, frozen=True, kw_only=True):
+    """Something that gc leaves alone because a person said so."""
+
+    thing: str
+    """A run's id, `MODEL@n`, or the digest of a dataset, a package or a file."""
+    by: str
+    reason: str
+    at: str
+
+
+class Amount(Record, frozen=True, kw_only=True):
+    """Some files: how many, and how big together."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+
+class Freeing(Record, frozen=True, kw_only=True):
+    """What gc would free, or has freed."""
+
+    count: int
+    size_bytes: int
+    kinds: dict[str, Amount]
+    """What it was kept as: `model`, `dataset`, `file`, `code`, `log`, `environment`, `temporary`, or `unknown` when no
+    record names it."""
+    releases: tuple[str, ...]
+    """Releases (`MODEL@n`) that lose their files with it, and can't go live again."""
+    deleted_runs: tuple[str, ...]
+    """Deleted runs that lose their points and files."""
+    waiting: int
+    """How many blobs nothing needs that are too young: a record of them may be on its way."""
 
 
 class MetricPoint(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["by_option", "facts", "json_option", "number", "print_json", "print_table", "stage_style"]
+__all__ = ["by_option", "facts", "json_option", "number", "print_json", "print_table", "size_text", "stage_style"]
 
 _STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
 _OUTCOMES = {
@@ -68,3 +68,14 @@ def number(value: Any) -> str:
             return f"{value:.1f}"
         return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size in the unit that fits: `17 bytes`, `4.2 KiB`, `1.5 GiB`."""
+    if size_bytes < 1024:
+        return f"{int(size_bytes)} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        size_bytes /= 1024
+        if size_bytes < 1024:
+            return f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1024:.1f} TiB"

@@ -9,6 +9,7 @@ import click
 from ..app.app import App
 from ..app.views import RunDetail
 from ..base import clock
+from .files import files, get
 from .output import json_option, number, print_json, print_table, stage_style
 
 __all__ = ["runs"]
@@ -37,6 +38,10 @@ def runs(context: click.Context, count: int, as_json: bool) -> None:
         for r in found
     ]
     print_table(("run", "what", "model", "status", "started", "error"), rows)
+
+
+runs.add_command(files)
+runs.add_command(get)
 
 
 @runs.command(epilog="\b\nExample:\n  plusone runs show 01m84")

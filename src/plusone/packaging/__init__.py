@@ -14,7 +14,7 @@ __all__ = ["pack", "read"]
 
 
 def __getattr__(name: str) -> Any:
-    # Resolved when used (PEP 562): who only asks for the environment lock, or moves packages, needs no numpy.
+    # Resolved when used (PEP 562): who only moves packages needs no numpy.
     if name in __all__:
         from . import artifact
 

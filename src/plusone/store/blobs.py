@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ..base.errors import BrokenArtifact, NotFound, StoreError
 from ..base.files import sync_folder
 from ..base.ids import digest_bytes, digest_file
+from .sweeping import renew
 
 __all__ = ["Blobs"]
 
@@ -44,6 +45,13 @@ class Blobs:
     def has(self, digest: str) -> bool:
         """Say whether the blob is there."""
         return self.path(digest).is_file()
+
+    def renew(self, digest: str) -> bool:
+        """Say whether the blob is there, and make it young: `plusone gc` lets it be for a while.
+
+        To be asked before bytes that are there already are referred to anew.
+        """
+        return renew(self.path(digest))
 
     def get(self, digest: str) -> bytes:
         """Return the blob's bytes, checked against the digest.
@@ -130,8 +138,9 @@ class Blobs:
 
 
 def _whole(path: Path, digest: str) -> bool:
-    # Other bytes are left from a damaged disk or a hand: the blob is written anew.
-    return path.is_file() and digest_file(path) == digest
+    # Renewed first: what is there then stays while it is read. Other bytes are left from a damaged disk or a hand: the
+    # blob is written anew.
+    return renew(path) and digest_file(path) == digest
 
 
 def _missing(digest: str, path: Path) -> BrokenArtifact:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..base.ids import digest_json
 from ..base.records import Code
 from ..store.blobs import Blobs
+from ..store.sqlite import Transaction
 
-__all__ = ["capture_code"]
+__all__ = ["capture_code", "index_code"]
 
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_FILES = 2000
 
 
-def capture_code(root: Path, blobs: Blobs) -> Code:
+def capture_code(root: Path, blobs: Blobs, *, only: Iterable[Path] | None = None) -> Code:
     """Return the version of the code in `root`; the project's Python files are stored as blobs.
 
     With git also the commit, and as a blob a dirty tree's diff (tracked files, up to 8 MiB).
+
+    Args:
+        only: the files to keep, where `root` is no project and may hold anything.
     """
-    files = _files(root, blobs)
+    files = _keep(sorted(only), root, blobs) if only is not None else _keep(_below(root), root, blobs)
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return Code(files=files)
@@ -31,8 +37,18 @@ def capture_code(root: Path, blobs: Blobs) -> Code:
     return Code(commit=commit.decode().strip(), dirty=bool(status.strip()), diff=kept, files=files)
 
 
-def _files(root: Path, blobs: Blobs) -> dict[str, str]:
-    found: dict[str, str] = {}
+def index_code(tx: Transaction, run_id: str, code: Code) -> None:
+    """Make the files of a run's code findable by digest; equal code of many runs is listed once."""
+    if not code.files:
+        return
+    version = digest_json(code.files)
+    if tx.one("code_version", version=version) is None:
+        for path, digest in code.files.items():
+            tx.execute("code_file_add", version=version, path=path, digest=digest)
+    tx.execute("run_code_add", run_id=run_id, version=version)
+
+
+def _below(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         # Hidden folders hold the store, environments and caches; an environment may also lie open.
         folders[:] = sorted(
@@ -42,12 +58,17 @@ def _files(root: Path, blobs: Blobs) -> dict[str, str]:
             and name not in ("__pycache__", "node_modules", "site-packages")
             and not (Path(folder) / name / "pyvenv.cfg").exists()
         )
-        for name in sorted(names):
-            path = Path(folder) / name
-            if len(found) < _MOST_FILES and _is_source(path):
-                # One that can't be read, or was there a moment ago, is left out.
-                with contextlib.suppress(OSError):
-                    found[path.relative_to(root).as_posix()] = blobs.put_file(path)
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _keep(paths: Iterable[Path], root: Path, blobs: Blobs) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in paths:
+        if len(found) < _MOST_FILES and _is_source(path):
+            name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+            # One that can't be read, or was there a moment ago, is left out.
+            with contextlib.suppress(OSError):
+                found[name] = blobs.put_file(path)
     return found
 
 

@@ -91,6 +91,40 @@ VALUES (:run_id, :key, (SELECT coalesce(max(sequence), 0) + 1 FROM series_chunk 
 -- name: series_chunk_list
 SELECT * FROM series_chunk WHERE run_id = :run_id AND (:key IS NULL OR key = :key) ORDER BY key, sequence;
 
+-- name: series_chunk_summaries
+-- Without the points, which come last in a row: they are not read.
+SELECT sequence, count, codec, summary FROM series_chunk WHERE run_id = :run_id AND key = :key ORDER BY sequence;
+
+-- name: series_chunk_tail
+-- The newest first.
+SELECT sequence, count, codec FROM series_chunk WHERE run_id = :run_id AND key = :key ORDER BY sequence DESC LIMIT :count;
+
+-- name: series_chunk_get^
+SELECT sequence, count, codec, points FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence = :sequence;
+
+-- name: series_chunk_remove!
+-- The last chunks of a series, which are merged into one.
+DELETE FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence >= :sequence;
+
+-- name: series_key_list
+SELECT DISTINCT key FROM series_chunk WHERE run_id = :run_id ORDER BY key;
+
+-- name: journal_position_get^
+SELECT position FROM journal_position WHERE run_id = :run_id AND segment = :segment;
+
+-- name: journal_position_list
+SELECT segment, position FROM journal_position WHERE run_id = :run_id ORDER BY segment;
+
+-- name: journal_position_set!
+INSERT INTO journal_position (run_id, segment, position) VALUES (:run_id, :segment, :position)
+ON CONFLICT (run_id, segment) DO UPDATE SET position = excluded.position;
+
+-- name: journal_position_remove!
+DELETE FROM journal_position WHERE run_id = :run_id AND segment = :segment;
+
+-- name: run_get_metrics^
+SELECT metrics FROM run WHERE id = :id;
+
 -- name: experiment_add!
 INSERT INTO experiment (id, name, status, tags, created_at, updated_at)
 VALUES (:id, :name, :status, :tags, :created_at, :updated_at);
