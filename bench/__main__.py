@@ -107,10 +107,20 @@ def releasing(scratch: Path) -> dict[str, Any]:
     return found
 
 
+def searching(scratch: Path) -> dict[str, Any]:
+    """Measure searches of runs, and print them."""
+    from . import search
+
+    result = search.measure_search(scratch)
+    console.print(search.table(result))
+    return result
+
+
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
     "serving": serving,
+    "searching": searching,
 }
 
 

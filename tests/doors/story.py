@@ -34,6 +34,7 @@ def write_story(root: Path) -> None:
 
 
 WHY = "she said: 'no' \u2028 \"nie\""
+SOME = "model = 'flights' and params.C != '2.0'"
 CALLS: list[Call] = [
     Call("status", {}, ["status"]),
     Call("status", {"model": "flights"}, ["status", "flights"]),
@@ -56,7 +57,26 @@ CALLS: list[Call] = [
     Call("list_decisions", {"model": "cars"}, ["decisions", "cars"]),
     Call("list_decisions", {"release": 10**30}, None),
     Call("list_routes", {"model": "flights"}, None),
-    Call("list_runs", {"count": 3}, ["runs", "--count", "3"]),
+    Call("list_runs", {"count": 3}, None),
+    Call("search_runs", {}, ["runs"]),
+    Call("search_runs", {"count": 2}, ["runs", "--count", "2"]),
+    Call(
+        "search_runs",
+        {"filter": "settings.C > '1'", "experiments": ["Default"]},
+        ["runs", "--filter", "settings.C > '1'", "--experiment", "Default"],
+    ),
+    Call(
+        "search_runs",
+        {"filter": SOME, "order_by": ["params.C DESC", "start_time"], "count": 3},
+        ["runs", "--filter", SOME, "--order-by", "params.C DESC", "--order-by", "start_time", "--count", "3"],
+    ),
+    Call("search_runs", {"experiments": ["0"], "view": "deleted"}, ["runs", "--experiment", "0", "--deleted"]),
+    Call("search_runs", {"experiments": ["none"]}, ["runs", "--experiment", "none"]),
+    Call("search_runs", {"order_by": ["colour"]}, ["runs", "--order-by", "colour"]),
+    Call("search_runs", {"page": WHY}, ["runs", "--page", WHY]),
+    Call("search_runs", {"filter": WHY}, ["runs", "--filter", WHY]),
+    Call("compare_runs", {"run_ids": ["zzz", "%"]}, ["runs", "compare", "zzz", "%"]),
+    Call("compare_runs", {"run_ids": ["zzz"]}, ["runs", "compare", "zzz"]),
     Call("list_runs", {"model": "ships"}, None),
     Call("get_run", {"run_id": "%"}, ["runs", "show", "%"]),
     Call("get_run", {"run_id": "zzz"}, ["runs", "show", "zzz"]),

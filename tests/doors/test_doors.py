@@ -70,6 +70,7 @@ def test_the_story_has_every_operation_both_done_and_refused(by_app: Answers):
     assert {operation.name for operation in OPERATIONS} - done == {
         "get_run",
         "get_log",
+        "compare_runs",
         "list_artifacts",
     }  # by id: see below
     assert refused == {"usage", "not_found", "conflict", "gate_closed"}
@@ -143,6 +144,11 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
                 app.get_log(run_id=run.id) == client.get_log(run_id=run.id) == f"the run of {run.model} printed this\n"
             )
         assert client.list_runs() == app.list_runs()
+        page = app.search_runs(count=2)
+        assert client.search_runs(count=2) == page
+        assert client.search_runs(count=2, page=page.next_page) == app.search_runs(count=2, page=page.next_page)
+        ids = [run.id for run in app.list_runs()[:3]]
+        assert client.compare_runs(run_ids=ids) == app.compare_runs(run_ids=ids)
         assert client.list_releases() == app.list_releases()
         run = app.list_runs()[-1]
     for words, expected in ((["log", run.id], f"the run of {run.model} printed this\n"), (["show", run.id], run.id)):

@@ -93,7 +93,7 @@ def test_a_failing_data_test_stops_it_before_training_and_uses_no_number(project
     assert "where to look: plusone runs show" in done.stdout
     assert ran(project) == before, "nothing was trained"
     assert _stages(project) == {1: "live"}
-    newest = run_json(project, "runs")[0]
+    newest = run_json(project, "runs")["runs"][0]
     assert newest["status"] == "failed"
     shown = run_json(project, "runs", "show", newest["id"])
     assert [check["outcome"] for session in shown["sessions"] for check in session["checks"]] == ["failed"]
@@ -170,7 +170,7 @@ def test_a_step_that_raises_is_the_projects_mistake_and_keeps_run_and_log(projec
     assert error["code"] == "step_failed"
     assert f"pipeline.py:{line}" in error["message"]
     assert "ValueError: no rows" in error["message"]
-    newest = run_json(project, "runs")[0]
+    newest = run_json(project, "runs")["runs"][0]
     assert newest["status"] == "failed"
     assert "no rows" in newest["error"]
     log = run(project, "runs", "log", newest["id"]).stdout
@@ -187,7 +187,7 @@ def test_a_metric_that_is_not_a_number_leaves_a_release_that_can_be_read(project
     assert run_json(project, "release")["release"] == 2
     assert run_json(project, "status")["models"][0]["releases"][1]["metrics"] == {"loss": None, "top": None}
     assert run(project, "diff", "1", "2").returncode == 0
-    assert run(project, "runs", "show", run_json(project, "runs")[0]["id"]).returncode == 0
+    assert run(project, "runs", "show", run_json(project, "runs")["runs"][0]["id"]).returncode == 0
 
 
 def test_two_releases_at_once_make_one(project: Path, tmp_path: Path):
@@ -215,7 +215,7 @@ def test_two_releases_at_once_make_one(project: Path, tmp_path: Path):
         out, _ = first.communicate(timeout=120)
     assert first.returncode == 0, out
     assert _stages(project) == {1: "previous", 2: "live"}
-    assert all(one["status"] == "done" for one in run_json(project, "runs"))
+    assert all(one["status"] == "done" for one in run_json(project, "runs")["runs"])
 
 
 def test_two_models_of_one_project_are_released_apart(tmp_path: Path):

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,7 +31,7 @@ from plusone.tracking.changing import change_run
 from plusone.tracking.runs import OpenRun, get_run, start_run
 from tests.release.written import PASSED, Written
 
-AT_ONCE = {"older_than_s": 0.0, "grace_s": -3600.0}
+AT_ONCE: dict[str, Any] = {"older_than_s": 0.0, "grace_s": -3600.0}
 
 
 @pytest.fixture
@@ -227,6 +228,7 @@ def test_what_killed_processes_left_goes_when_it_is_old(project: Written):
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 from plusone.lineage import collecting
 from plusone.store import open_store
 collecting._BATCH = 1
@@ -263,6 +265,7 @@ def test_killed_in_the_middle_the_store_is_in_order_and_the_next_one_ends_it(pro
 _SWEEPER = """
 import sys
 from pathlib import Path
+from typing import Any
 from plusone.lineage import collecting
 from plusone.store import open_store
 store = open_store(Path(sys.argv[1]))

@@ -25,9 +25,11 @@ from ..release.lifecycle import Move
 from ..store import Store, open_store
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
-from .compare import compare
+from ..tracking.search import RunPage, View, search_runs
+from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
-from .views import Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, Status
+from .looking import experiment_ids, shapes_of
+from .views import Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
 
 __all__ = ["App"]
 
@@ -146,14 +148,36 @@ class App:
         """Return up to `count` runs, the newest first, older than the run id `before`."""
         return runs.list_runs(self.store, model=model, before=before, count=max(1, min(count, 1000)))
 
+    def search_runs(
+        self,
+        *,
+        filter: str = "",
+        order_by: list[str] | None = None,
+        experiments: list[str] | None = None,
+        view: View = "active",
+        count: int = 20,
+        page: str | None = None,
+    ) -> RunPage:
+        """Return the next runs that fulfil a filter, sorted; `experiments` are names or ids."""
+        ids = None if experiments is None else experiment_ids(self.store, experiments)
+        return search_runs(
+            self.store, filter=filter, order_by=order_by or (), experiments=ids, view=view, count=count, page=page
+        )
+
+    def compare_runs(self, *, run_ids: list[str]) -> RunsDifference:
+        """Return what differs between two runs or more: settings, metrics, code, environment."""
+        return compare_runs(self.store, run_ids)
+
     def get_run(self, *, run_id: str) -> RunDetail:
-        """Return a run with its steps, the last value of each metric, and its sessions of checks."""
+        """Return a run with its steps, metrics, files and sessions of checks."""
         run = runs.get_run(self.store, run_id)
         return RunDetail(
             run=run,
             steps=tuple(runs.list_steps(self.store, run.id)),
             metrics={key: finite(value) for key, value in runs.latest_metrics(self.store, run).items()},
             sessions=tuple(sessions_of(self.store.db, run_id=run.id)),
+            series=shapes_of(self.store, run.id),
+            artifacts=tuple(artifacts.list_artifacts(self.store, run.id)),
         )
 
     def get_log(self, *, run_id: str) -> str:

@@ -1,19 +1,22 @@
-"""What differs between two releases, side by side, from their records alone."""
+"""What differs between two releases, or between runs, side by side, from their records alone."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ..base.errors import UsageError
-from ..base.records import Check, Code, Session
+from ..base.records import Check, Code, Run, Session
 from ..store import Store
 from ..tracking import runs
-from .views import Difference, ReleaseDetail
+from .views import Difference, ReleaseDetail, RunsDifference
 
-__all__ = ["compare"]
+__all__ = ["compare", "compare_runs"]
+
+_MOST_RUNS = 50
 
 
 def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
@@ -42,6 +45,36 @@ def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
     )
 
 
+def compare_runs(store: Store, run_ids: Sequence[str]) -> RunsDifference:
+    """Return what differs between runs, each named by its id or the beginning of it.
+
+    Raises:
+        NotFound: when one of them is not there.
+        UsageError: when it is less than two or more than 50.
+    """
+    if not 2 <= len(run_ids) <= _MOST_RUNS:
+        raise UsageError(f"{len(run_ids)} runs can't be compared: expected 2 to {_MOST_RUNS}.")
+    found = [runs.get_run(store, run_id) for run_id in run_ids]
+    return RunsDifference(
+        runs=tuple(run.id for run in found),
+        names=tuple(run.name for run in found),
+        settings=_differing([run.settings for run in found]),
+        metrics=_differing([{key: latest.value for key, latest in run.metrics.items()} for run in found]),
+        code=_differing([_commit(run) | run.code.files for run in found]),
+        environment=_differing([_versions(store, run.environment) for run in found]),
+    )
+
+
+def _differing(each: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of every key that are not the same in all."""
+    found = {key: [one.get(key) for one in each] for key in sorted({key for one in each for key in one})}
+    return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
+
+
+def _commit(run: Run) -> dict[str, Any]:
+    return {"commit": run.code.commit and run.code.commit + (" and changes" if run.code.dirty else "")}
+
+
 def _pairs(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return {key: [a.get(key), b.get(key)] for key in sorted({*a, *b}) if a.get(key) != b.get(key)}
 
@@ -58,7 +91,12 @@ def _code(store: Store, a: Code, b: Code) -> dict[str, Any]:
 
 
 def _lock(store: Store, detail: ReleaseDetail) -> dict[str, Any]:
-    text = store.blobs.get(detail.package.environment).decode() if detail.package.environment else ""
+    return _versions(store, detail.package.environment)
+
+
+def _versions(store: Store, environment: str | None) -> dict[str, Any]:
+    """Return the version of each package of an environment lock."""
+    text = store.blobs.get(environment).decode() if environment else ""
     lines = (line.partition("==") for line in text.splitlines() if "==" in line)
     return {name: version for name, _, version in lines}
 

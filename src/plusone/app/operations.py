@@ -30,6 +30,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_decisions", "GET", "/api/decisions"),
     Operation("list_routes", "GET", "/api/routes"),
     Operation("list_runs", "GET", "/api/runs"),
+    Operation("search_runs", "POST", "/api/runs/search"),
+    Operation("compare_runs", "POST", "/api/runs/compare"),
     Operation("get_run", "GET", "/api/runs/{run_id}"),
     Operation("get_log", "GET", "/api/runs/{run_id}/log"),
     Operation("list_kept", "GET", "/api/kept"),

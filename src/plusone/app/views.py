@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..base.records import (
+    Artifact,
     Decision,
     Package,
     Record,
@@ -16,7 +17,17 @@ from ..base.records import (
     StepRun,
 )
 
-__all__ = ["Difference", "ModelStatus", "Moved", "ReleaseDetail", "RunDetail", "Served", "Status"]
+__all__ = [
+    "Difference",
+    "ModelStatus",
+    "Moved",
+    "ReleaseDetail",
+    "RunDetail",
+    "RunsDifference",
+    "Served",
+    "Shape",
+    "Status",
+]
 
 
 class Served(Record, frozen=True):
@@ -72,6 +83,15 @@ class ReleaseDetail(Record, frozen=True):
     """When gc freed its files: what is left of it are its records."""
 
 
+class Shape(Record, frozen=True):
+    """A series at a glance. None stands for NaN and infinities, and where there is no number at all."""
+
+    minimum: float | None
+    maximum: float | None
+    values: tuple[float | None, ...]
+    """Up to 60 of its values, by step: the smallest and the largest of equal spans."""
+
+
 class RunDetail(Record, frozen=True):
     """Everything about one run."""
 
@@ -80,6 +100,23 @@ class RunDetail(Record, frozen=True):
     metrics: dict[str, float | None]
     """The last value of each; None stands for NaN and infinities, which JSON does not have."""
     sessions: tuple[Session, ...]
+    series: dict[str, Shape]
+    """What each series looks like; of the first 200 by name."""
+    artifacts: tuple[Artifact, ...]
+
+
+class RunsDifference(Record, frozen=True):
+    """What differs between runs. Each part has only what differs: by name, one value for each run, in their order."""
+
+    runs: tuple[str, ...]
+    names: tuple[str, ...]
+    settings: dict[str, list[Any]]
+    metrics: dict[str, list[Any]]
+    """The latest values; None where a run has none, text for NaN and infinities."""
+    code: dict[str, list[Any]]
+    """The commits, and the digests of files."""
+    environment: dict[str, list[Any]]
+    """The versions of packages."""
 
 
 class Difference(Record, frozen=True):

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("move:rollback", "Give the traffic back to the previous release, at once."),
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
-    "runs": ("runs:runs", "List runs; show one; print its log."),
+    "runs": ("runs:runs", "List and search runs; show one; compare some; print a log."),
     "lineage": ("lineage:lineage", "Show what made a file, dataset, run or release, and what it made."),
     "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list what is kept."),
     "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),

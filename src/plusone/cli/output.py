@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-__all__ = ["by_option", "facts", "json_option", "number", "print_json", "print_table", "size_text", "stage_style"]
+__all__ = [
+    "by_option",
+    "facts",
+    "json_option",
+    "number",
+    "print_json",
+    "print_table",
+    "size_text",
+    "sparkline",
+    "stage_style",
+]
 
 _STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
 _OUTCOMES = {
@@ -68,6 +78,29 @@ def number(value: Any) -> str:
             return f"{value:.1f}"
         return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float | None], width: int = 24) -> str:
+    """Return numbers as a row of bars, the smallest lowest; where there is no number, a space.
+
+    Of more numbers than `width` each bar shows the mean of its share.
+    """
+    share = max(1.0, len(values) / width)
+    means: list[float | None] = []
+    for place in range(min(width, len(values))):
+        part = [value for value in values[int(place * share) : int((place + 1) * share)] if value is not None]
+        means.append(sum(value / len(part) for value in part) if part else None)
+    known = [mean for mean in means if mean is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    # Halves: the difference of two large numbers may be none.
+    span = high / 2 - low / 2
+    return "".join(
+        " " if mean is None else _BARS[min(7, int((mean / 2 - low / 2) / span * 8)) if span > 0 else 0]
+        for mean in means
+    )
 
 
 def size_text(size_bytes: float) -> str:

@@ -32,6 +32,7 @@ def begin(
     store: Store, project: Project, *, name: str, settings: dict[str, Any], experiment: str, tags: dict[str, str]
 ) -> OpenRun:
     """Begin a run of this script with its code, environment, command line and machine."""
+    recover_runs(store)  # what killed processes have left is not to wait for a release
     script = _script()
     return start_run(
         store,

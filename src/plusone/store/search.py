@@ -30,6 +30,7 @@ _PREFIX = 300
 """The characters of a text that are in `value`; `rest` has the others. The same as in sql/tracking.sql."""
 _WALKS = (400, 4_000)
 _COUNTED = 20_000
+_FOUND = ("=", "IN", ">", ">=", "<", "<=")
 _FEW = 500
 _VALUE, _NAN, _MISSING = 0, 1, 2
 _GLOB = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
@@ -102,23 +103,17 @@ def get_runs(db: Selects, numbers: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _ranked(db: Selects, search: Search, dialect: str) -> list[int | None]:
-    """Return what to begin with: places of conditions, and None for the runs themselves; the fewest runs first."""
+    """Return what to begin with: places of lookups, and None for the runs themselves; the fewest runs first."""
     counts: dict[int | None, int] = {}
 
     def count(place: int | None) -> None:
         query = _Query(search, dialect)
-        rows = db.select(query.count(place), query.values)
-        counts[place] = rows[0]["n"] if rows else 0
+        counts[place] = db.select(query.count(place), query.values)[0]["n"]
 
-    indexed = [
-        place
-        for place, (kind, _, comparator, _) in enumerate(search.conditions)
-        if kind in _TABLES and comparator != "IS NULL"
-    ]
+    lookups = _lookups(search.conditions)
+    indexed = [place for place, one in enumerate(lookups) if one.kind in _TABLES and not one.missing]
     # Those that an index finds are counted first: where one is rare, nothing else matters.
-    for place in sorted(
-        indexed, key=lambda place: search.conditions[place][2] not in ("=", "IN", ">", ">=", "<", "<=")
-    ):
+    for place in sorted(indexed, key=lambda place: not any(word in _FOUND for word, _ in lookups[place].comparisons)):
         if min(counts.values(), default=_COUNTED) > _FEW:
             count(place)
     narrow = search.experiments is not None or any(kind == "attribute" for kind, *_ in search.conditions)
@@ -126,6 +121,29 @@ def _ranked(db: Selects, search: Search, dialect: str) -> list[int | None]:
         count(None)
     ranked: list[int | None] = sorted(counts, key=lambda place: (counts[place], place is not None))
     return ranked or [None]
+
+
+class _Lookup(NamedTuple):
+    """What is asked of one row of another table: all comparisons with one metric, setting or tag, or that it lacks."""
+
+    kind: str
+    key: str
+    comparisons: tuple[tuple[str, Any], ...]
+    missing: bool
+
+
+def _lookups(conditions: Sequence[tuple[str, str, str, Any]]) -> list[_Lookup]:
+    """Return the conditions on other tables; those on one metric, setting or tag are one lookup."""
+    together: dict[tuple[Any, ...], list[tuple[str, Any]]] = {}
+    for place, (kind, key, comparator, value) in enumerate(conditions):
+        if kind != "attribute":
+            # Each condition on datasets may be met by another one of them.
+            apart = place if kind == "dataset" else None
+            together.setdefault((kind, key, comparator == "IS NULL", apart), []).append((comparator, value))
+    return [
+        _Lookup(kind, key, tuple(one for one in found if one[1] is not None), missing)
+        for (kind, key, missing, _), found in together.items()
+    ]
 
 
 class _Key(NamedTuple):
@@ -142,6 +160,7 @@ class _Query:
 
     def __init__(self, search: Search, dialect: str) -> None:
         self._search = search
+        self._lookups = _lookups(search.conditions)
         self._is_sqlite = dialect == "sqlite"
         # In PostgreSQL texts sort by language unless told otherwise; in SQLite and in Python by their characters.
         self._plain = "" if self._is_sqlite else ' COLLATE "C"'
@@ -180,9 +199,8 @@ class _Query:
             tables = "run AS r"
             where = [*self._of_runs(), *self._others("r.number", None, ranked)]
         else:
-            kind, key, comparator, value = self._search.conditions[begin]
-            tables = f"{_TABLES[kind]} AS d CROSS JOIN run AS r"
-            where = [f"d.key = {self._bind(key)}", *self._compared("d", kind, comparator, value)]
+            tables = f"{_TABLES[self._lookups[begin].kind]} AS d CROSS JOIN run AS r"
+            where = self._looked_up("d", self._lookups[begin])
             where += [*self._others("d.run", begin, ranked), "r.number = d.run", *self._of_runs()]
         return self._page(tables, where, self._search.most, None, "r.started_at", "r.number")
 
@@ -191,9 +209,8 @@ class _Query:
         if place is None:
             inner = f"SELECT 1 AS x FROM run AS r WHERE {' AND '.join(self._of_runs())}"
         else:
-            kind, key, comparator, value = self._search.conditions[place]
-            where = [f"d.key = {self._bind(key)}", *self._compared("d", kind, comparator, value)]
-            inner = f"SELECT 1 AS x FROM {_TABLES[kind]} AS d WHERE {' AND '.join(where)}"
+            where = self._looked_up("d", self._lookups[place])
+            inner = f"SELECT 1 AS x FROM {_TABLES[self._lookups[place].kind]} AS d WHERE {' AND '.join(where)}"
         return f"SELECT count(*) AS n FROM ({inner} LIMIT {self._bind(_COUNTED)}) AS t"
 
     # ---------------------------------------------------------------------------------------- the order
@@ -203,9 +220,9 @@ class _Query:
         kind, key, descending = first
         tables = f"{_TABLES[kind]} AS o"
         where = [f"o.key = {self._bind(key)}", f"o.value IS {'NOT ' if rank == _VALUE else ''}NULL"]
-        for other, name, comparator, value in self._search.conditions:
-            if (other, name) == (kind, key) and comparator != "IS NULL":
-                where += self._compared("o", kind, comparator, value)
+        for one in self._lookups:
+            if one[:2] == (kind, key) and not one.missing:
+                where += self._looked_up("o", one)[1:]
         self._keys.append(_Key("", "o.value", descending, kind != "metric"))
         self._order_by(1, "o.run", "o.started_at")
         if any(kind == "attribute" and key != "started_at" for kind, key, _ in self._search.orders[1:]):
@@ -290,29 +307,33 @@ class _Query:
         search = self._search
         where = [] if search.deleted is None else [f"r.deleted_at IS {'NOT ' if search.deleted else ''}NULL"]
         if search.experiments is not None:
-            where += self._texts("r.experiment", "IN", tuple(search.experiments))
+            where.append(self._texts("r.experiment", "IN", search.experiments))
         for kind, key, comparator, value in search.conditions:
             if kind == "attribute":
-                where += self._texts(COLUMNS[key], comparator, value)
+                where.append(self._texts(COLUMNS[key], comparator, value))
         return where or ["1 = 1"]
 
     def _others(self, number: str, skip: int | None, ranked: Sequence[int | None]) -> list[str]:
         """Return the conditions on other tables, in the order of `ranked`, without the one that is skipped."""
         places = [place for place in ranked if place is not None]
-        places += [place for place in range(len(self._search.conditions)) if place not in places]
+        places += [place for place in range(len(self._lookups)) if place not in places]
         where: list[str] = []
-        for place in places:
-            kind, key, comparator, value = self._search.conditions[place]
-            if place == skip or kind == "attribute":
-                continue
-            if kind == "dataset":
-                inner = ["run_input AS c WHERE c.run_id = r.id", *self._texts(self._dataset(key), comparator, value)]
+        for one in [self._lookups[place] for place in places if place != skip]:
+            if one.kind == "dataset":
+                ((comparator, value),) = one.comparisons
+                table = "run_input"
+                inner = ["c.run_id = r.id", self._texts(self._dataset(one.key), comparator, value)]
             else:
-                inner = [f"{_TABLES[kind]} AS c WHERE c.key = {self._bind(key)} AND c.run = {number}"]
-                inner += self._compared("c", kind, comparator, value)
-            negated = "NOT " if comparator == "IS NULL" else ""
-            where.append(f"{negated}EXISTS (SELECT 1 FROM {' AND '.join(inner)})")
+                table = _TABLES[one.kind]
+                inner = [f"c.run = {number}", *self._looked_up("c", one)]
+            negated = "NOT " if one.missing else ""
+            where.append(f"{negated}EXISTS (SELECT 1 FROM {table} AS c WHERE {' AND '.join(inner)})")
         return where
+
+    def _looked_up(self, table: str, one: _Lookup) -> list[str]:
+        """Return what holds for the row of an index table that a lookup is about."""
+        where = [f"{table}.key = {self._bind(one.key)}"]
+        return where + [self._compared(table, one.kind, comparator, value) for comparator, value in one.comparisons]
 
     def _dataset(self, key: str) -> str:
         if key != "context":
@@ -321,12 +342,10 @@ class _Query:
             return "json_extract(c.tags, '$.\"mlflow.data.context\"')"
         return "(CAST(c.tags AS json) ->> 'mlflow.data.context')"
 
-    def _compared(self, table: str, kind: str, comparator: str, value: Any) -> list[str]:
-        """Return the comparison with a row of an index table; none for IS NULL and IS NOT NULL."""
-        if value is None:
-            return []
+    def _compared(self, table: str, kind: str, comparator: str, value: Any) -> str:
+        """Return the comparison with the value in a row of an index table."""
         if kind == "metric":
-            return [f"{table}.value {_SQL[comparator]} {self._bind(value)}"]
+            return f"{table}.value {_SQL[comparator]} {self._bind(value)}"
         if comparator in ("LIKE", "ILIKE"):
             return self._texts(f"({table}.value || {table}.rest)", comparator, value)
         texts: tuple[str, ...] = value if isinstance(value, tuple) else (value,)
@@ -337,29 +356,25 @@ class _Query:
                 parts = self._bind(text[:_PREFIX]), self._bind(text[_PREFIX:])
                 equal.append(f"({table}.value = {parts[0]} AND {table}.rest = {parts[1]})")
         negated = "NOT " if comparator in ("!=", "NOT IN") else ""
-        return [f"{negated}({' OR '.join(equal)})"]
+        return f"{negated}({' OR '.join(equal)})"
 
-    def _texts(self, column: str, comparator: str, value: Any) -> list[str]:
+    def _texts(self, column: str, comparator: str, value: Any) -> str:
         """Return the comparison of a text with one or more; what is NULL fulfils none."""
         if comparator == "OUTSIDE":
             column += self._plain
-            return [f"({column} < {self._bind(value[0])} OR {column} >= {self._bind(value[1])})"]
+            return f"({column} < {self._bind(value[0])} OR {column} >= {self._bind(value[1])})"
         if comparator in ("IN", "NOT IN"):
             if not value:
-                return ["1 = 0"] if comparator == "IN" else [f"{column} IS NOT NULL"]
-            return [f"{column} {comparator} ({', '.join(map(self._bind, value))})"]
+                return "1 = 0" if comparator == "IN" else f"{column} IS NOT NULL"
+            return f"{column} {comparator} ({', '.join(map(self._bind, value))})"
         if comparator not in ("LIKE", "ILIKE"):
-            return [
-                f"{column}{self._plain if comparator not in ('=', '!=') else ''} {_SQL[comparator]} {self._bind(value)}"
-            ]
+            plain = self._plain if comparator not in ("=", "!=") else ""
+            return f"{column}{plain} {_SQL[comparator]} {self._bind(value)}"
         if not self._is_sqlite:
-            return [f"{column}{self._plain} {comparator} {self._bind(value)} ESCAPE ''"]
-        # SQLite's LIKE ignores the case of A to Z; GLOB does not, and has other wild cards.
-        return [
-            f"{column} GLOB {self._bind(''.join(_GLOB.get(char, char) for char in str(value)))}"
-            if comparator == "LIKE"
-            else f"{column} LIKE {self._bind(value)}"
-        ]
+            return f"{column}{self._plain} {comparator} {self._bind(value)} ESCAPE ''"
+        if comparator == "ILIKE":  # SQLite's LIKE ignores the case of A to Z; GLOB does not, and has other wild cards
+            return f"{column} LIKE {self._bind(value)}"
+        return f"{column} GLOB {self._bind(''.join(_GLOB.get(char, char) for char in str(value)))}"
 
     def _bind(self, value: Any) -> str:
         name = f"p{len(self.values)}"

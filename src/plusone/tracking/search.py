@@ -18,7 +18,16 @@ from .filter import EXPERIMENTS, Condition, Order, parse_filter, parse_order
 from .matching import is_like
 from .paging import check_count, page_of, question, read_token, write_token
 
-__all__ = ["MLFLOW_STATUS", "ExperimentPage", "RunPage", "View", "milliseconds", "search_experiments", "search_runs"]
+__all__ = [
+    "COLUMNS",
+    "MLFLOW_STATUS",
+    "ExperimentPage",
+    "RunPage",
+    "View",
+    "milliseconds",
+    "search_experiments",
+    "search_runs",
+]
 
 View = Literal["active", "deleted", "all"]
 MLFLOW_STATUS = {
@@ -30,7 +39,7 @@ MLFLOW_STATUS = {
 }
 """What MLflow calls our statuses: a filter may use either word."""
 
-_COLUMNS = {
+COLUMNS = {
     "run_id": "id",
     "run_name": "name",
     "start_time": "started_at",
@@ -38,6 +47,7 @@ _COLUMNS = {
     "user_id": "by",
     "experiment_id": "experiment",
 }
+"""The fields of a run that MLflow has other names for."""
 _MOST_EXPERIMENTS = 10_000
 _DELETED = {"active": False, "deleted": True, "all": None}
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - times are UTC in text, and years 1 and 9999 have no room for zones
@@ -94,7 +104,7 @@ def search_runs(
         Search(
             conditions=[column for condition in conditions for column in _columns(condition)],
             orders=[
-                (one.kind, _COLUMNS.get(one.key, one.key) if one.kind == "attribute" else one.key, one.descending)
+                (one.kind, COLUMNS.get(one.key, one.key) if one.kind == "attribute" else one.key, one.descending)
                 for one in orders
             ],
             experiments=ids,
@@ -167,10 +177,10 @@ def _columns(condition: Condition) -> list[tuple[str, str, str, Any]]:
         return [condition]
     key, comparator, value = condition[1:]
     if key in ("start_time", "end_time"):
-        return [("attribute", _COLUMNS[key], *one) for one in _times(comparator, value)]
+        return [("attribute", COLUMNS[key], *one) for one in _times(comparator, value)]
     if key == "status":
         return [("attribute", "status", "IN", _statuses(comparator, value))]
-    return [("attribute", _COLUMNS.get(key, key), comparator, value)]
+    return [("attribute", COLUMNS.get(key, key), comparator, value)]
 
 
 def _statuses(comparator: str, value: Any) -> tuple[str, ...]:

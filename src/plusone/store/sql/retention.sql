@@ -41,7 +41,7 @@ DELETE FROM series_chunk WHERE run_id = :run_id;
 DELETE FROM journal_position WHERE run_id = :run_id;
 
 -- name: retention_forget_metrics!
-DELETE FROM run_metric WHERE run_id = :run_id;
+DELETE FROM run_metric WHERE run = (SELECT number FROM run WHERE id = :run_id);
 
 -- name: retention_forget_latest!
 UPDATE run SET metrics = '{}' WHERE id = :run_id;
@@ -50,16 +50,13 @@ UPDATE run SET metrics = '{}' WHERE id = :run_id;
 -- What a deleted run still has of what gc takes away.
 SELECT (SELECT count(*) FROM artifact WHERE owner = :run_id)
      + (SELECT count(*) FROM series_chunk WHERE run_id = :run_id)
-     + (SELECT count(*) FROM run_metric WHERE run_id = :run_id) AS count;
+     + (SELECT count(*) FROM run_metric WHERE run = (SELECT number FROM run WHERE id = :run_id)) AS count;
 
 -- name: freed_add!
 INSERT INTO freed (package, at) VALUES (:package, :at) ON CONFLICT (package) DO NOTHING;
 
 -- name: freed_get^
 SELECT at FROM freed WHERE package = :package;
-
--- name: freed_list
-SELECT package FROM freed;
 
 -- name: freed_remove!
 -- Its files were stored again.
