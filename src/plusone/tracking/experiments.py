@@ -89,7 +89,8 @@ def change_experiment(
         tx.execute("experiment_change", **values)
         if deleted is not None:
             # Its runs go and come with it, as MLflow's clients expect.
-            tx.execute("run_delete_of_experiment", experiment=experiment_id, deleted_at=clock.now() if deleted else None)
+            deleted_at = clock.now() if deleted else None
+            tx.execute("run_delete_of_experiment", experiment=experiment_id, deleted_at=deleted_at)
     return changed
 
 
