@@ -3,8 +3,8 @@
 Both servers are up all the time and take turns under load, so that both see the same machine. MLflow's has its default
 workers and a database in SQLite, as `mlflow server` makes it; each client process logs to a run of its own.
 
-MLflow's client is slow by itself: it needs 15 ms of work to write a batch of 1,000 points, whoever answers. No server can
-make its requests/s higher than that allows, so that is printed beside them, and the time that it waits for the answer.
+MLflow's client is slow by itself: it needs 15 ms of work to write a batch of 1,000 points, whoever answers. No server
+can make its requests/s higher than that allows, so that is printed beside them, and the time that it waits.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _line(python: Path, addresses: dict[str, str], part: str, clients: int) -> d
 
 
 def _rate(python: Path, address: str, part: str, clients: int) -> tuple[float, float, float]:
-    """Return the requests/s of several client processes together, and of one request the wait in ms and the work in s."""
+    """Return the requests/s of all clients together, and of one request the wait in ms and the client's work in s."""
     # -P: the folder of the script, where this file is called mlflow too, is no place to import from.
     command = [str(python), "-P", "-W", "ignore", str(HERE / "peer_mlflow.py"), address, part, str(SECONDS)]
     processes = [

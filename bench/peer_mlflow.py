@@ -1,8 +1,8 @@
 """One process that logs with MLflow's own client: run by a Python that has mlflow, driven by `bench/mlflow.py`.
 
-Takes the address, what to do (`metric` or `batch`), and for how many seconds; says `ready`, waits for a line, and prints
-how many requests were answered, how many seconds they took, and how many of those this process itself worked. plusone is
-not needed.
+Takes the address, what to do (`metric` or `batch`), and for how many seconds; says `ready`, waits for a line, and
+prints how many requests were answered, how many seconds they took, and how many of those this process itself worked.
+plusone is not needed.
 """
 
 import sys
