@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from plusone.app.app import App
-from plusone.mlflow.api import Api
+from plusone.gateway.table import at_once, endpoints
 from plusone.mlflow.recorders import Recorders
-from plusone.mlflow.table import at_once, endpoints
+from plusone.mlflow_wire.api import Api
 
 __all__ = ["Asking"]
 

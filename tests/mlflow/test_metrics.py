@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -149,5 +150,5 @@ def test_what_is_sampled_evenly_has_both_ends(count: int, most: int):
     assert places == sorted(set(places))
     if count and most > 1:
         assert (places[0], places[-1]) == (0, count - 1)
-        gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(places)]
         assert not gaps or max(gaps) - min(gaps) <= 1 + math.ceil(count / most) // count

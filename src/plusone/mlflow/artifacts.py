@@ -19,13 +19,13 @@ from ..app.app import App
 from ..base.errors import Conflict, NotFound
 from ..base.ids import new_id
 from ..base.records import Artifact
+from ..mlflow_wire.endpoint import Endpoint, MlflowError
+from ..mlflow_wire.errors import invalid
+from ..mlflow_wire.wire import info_json
 from ..store import Store
 from ..tracking import artifacts
 from ..tracking.logged_models import get_logged_model
-from .endpoint import Endpoint, MlflowError
-from .errors import invalid
 from .runs import OfRun, find_run
-from .wire import info_json
 
 __all__ = ["ENDPOINTS", "Place", "Proxy", "Uploads"]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plusone.mlflow import PATHS
+from plusone.gateway.table import endpoints
 from plusone.mlflow.recorders import Recorders
-from plusone.mlflow.table import endpoints
+from plusone.mlflow_wire import PATHS
 from tests.mlflow.asking import Asking
 
 JSON = "application/json"

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from plusone.app.app import App
-from plusone.mlflow import models, registry
-from plusone.mlflow.api import Api
+from plusone.mlflow_models import models, registry
+from plusone.mlflow_wire.api import Api
 from plusone.release import lifecycle
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.logged_models import add_logged_model
