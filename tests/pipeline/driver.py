@@ -58,7 +58,7 @@ class Project:
 
     def plan(self, child: Child, run: OpenRun, **more: Any) -> dict[str, Any]:
         request: dict[str, Any] = {"model": None, "settings": {}, "force": [], "until": None, "reserved": []}
-        return self.ask(child, do="plan", run_id=run.record.id, journal=str(run.journal), **(request | more))
+        return self.ask(child, do="plan", run_id=run.record.id, **(request | more))
 
     def run(self, until: str | None = None, **more: Any) -> dict[str, str]:
         """Run the steps and return, by step, whether it was done or cached."""

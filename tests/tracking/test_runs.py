@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from plusone.base.errors import NotFound
 from plusone.base.records import Code, Dataset, StepRun
 from plusone.data.datasets import save
-from plusone.journal import Journal
+from plusone.journal import list_segments
 from plusone.store import Store
 from plusone.store.rows import to_row
-from plusone.tracking import active
+from plusone.tracking.recording import Recorder, journal_of
 from plusone.tracking.runs import (
     get_run,
+    latest_metrics,
     latest_outputs,
     list_metrics,
     list_runs,
@@ -32,9 +35,11 @@ from pathlib import Path
 import plusone
 from plusone.store import open_store
 from plusone.tracking import active
+from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import start_run
-run = start_run(open_store(Path(sys.argv[1])), name="killed", settings={"a": 1})
-active.start(run.journal)
+store = open_store(Path(sys.argv[1]))
+run = start_run(store, name="killed", settings={"a": 1}, source=sys.argv[3])
+active.start(Recorder(store, run.record.id))
 run.output.write_text("what it printed")
 for number in range(5):
     plusone.log(loss=number)
@@ -45,9 +50,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def begin(store: Store, how: str) -> subprocess.Popen[str]:
+def begin(store: Store, how: str, source: str = "script") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _KILLED, str(store.folder), how],
+        [sys.executable, "-c", _KILLED, str(store.folder), how, source],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,15 +77,16 @@ def add_step(store: Store, run_id: str, step: str, outputs: dict[str, Dataset], 
 def test_a_run_is_kept_whole_with_its_log_and_every_metric(store: Store) -> None:
     run = start_run(store, name="r", model="m", settings={"n": [1, None]}, code=Code(commit="c", dirty=True))
     assert get_run(store, run.record.id).status == "running"
-    active.start(run.journal)
+    recorder = Recorder(store, run.record.id)
     for step, value in ((3, math.nan), (1, math.inf), (2, 0.5)):
-        active.log(step=step, loss=value)
-    active.log(other=7)
+        recorder.log({"loss": value}, step=step)
+    recorder.log({"other": 7})
     run.output.write_bytes(b"printed \xff")
     living = [(point.key, point.step) for point in list_metrics(store, run.record.id)]
-    active.stop()
+    recorder.close()
     last = run.finish("done")
-    assert last == {"loss": 0.5, "other": 7.0}
+    assert math.isnan(last["loss"]), "the latest is the one with the largest step"
+    assert last["other"] == 7.0
     found = list_metrics(store, run.record.id)
     assert (
         [(point.key, point.step) for point in found] == living == [("loss", 3), ("loss", 1), ("loss", 2), ("other", 0)]
@@ -121,36 +127,87 @@ def test_a_living_run_is_left_alone_until_its_process_dies(store: Store) -> None
     assert [run.id for run in recover_runs(store)] == [run_id]
 
 
+def test_the_points_of_a_run_of_mlflow_are_recovered_and_it_goes_on(store: Store) -> None:
+    process = begin(store, "now", "mlflow")
+    run_id = process.communicate(timeout=60)[0].strip()
+    assert recover_runs(store) == []
+    kept = get_run(store, run_id)
+    assert (kept.status, kept.error) == ("running", None)
+    assert [point.value for point in list_metrics(store, run_id)] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert latest_metrics(store, kept) == {"loss": 4.0}
+
+
 def test_a_torn_journal_and_lost_files_do_not_stop_the_recovery(store: Store) -> None:
-    runs = [start_run(store, name=name) for name in ("torn", "empty", "gone")]
-    active.start(runs[0].journal)
-    active.log(loss=1)
-    active.stop()
-    with runs[0].journal.open("ab") as stream:
-        stream.write(b"\x05\x00\x00\x00torn")
-    runs[1].journal.write_bytes(b"PLU")
-    for path in runs[2].folder.iterdir():
+    runs = [start_run(store, name=name) for name in ("torn", "empty", "foreign", "gone")]
+    for run in runs[:3]:
+        recorder = Recorder(store, run.record.id)
+        recorder.log({"loss": 1})
+        recorder._journal.close()  # as if the process had died: nothing is moved
+        [segment] = list_segments(journal_of(store, run.record.id))
+        if run is runs[0]:
+            data = segment.read_bytes().rstrip(b"\0")
+            segment.write_bytes(data + b"\x05\x00\x00\x00torn" + bytes(1000))
+        else:
+            segment.write_bytes(b"PLU" if run is runs[1] else b"something else")
+    for path in runs[3].folder.iterdir():
         path.unlink()
     for run in runs:
         run._lock.close()
-    assert [run.name for run in recover_runs(store)] == ["torn", "empty", "gone"]
+    recovered = recover_runs(store)
+    assert [run.name for run in recovered] == ["torn", "empty", "foreign", "gone"]
     assert [point.value for point in list_metrics(store, runs[0].record.id)] == [1.0]
+    told = [(run.error or "").removeprefix("The process that ran it died.").strip() for run in recovered]
+    assert told == [
+        f"{count} bytes of its journal were no whole record, and were dropped." if count else ""
+        for count in (8, 3, 28, 0)
+    ]
 
 
 def test_the_folder_of_a_run_that_was_killed_after_its_last_commit_is_removed(store: Store) -> None:
     run = start_run(store, name="r")
-    active.start(run.journal)
-    active.log(loss=1)
-    active.stop()
+    recorder = Recorder(store, run.record.id)
+    recorder.log({"loss": 1})
+    recorder.close()
     run.finish("done")
-    run.folder.mkdir()
-    Journal(run.journal).close()
+    (run.folder / "journal").mkdir(parents=True)
+    (run.folder / "journal" / ".new-left").write_bytes(b"PLUSJRN1")
     strange = store.folder / "runs" / "no-run-of-ours"
     strange.mkdir()
     assert recover_runs(store) == []
     assert not run.folder.exists()
     assert strange.exists()
     assert len(list_metrics(store, run.record.id)) == 1
+
+
+def test_what_a_process_logs_that_outlives_its_run_is_kept(store: Store) -> None:
+    run = start_run(store, name="r")
+    straggler = Recorder(store, run.record.id)
+    straggler.log({"loss": 1})
+    run.finish("done")
+    straggler.log({"loss": 2})
+    assert recover_runs(store) == []
+    assert run.folder.exists(), "its journal is held"
+    straggler.close()
+    assert [point.value for point in list_metrics(store, run.record.id)] == [1.0, 2.0]
+    assert recover_runs(store) == []
+    assert not run.folder.exists()
+
+
+def test_the_latest_metrics_of_a_run_of_before_they_were_kept_come_from_its_points(store: Store) -> None:
+    run = start_run(store, name="old")
+    with store.db.write() as tx:
+        points = msgspec.msgpack.encode([(0, 1.5, 10.0), (1, 0.5, 11.0)])
+        tx.execute(
+            "series_chunk_add",
+            run_id=run.record.id,
+            key="loss",
+            count=2,
+            codec="msgpack",
+            summary=b"",
+            points=points,
+        )
+    run.finish("done")
+    assert latest_metrics(store, get_run(store, run.record.id)) == {"loss": 0.5}
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id_and_by_nothing_else(store: Store) -> None:
@@ -194,7 +251,10 @@ def test_latest_outputs_are_those_of_the_newest_run_of_each_step(store: Store) -
 
 
 def test_a_run_id_that_leads_elsewhere_has_no_metrics(store: Store, tmp_path: Path) -> None:
-    active.start(tmp_path / "elsewhere" / "metrics.journal")
-    active.log(secret=1)
-    active.stop()
+    run = start_run(store, name="r")
+    recorder = Recorder(store, run.record.id)
+    recorder.log({"secret": 1})
+    shutil.copytree(journal_of(store, run.record.id), tmp_path / "elsewhere" / "journal")
+    recorder.close()
+    run.finish("done")
     assert list_metrics(store, "../../elsewhere") == []

@@ -146,7 +146,7 @@ class App:
         return RunDetail(
             run=run,
             steps=tuple(runs.list_steps(self.store, run.id)),
-            metrics={point.key: finite(point.value) for point in runs.list_metrics(self.store, run.id)},
+            metrics={key: finite(value) for key, value in runs.latest_metrics(self.store, run).items()},
             sessions=tuple(sessions_of(self.store.db, run_id=run.id)),
         )
 

@@ -1,131 +1,303 @@
-"""A file of checksummed records. What `append` returned from is in the kernel: it outlives `kill -9` of the writer.
+"""Writes a journal: a folder of memory-mapped segment files. What `append` returned from outlives `kill -9`.
 
-Format: the 8 bytes `PLUSJRN1`, then per record its length, a CRC-32 (both little-endian, 32 bits) and its bytes. The
-checksum is over the length and the bytes, so that a stretch of zeros is no record. Nothing that was written is ever cut
-off: bytes that are no record (the torn end of a killed writer, a flipped bit) are stepped over by the reader, and the
-records behind them are found again.
+A segment is the 8 bytes `PLUSJRN1`, then per record its length, a CRC-32 (both little-endian, 32 bits) and its bytes,
+then zeros: room that was reserved and not used. The checksum is over the length and the bytes, so that a stretch of
+zeros is no record. Each segment is written by one process, which holds a file lock on it until it has let go of it; a
+segment that nobody holds belongs to whoever claims it first.
+
+An append is a copy into the mapped file and no system call: the kernel has the bytes when it returns, whatever happens
+to the process. Room is reserved when a segment is begun, so that a full disk is an error there, and not the end of the
+process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import mmap
 import os
 import struct
+import threading
+import weakref
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import StoreError
+from ..base.ids import new_id
 
-__all__ = ["Journal", "Reading", "read"]
+__all__ = ["HEAD_BYTES", "MAGIC", "MOST_BYTES", "Journal", "Segment", "claim", "is_held", "list_segments", "sweep"]
 
-_MAGIC = b"PLUSJRN1"
+MAGIC = b"PLUSJRN1"
+HEAD_BYTES = 8
+"""What stands before each record: its length and its checksum."""
+MOST_BYTES = 64 * 1024 * 1024
+"""The longest record."""
 _HEAD = struct.Struct("<II")
-_MOST_BYTES = 64 * 1024 * 1024
+_LENGTH = struct.Struct("<I")
+_ENDING = ".segment"
+_NEW = ".new-"
+# Most runs log little: the first segments are small, later ones save on being begun.
+_SIZES = (256 * 1024, 1024 * 1024, 4 * 1024 * 1024, 8 * 1024 * 1024)
+_SHORT_BYTES = 1024
+_ATTEMPTS = 20
+
+
+class Segment(NamedTuple):
+    """One file of a journal, and how far it is written."""
+
+    path: Path
+    end: int
+
+
+class _File:
+    """A segment that this process writes or has written: its descriptor holds the lock."""
+
+    def __init__(self, path: Path, descriptor: int, size: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.map = mmap.mmap(descriptor, size)
+        self.end = len(MAGIC)
+
+    def close(self) -> None:
+        """Let go of it: from here on others may claim it."""
+        self.map.close()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+_Shape = tuple[Callable[..., None], int, int]
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
 class Journal:
-    """A journal to append to; threads and processes may append to one file at once.
+    """A journal of this process in `folder`. Threads may share it; a fork goes on in segments of its own.
 
-    Raises:
-        StoreError: when the file can't be opened, or is no journal.
+    Nothing is made on disk before the first record.
+
+    Args:
+        head: called when a segment is begun; the records that it returns come first in it, so that each segment can be
+            read without those before it.
+        on_segment: called, with the journal locked, when a segment was begun behind another one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = -1
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            # Only while it is begun: of two processes that open a new file, one writes its first bytes.
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            self._begin()
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        except OSError as error:
-            self.close()
-            raise StoreError(f"{path} can't be written: {error}.") from error
-        except StoreError:
-            self.close()
-            raise
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        head: Callable[[], Iterable[bytes]] = tuple,
+        on_segment: Callable[[], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self._head = head
+        self._on_segment = on_segment
+        self._shapes: dict[int, _Shape] = {}
+        self._sealed = False
+        self._begin_empty()
+        _journals.add(self)
 
-    def _begin(self) -> None:
-        head = os.pread(self._descriptor, len(_MAGIC), 0)
-        _check_magic(self.path, head)
-        if len(head) < len(_MAGIC):
-            os.ftruncate(self._descriptor, 0)
-            if os.write(self._descriptor, _MAGIC) < len(_MAGIC):
-                raise StoreError(f"{self.path} can't be written: the disk is full.", mend="free some space")
+    def _begin_empty(self) -> None:
+        # Re-entrant: a signal handler may append while the thread that it interrupted does.
+        self._lock = threading.RLock()
+        self._files: list[_File] = []
+        self._begun = 0
+        self._map: mmap.mmap | None = None
+        self._place = 0
+        self._most = 0
 
     def append(self, record: bytes) -> None:
         """Add one record. When this returns it survives the death of this process.
 
         Raises:
-            StoreError: when the disk is full, or the record is over 64 MiB.
+            StoreError: when the disk is full, the record is over 64 MiB, or the journal is closed.
         """
-        if len(record) > _MOST_BYTES:
-            raise StoreError(
-                f"A record of {len(record)} bytes is too long for {self.path}: expected at most {_MOST_BYTES}."
-            )
-        data = _HEAD.pack(len(record), _checksum(record)) + record
-        try:
-            # One write call: with O_APPEND the kernel puts it at the end, whole.
-            written = os.write(self._descriptor, data)
-        except OSError as error:
-            raise StoreError(f"{self.path} can't be written: {error}.") from error
-        if written != len(data):
-            # What was written of it stays: another process may have appended behind it, and readers step over it.
-            raise StoreError(f"{self.path} can't be written: the disk is full.", mend="free some space")
+        length = len(record)
+        with self._lock:
+            shape = self._shapes.get(length)
+            if shape is None:
+                shape = self._shape(length)
+            pack_into, seed, size = shape
+            if self._place + size > self._most:
+                self._begin_segment(size)
+            place = self._place
+            # Before it is written: what a signal handler appends meanwhile comes behind it.
+            self._place = place + size
+            pack_into(self._map, place, length, zlib.crc32(record, seed), record)
+
+    def segments(self) -> list[Segment]:
+        """Return the segments that this process holds, the oldest first, and how far each is written."""
+        with self._lock:
+            if self._files and self._map is not None:
+                self._files[-1].end = self._place
+            return [Segment(file.path, file.end) for file in self._files]
+
+    def size_bytes(self) -> int:
+        """Return how many bytes the segments hold that this process has not removed."""
+        return sum(segment.end for segment in self.segments())
+
+    def remove(self, path: Path) -> bool:
+        """Remove a segment that is not written to any more, and say so. What it held must be elsewhere by now."""
+        with self._lock:
+            for file in self._files:
+                if file.path == path and (file is not self._files[-1] or self._map is None):
+                    # The name goes before the lock: nobody can claim it in between.
+                    path.unlink(missing_ok=True)
+                    file.close()
+                    self._files.remove(file)
+                    return True
+        return False
+
+    def seal(self) -> None:
+        """Take no more records. The segments stay held until `close`, so that what they hold can be moved."""
+        with self._lock:
+            self._sealed = True
+            self._retire()
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Take no more records and let go of the segments; safe to call twice."""
+        self.seal()
+        with self._lock:
+            for file in self._files:
+                file.close()
+            self._files = []
+
+    def _shape(self, length: int) -> _Shape:
+        """Return how a record of this length is written: a function, the checksum of the length, and the size."""
+        if length > MOST_BYTES:
+            raise StoreError(
+                f"A record of {length} bytes is too long for the journal {self.folder}: expected at most {MOST_BYTES}."
+            )
+        packer = struct.Struct(f"<II{length}s")
+        shape = (packer.pack_into, zlib.crc32(_LENGTH.pack(length)), packer.size)
+        if length <= _SHORT_BYTES:
+            self._shapes[length] = shape
+        return shape
+
+    def _begin_segment(self, size: int) -> None:
+        if self._sealed:
+            raise StoreError(f"The journal {self.folder} can't be written: it was closed by this process.")
+        head = b"".join(_framed(record) for record in self._head())
+        need = len(MAGIC) + len(head) + size
+        file = _make(self.folder, max(need, _SIZES[min(self._begun, len(_SIZES) - 1)]))
+        file.map[: len(MAGIC) + len(head)] = MAGIC + head
+        self._retire()
+        self._files.append(file)
+        self._begun += 1
+        self._map = file.map
+        self._place = file.end = len(MAGIC) + len(head)
+        self._most = len(file.map)
+        if self._on_segment is not None and self._begun > 1:
+            self._on_segment()
+
+    def _retire(self) -> None:
+        if self._map is not None:
+            self._files[-1].end = self._place
+            self._map.close()
+            self._map = None
+            self._place = self._most = 0
+
+    def after_fork(self) -> None:
+        """Let go, in a forked child, of what belongs to its parent: the child begins with segments of its own."""
+        files = self._files
+        self._begin_empty()
+        for file in files:
+            # The lock is the parent's as long as the parent holds the file open; closing our copy leaves it alone.
+            file.close()
 
 
-class Reading(NamedTuple):
-    """What a journal holds: its whole records, and how many bytes in it belong to none."""
-
-    records: list[bytes]
-    torn_bytes: int
-
-
-def read(path: Path) -> Reading:
-    """Return the whole records of a journal, in order; torn or damaged ones are left out and their bytes counted.
-
-    Raises:
-        StoreError: when the file is no journal.
-    """
-    data = path.read_bytes()
-    _check_magic(path, data[: len(_MAGIC)])
-    if len(data) < len(_MAGIC):
-        return Reading([], len(data))
-    records: list[bytes] = []
-    place, whole = len(_MAGIC), len(_MAGIC)
-    while place + _HEAD.size <= len(data):
-        record = _record_at(data, place)
-        if record is None:
-            place += 1
-        else:
-            records.append(record)
-            place += _HEAD.size + len(record)
-            whole += _HEAD.size + len(record)
-    return Reading(records, len(data) - whole)
+def list_segments(folder: Path) -> list[Path]:
+    """Return the segments in a journal's folder, those of one process in the order in which they were written."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(_ENDING))
+    return []
 
 
-def _record_at(data: bytes, place: int) -> bytes | None:
-    length, checksum = _HEAD.unpack_from(data, place)
-    begin = place + _HEAD.size
-    if length > min(_MOST_BYTES, len(data) - begin):
-        return None
-    record = data[begin : begin + length]
-    return record if _checksum(record) == checksum else None
+def is_held(folder: Path) -> bool:
+    """Say whether a living process holds a segment in this folder."""
+    for path in list_segments(folder):
+        with claim(path) as claimed:
+            if not claimed and path.exists():
+                return True
+    return False
 
 
-def _checksum(record: bytes) -> int:
-    return zlib.crc32(record, zlib.crc32(len(record).to_bytes(4, "little")))
+@contextlib.contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Give whether the segment is ours while the block runs: its writer is gone, and nobody else has claimed it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # One that another claimed before us, and removed, is gone.
+            ours = os.fstat(descriptor).st_nlink > 0
+        except BlockingIOError:
+            ours = False
+        yield ours
+    finally:
+        os.close(descriptor)
 
 
-def _check_magic(path: Path, head: bytes) -> None:
-    if not _MAGIC.startswith(head):
-        raise StoreError(f"{path} is no journal: it begins with {head!r}, expected {_MAGIC!r}.")
+def sweep(folder: Path) -> None:
+    """Remove what a process left that was killed while it began a segment, and the folder when it is empty."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for path in folder.glob(f"{_NEW}*"):
+            with claim(path) as claimed:
+                if claimed:
+                    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it is not there, or not empty
+        folder.rmdir()
+
+
+def _framed(record: bytes) -> bytes:
+    length = _LENGTH.pack(len(record))
+    return length + _LENGTH.pack(zlib.crc32(record, zlib.crc32(length))) + record
+
+
+def _make(folder: Path, size: int) -> _File:
+    for _ in range(_ATTEMPTS):
+        try:
+            return _make_once(folder, size)
+        except FileNotFoundError:  # somebody swept it, or its folder, while it was not locked yet
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"The journal {folder} can't be written: there is no room for {size} more bytes ({error.strerror}).",
+                mend="free some space on that disk; what was logged before is kept",
+            ) from error
+    raise StoreError(f"The journal {folder} can't be written: its files are removed as they are made.")
+
+
+def _make_once(folder: Path, size: int) -> _File:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = new_id()
+    hidden, path = folder / f"{_NEW}{name}", folder / f"{name}{_ENDING}"
+    descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        # Locked and reserved under another name: whoever sees a segment sees it held and whole.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.posix_fallocate(descriptor, 0, size)
+        file = _File(path, descriptor, size)
+        file.map[: len(MAGIC)] = MAGIC
+        os.rename(hidden, path)
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(hidden)
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise FileNotFoundError(hidden) from error
+        raise
+    return file
+
+
+def _after_fork() -> None:
+    for journal in list(_journals):
+        journal.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

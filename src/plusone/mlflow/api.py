@@ -7,7 +7,7 @@ browser can't reach it by a detour.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -19,7 +19,7 @@ from . import PATHS
 from .endpoint import Endpoint, MlflowError, Taken
 from .errors import missing, no_endpoint, not_taken, to_answer
 
-__all__ = ["Answer", "Api"]
+__all__ = ["Answer", "Api", "check_json"]
 
 _MOST_QUERY_FIELDS = 2000
 
@@ -29,6 +29,9 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+_DONE = Answer(200, b"{}")
 
 
 class _Way(NamedTuple):
@@ -43,10 +46,17 @@ class _Way(NamedTuple):
 
 
 class Api:
-    """Answers requests with the endpoints of one App; `answer` may be called from several threads."""
+    """Answers requests with the endpoints of one App; `answer` may be called from several threads.
 
-    def __init__(self, app: App, endpoints: Iterable[Endpoint]) -> None:
+    Args:
+        at_once: by verb and path, what can fulfil a request without waiting for anything; says whether it did.
+    """
+
+    def __init__(
+        self, app: App, endpoints: Iterable[Endpoint], at_once: Mapping[tuple[str, str], Callable[[Any], bool]] = {}
+    ) -> None:
         self._app = app
+        self._at_once = at_once
         self._exact: dict[tuple[str, str], _Way] = {}
         self._patterns: list[tuple[str, re.Pattern[str], _Way]] = []
         for endpoint in endpoints:
@@ -64,6 +74,22 @@ class Api:
             way, named = self._find(verb, path)
             taken = _taken(way, named, verb, query, content_type, body)
             return Answer(200, msgspec.json.encode(way.endpoint.answer(self._app, taken)))
+        except Exception as error:
+            return Answer(*to_answer(error))
+
+    def answer_at_once(
+        self, verb: str, path: str, query: str, host: str, content_type: str, body: bytes
+    ) -> Answer | None:
+        """Return the answer to a request that nothing has to be waited for, else None: `answer` is for that one."""
+        prefix = next((prefix for prefix in PATHS if path.startswith(prefix)), path)
+        rest = path[len(prefix) :]
+        act = self._at_once.get((verb, rest))
+        if act is None:
+            return None
+        try:
+            check_host(host)
+            taken = _taken(self._exact[verb, rest], {}, verb, query, content_type, body)
+            return _DONE if act(taken) else None
         except Exception as error:
             return Answer(*to_answer(error))
 

@@ -1,6 +1,7 @@
 """Errors as MLflow's clients read them: `{"error_code": ..., "message": ...}` with the status that belongs to it.
 
-Its clients send a request again when the status is 429, 500, 502, 503 or 504: only what may mend itself has one of those.
+Its clients send a request again when the status is 429, 500, 502, 503 or 504: only what may mend itself has one of
+those.
 """
 
 from __future__ import annotations
@@ -10,7 +11,16 @@ import traceback
 
 import msgspec
 
-from ..base.errors import BodyTooLarge, Conflict, GateClosed, NotFound, PlusoneError, StoreError, Unavailable, UsageError
+from ..base.errors import (
+    BodyTooLarge,
+    Conflict,
+    GateClosed,
+    NotFound,
+    PlusoneError,
+    StoreError,
+    Unavailable,
+    UsageError,
+)
 from ..base.ids import new_id
 from .endpoint import MlflowError
 
@@ -36,7 +46,8 @@ def invalid(message: str) -> MlflowError:
 def missing(name: str) -> MlflowError:
     """Return the error for a parameter that must be given and is not; it has the words of MLflow's own server."""
     return invalid(
-        f"Missing value for required parameter '{name}'. See the API docs for more information about request parameters."
+        f"Missing value for required parameter '{name}'. See the API docs for more information about request "
+        "parameters."
     )
 
 

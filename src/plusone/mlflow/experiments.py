@@ -8,9 +8,10 @@ from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Experiment
 from ..tracking import experiments
+from ..tracking.search import search_experiments
 from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .errors import invalid
-from .wire import check_key, check_value, experiment_json
+from .wire import VIEWS, View, check_key, check_value, experiment_json
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 
@@ -21,7 +22,7 @@ class CreateExperiment(Taken, frozen=True, kw_only=True):
     """`artifact_location` is not among them: artifacts lie in the store of the project, wherever that is."""
 
     name: str
-    tags: list[Tag] = []
+    tags: tuple[Tag, ...] = ()
 
 
 class OneExperiment(Taken, frozen=True, kw_only=True):
@@ -51,6 +52,16 @@ class ExperimentTag(Taken, frozen=True, kw_only=True):
     value: str = ""
 
 
+class SearchExperiments(Taken, frozen=True, kw_only=True):
+    """Which experiments, in which order, and which page of them."""
+
+    view_type: View = "ACTIVE_ONLY"
+    max_results: int = 1000
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    page_token: str = ""
+
+
 def create(app: App, asked: CreateExperiment) -> dict[str, Any]:
     """Make an experiment; answer with its id."""
     name = check_value(asked.name, "name", 500)
@@ -73,9 +84,7 @@ def get(app: App, experiment_id: str) -> Experiment:
     try:
         return experiments.get_experiment(app.store, experiment_id)
     except UsageError:
-        raise MlflowError(
-            "RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={experiment_id[:100]} exists"
-        ) from None
+        raise MlflowError("RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={experiment_id[:100]} exists") from None
 
 
 def check_active(record: Experiment) -> None:
@@ -147,6 +156,19 @@ def _delete_tag(app: App, asked: ExperimentTag) -> dict[str, Any]:
     return {}
 
 
+def _search(app: App, asked: SearchExperiments) -> dict[str, Any]:
+    page = search_experiments(
+        app.store,
+        filter=asked.filter,
+        order_by=asked.order_by or ("last_update_time DESC",),
+        view=VIEWS[asked.view_type],
+        count=asked.max_results,
+        page=asked.page_token or None,
+    )
+    found = {"experiments": [experiment_json(one) for one in page.experiments]}
+    return {**found, "next_page_token": page.next_page} if page.next_page else found
+
+
 def _checked(key: str, value: str) -> str:
     check_key(key, "key")
     return check_value(value, "value", _MOST_TAG)
@@ -156,6 +178,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "experiments/create", CreateExperiment, create),
     Endpoint("GET", "experiments/get", OneExperiment, _get),
     Endpoint("GET", "experiments/get-by-name", NamedExperiment, _get_by_name),
+    Endpoint("POST", "experiments/search", SearchExperiments, _search),
+    Endpoint("GET", "experiments/search", SearchExperiments, _search),
     Endpoint("POST", "experiments/delete", OneExperiment, _delete),
     Endpoint("POST", "experiments/restore", OneExperiment, _restore),
     Endpoint("POST", "experiments/update", RenameExperiment, _rename),

@@ -1,7 +1,7 @@
 """One Recorder for each run that clients are logging to, kept open between requests.
 
-Opening one costs a look into the store and a file; a point costs neither. Those that were not used the longest are closed
-first, and all that rest are closed after a while.
+Opening one costs a look into the store and a file; a point costs neither. Those that were not used the longest are
+closed first, and all that rest are closed after a while.
 """
 
 from __future__ import annotations
@@ -9,14 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ..store import Store
 from ..tracking.recording import Recorder
 
-__all__ = ["Recorders"]
+__all__ = ["Batch", "Recorders"]
 
 _MOST_OPEN = 256
 _IDLE_S = 300.0
+
+
+class Batch(NamedTuple):
+    """Values of some metrics at one step and time (unix seconds)."""
+
+    metrics: dict[str, float]
+    step: int
+    at: float
 
 
 class _Open:
@@ -25,6 +35,19 @@ class _Open:
         self.used_at = time.monotonic()
         self.fresh = False
         """Whether points were logged that no flush has seen."""
+        self.closed = False
+        self.lock = threading.Lock()
+        """Held while points are logged, which takes microseconds, and never while anything waits for the store."""
+
+    def log(self, batches: Iterable[Batch]) -> bool:
+        with self.lock:
+            if self.closed:
+                return False
+            self.fresh = True
+            self.used_at = time.monotonic()
+            for metrics, step, at in batches:
+                self.recorder.log(metrics, step=step, at=at)
+        return True
 
 
 class Recorders:
@@ -33,35 +56,34 @@ class Recorders:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        # Held while a recorder is opened, flushed or closed: whoever reads a run waits until what was logged is stored.
         self._lock = threading.RLock()
 
-    def known(self, run_id: str) -> Recorder | None:
-        """Return the recorder of a run to log with if it is open; it is never waited for."""
-        found = self._open.get(run_id)
-        if found is None:
-            return None
-        found.fresh = True
-        found.used_at = time.monotonic()
-        return found.recorder
+    def log_if_open(self, run_id: str, batches: Sequence[Batch]) -> bool:
+        """Log to a run whose recorder is open; say whether it was. Nothing is waited for.
 
-    def open(self, run_id: str) -> Recorder:
-        """Return the recorder of a run that exists to log with, opened if need be."""
-        with self._lock:
-            found = self._open.get(run_id)
-            if found is None:
-                found = self._open[run_id] = _Open(Recorder(self._store, run_id))
-            self._open.move_to_end(run_id)
-            found.fresh = True
-            found.used_at = time.monotonic()
-            self._close_some()
-            return found.recorder
+        When it returns True the points survive the death of this process.
+        """
+        found = self._open.get(run_id)
+        return found is not None and found.log(batches)
+
+    def log(self, run_id: str, batches: Sequence[Batch]) -> None:
+        """Log to a run that exists; its recorder is opened if need be."""
+        while not self.log_if_open(run_id, batches):
+            with self._lock:
+                found = self._open.get(run_id)
+                if found is None or found.closed:
+                    self._open[run_id] = _Open(Recorder(self._store, run_id))
+                self._open.move_to_end(run_id)
+                self._close_some()
 
     def flush(self, run_id: str) -> None:
         """Have everything in the store that was logged to a run by this process before."""
-        found = self._open.get(run_id)
-        if found is not None and found.fresh:
-            found.fresh = False  # before, so that what is logged meanwhile counts as new
-            found.recorder.flush()
+        with self._lock:
+            found = self._open.get(run_id)
+            if found is not None and found.fresh:
+                found.fresh = False  # before, so that what is logged meanwhile counts as new
+                found.recorder.flush()
 
     def flush_all(self) -> None:
         """Have everything in the store that was logged by this process before."""
@@ -72,8 +94,10 @@ class Recorders:
         """Close the recorder of a run; what it holds is in the store then. A later request may open it again."""
         with self._lock:
             found = self._open.pop(run_id, None)
-        if found is not None:
-            found.recorder.close()
+            if found is not None:
+                with found.lock:
+                    found.closed = True
+                found.recorder.close()
 
     def close_all(self) -> None:
         """Close every recorder."""

@@ -8,21 +8,24 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ..base import clock
-from ..base.records import Experiment, Latest, Run, RunInput, RunStatus
+from ..base.records import Experiment, Latest, Run, RunInput
 from ..tracking.changing import setting_text
+from ..tracking.logged_models import ModelOfRun
+from ..tracking.search import MLFLOW_STATUS, milliseconds
 from .endpoint import Tag
 from .errors import invalid
 
 __all__ = [
     "ARTIFACTS",
-    "STATUSES",
+    "RUN_NAME",
     "VIEWS",
+    "View",
+    "as_dict",
     "check_key",
     "check_value",
     "experiment_json",
     "info_json",
-    "milliseconds",
+    "offset_of",
     "run_json",
     "tag_list",
     "tags_of",
@@ -33,13 +36,6 @@ ARTIFACTS = "mlflow-artifacts:"
 """The scheme of addresses that MLflow's clients reach through the tracking server."""
 RUN_NAME = "mlflow.runName"
 MOST_KEY = 250
-STATUSES: dict[RunStatus, str] = {
-    "running": "RUNNING",
-    "scheduled": "SCHEDULED",
-    "done": "FINISHED",
-    "failed": "FAILED",
-    "interrupted": "KILLED",
-}
 View = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL", 1, 2, 3]
 VIEWS: dict[View, Literal["active", "deleted", "all"]] = {
     "ACTIVE_ONLY": "active",
@@ -52,11 +48,6 @@ VIEWS: dict[View, Literal["active", "deleted", "all"]] = {
 # What MLflow takes as the name of a parameter, a metric or a tag.
 _KEY = re.compile(r"[/\w.\- :]+\Z")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def milliseconds(text: str) -> int:
-    """Return a time of ours as milliseconds since 1970."""
-    return (clock.parse(text) - _EPOCH) // dt.timedelta(milliseconds=1)
 
 
 def text_of(ms: int) -> str:
@@ -110,6 +101,19 @@ def check_value(value: str, what: str, most: int, *, cut: bool = False) -> str:
     raise invalid(f"'{what}' exceeds the maximum length of {most} characters")
 
 
+def offset_of(token: str) -> int:
+    """Return where the page begins that an answer named as the next one; '' is the first.
+
+    Raises:
+        MlflowError: for what no answer held.
+    """
+    if not token:
+        return 0
+    if not (token.isascii() and token.isdigit() and len(token) <= 18):
+        raise invalid(f"Invalid page token: {token[:100]!r}. Expected one that an answer held as next_page_token.")
+    return int(token)
+
+
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     """Return tags, settings or options as MLflow lists them."""
     return [{"key": key, "value": value} for key, value in tags.items()]
@@ -141,7 +145,7 @@ def info_json(run: Run) -> dict[str, Any]:
         "run_name": run.name,
         "experiment_id": run.experiment,
         "user_id": run.by,
-        "status": STATUSES[run.status],
+        "status": MLFLOW_STATUS[run.status],
         "start_time": milliseconds(run.started_at),
         "artifact_uri": f"{ARTIFACTS}/{run.experiment}/{run.id}/artifacts",
         "lifecycle_stage": "deleted" if run.deleted_at else "active",
@@ -151,12 +155,12 @@ def info_json(run: Run) -> dict[str, Any]:
     return info
 
 
-def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[ModelOfRun] = ()) -> dict[str, Any]:
     """Return a run as MLflow writes it.
 
     Args:
         inputs: the datasets that it read.
-        models: rows of `run_model`: the logged models that it made (`output`) or used (`input`).
+        models: the logged models that it made or used.
     """
     return {
         "info": info_json(run),
@@ -167,12 +171,10 @@ def run_json(run: Run, inputs: Sequence[RunInput] = (), models: Sequence[dict[st
         },
         "inputs": {
             "dataset_inputs": [_input(one) for one in inputs],
-            "model_inputs": [{"model_id": row["model_id"]} for row in models if row["role"] == "input"],
+            "model_inputs": [{"model_id": one.model_id} for one in models if one.role == "input"],
         },
         "outputs": {
-            "model_outputs": [
-                {"model_id": row["model_id"], "step": row["step"]} for row in models if row["role"] == "output"
-            ]
+            "model_outputs": [{"model_id": one.model_id, "step": one.step} for one in models if one.role == "output"]
         },
     }
 

@@ -21,6 +21,7 @@ from ..execution.environment import lock_text
 from ..execution.local import serve_requests
 from ..store import open_store
 from ..tracking import active
+from ..tracking.recording import Recorder
 from .engine import Engine
 from .graph import Graph, load_graph
 from .settings import settings_for
@@ -72,9 +73,10 @@ class _Worker:
         if unknown:
             graph.wanted(None, unknown[0])
         wanted = graph.wanted(trainer, request["until"])
+        store = open_store(self.store_folder)
         self.engine = Engine(
             graph,
-            open_store(self.store_folder),
+            store,
             root=self.root,
             run_id=request["run_id"],
             settings=settings,
@@ -82,7 +84,8 @@ class _Worker:
             force=frozenset(request["force"]),
             on_event=on_event,
         )
-        active.start(Path(request["journal"]))
+        # It is never closed: when this process ends, whoever began the run moves what is left in its journal.
+        active.start(Recorder(store, request["run_id"]))
         relevant = [*wanted, *([trainer] if trainer and request["until"] is None else [])]
         return {
             "model": trainer.model.name if trainer and trainer.model else None,

@@ -33,7 +33,7 @@ from ..store.rows import from_row, to_row
 from ..store.sqlite import Database, Transaction
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
-from ..tracking.runs import OpenRun, list_metrics, list_steps, recover_runs, start_run
+from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
 from .sources import keep_package
@@ -136,6 +136,7 @@ class _Making:
         self.outputs: dict[str, Dataset] = {}
         self.model = ""
         self.sources: dict[str, str] = {}
+        self.child: Child | None = None
         self.compared: Release | None = None
         """The live release that the tests compared with."""
 
@@ -148,12 +149,13 @@ class _Making:
             log=self.run.output,
             on_line=lambda text: self.on_event({"event": "line", "text": text}),
         ) as child:
+            self.child = child
             self._plan(child)
             self.on_event({"event": "phase", "phase": "data"})
             reply = self._ask(child, {"do": "steps", "steps": self.plan["steps"]})
             self.outputs = msgspec.convert(reply["outputs"], dict[str, Dataset])
             if self.request.until is not None:
-                self.run.finish("done")
+                self._finish("done")
                 return Made(outcome="ran", run_id=self.run.record.id, outputs=self.outputs)
             fingerprint = self._fingerprint(child)
             if unchanged := self._unchanged(fingerprint):
@@ -190,7 +192,6 @@ class _Making:
                 "taken": self.taken.files if self.taken else None,
                 "reserved": sorted(reserved_fixture_names()),
                 "run_id": self.run.record.id,
-                "journal": str(self.run.journal),
             },
         )
         self.model = self.plan["model"] or ""
@@ -229,7 +230,7 @@ class _Making:
         session = newest_session(self.store.db, newest.digest)
         if newest.stage == "failed" and (session is None or session.problems):
             return None  # its tests did not run to their end (killed, say): that is no verdict, so they run again
-        self.run.finish("done")
+        self._finish("done")
         return Made(outcome="unchanged", run_id=self.run.record.id, model=self.model, release=newest)
 
     def _test(self, subject: Literal["data", "model"], candidate: Release | None) -> Part:
@@ -274,7 +275,7 @@ class _Making:
         session = msgspec.structs.replace(session, problems=data.problems, checks=data.checks)
         with self.store.db.write() as tx:
             _add_session(tx, session)
-        self.run.finish("failed", error=f"The tests on the data failed: {problems[0]}")
+        self._finish("failed", error=f"The tests on the data failed: {problems[0]}")
         return Made(
             outcome="stopped", run_id=self.run.record.id, model=self.model, session=session, problems=tuple(problems)
         )
@@ -310,7 +311,7 @@ class _Making:
         problems = problems_of(session)
         # The metrics belong to the release, so the run is closed first; a crash in between leaves a run without a
         # release, and the next attempt takes over its steps.
-        metrics = self.run.finish("done" if not problems else "failed", error=problems[0] if problems else None)
+        metrics = self._finish("done" if not problems else "failed", error=problems[0] if problems else None)
         with self.store.db.write() as tx:
             number = self._number(tx)
             kept = {key: finite(value) for key, value in {**self._taken_over(), **metrics}.items()}
@@ -351,6 +352,12 @@ class _Making:
         row = tx.one("release_next", model=self.model)
         return int(row["number"]) if row else 1
 
+    def _finish(self, status: Literal["done", "failed"], *, error: str | None = None) -> dict[str, float]:
+        """Close the run, and before it the process that logs to it: it holds its journal as long as it lives."""
+        if self.child is not None:
+            self.child.close()
+        return self.run.finish(status, error=error)
+
     def _held(self, tx: Transaction) -> tuple[str, ...]:
         """Return why it does not go live by itself: somebody moved the traffic while it was tested."""
         now = _live(tx, self.model)
@@ -365,8 +372,7 @@ class _Making:
         for step in list_steps(self.store, self.run.record.id):
             if step.step == self.plan["trainer"] and step.status == "cached":
                 row = self.store.db.one("step_run_made", step=step.step, fingerprint=step.fingerprint)
-                points = list_metrics(self.store, row["run_id"]) if row else []
-                return {point.key: point.value for point in points}
+                return latest_metrics(self.store, get_run(self.store, row["run_id"])) if row else {}
         return {}
 
 

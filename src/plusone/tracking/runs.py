@@ -7,23 +7,22 @@ import shutil
 from pathlib import Path
 from typing import IO, Any, Literal
 
-import msgspec
-
 from ..base import clock
 from ..base.errors import NotFound
 from ..base.ids import new_id
 from ..base.records import Code, Dataset, MetricPoint, Run, StepRun
-from ..journal import read
+from ..journal import is_held
 from ..store import Store
 from ..store.rows import from_row, to_row
-from .active import points_in
 from .changing import index_settings, index_tags
 from .experiments import DEFAULT
+from .recording import journal_of, recover_points
 
 __all__ = [
     "OpenRun",
     "add_run",
     "get_run",
+    "latest_metrics",
     "latest_outputs",
     "list_metrics",
     "list_runs",
@@ -32,16 +31,13 @@ __all__ = [
     "start_run",
 ]
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[tuple[int, float, float]])
-
 
 class OpenRun:
     """A run that this process has begun. It holds a file lock as long as it lives, by which others know it does.
 
     Attributes:
         record: the run as it was begun.
-        folder: where its journal (`metrics.journal`) and its output (`output.log`) are written.
+        folder: where its journal and its output (`output.log`) are written.
     """
 
     def __init__(self, store: Store, record: Run) -> None:
@@ -53,17 +49,15 @@ class OpenRun:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @property
-    def journal(self) -> Path:
-        """Where `plusone.log` of this run writes."""
-        return self.folder / "metrics.journal"
-
-    @property
     def output(self) -> Path:
         """Where what the run prints is kept."""
         return self.folder / "output.log"
 
     def finish(self, status: Literal["done", "failed", "interrupted"], *, error: str | None = None) -> dict[str, float]:
-        """Record the run's end with its log and metrics, in one transaction; return each metric's last value."""
+        """Record the run's end with its log; return each metric's latest value.
+
+        Its recorders must be closed: what a process that ended without that has left is moved into the store first.
+        """
         last = _close(self._store, self.record.id, self.folder, status, error)
         self._lock.close()
         return last
@@ -114,14 +108,19 @@ def add_run(store: Store, record: Run) -> None:
 
 
 def recover_runs(store: Store) -> list[Run]:
-    """Close the runs whose process died: `interrupted`, their log and metrics kept. Return them, oldest first."""
+    """Move what dead processes have logged into the store, and close their runs: `interrupted`, with their log.
+
+    A run that came over MLflow's API has no process of ours: its points are moved, and it stays as it is. Return the
+    runs that were closed, oldest first.
+    """
+    torn = {one.run_id: one.torn_bytes for one in recover_points(store)}
     recovered: list[Run] = []
     for row in store.db.all("run_list_unfinished"):
         run = from_row(Run, row)
         folder = store.folder / "runs" / run.id
-        if _is_alive(folder):
+        if run.source == "mlflow" or _is_alive(folder):
             continue
-        _close(store, run.id, folder, "interrupted", "The process that ran it died.")
+        _close(store, run.id, folder, "interrupted", "The process that ran it died.", torn.get(run.id, 0))
         recovered.append(get_run(store, run.id))
     _sweep(store)
     return recovered
@@ -152,15 +151,26 @@ def list_steps(store: Store, run_id: str) -> list[StepRun]:
 
 
 def list_metrics(store: Store, run_id: str, key: str | None = None) -> list[MetricPoint]:
-    """Return the logged points of a run, by metric and in the order of logging; those of a living run too."""
+    """Return the logged points of a run, by metric and in the order of logging; those of a living run too.
+
+    All of them, one record each: for long series there is `series.read_series`.
+    """
+    from .series import list_keys, read_series  # here: it loads numpy, and most commands need none
+
     points: list[MetricPoint] = []
-    for row in store.db.all("series_chunk_list", run_id=run_id, key=key):
-        for step, value, at in _decoder.decode(row["points"]):
-            points.append(MetricPoint(key=row["key"], step=step, value=value, at=at))
-    journal = store.folder / "runs" / run_id / "metrics.journal"
-    if not points and journal.exists():
-        points = sorted(points_in(read(journal).records), key=lambda point: point.key)
-    return [point for point in points if key is None or point.key == key]
+    for name in list_keys(store, run_id) if key is None else [key]:
+        columns = read_series(store, run_id, name)
+        rows = zip(columns.steps.tolist(), columns.values.tolist(), columns.times.tolist(), strict=True)
+        points += [MetricPoint(key=name, step=step, value=value, at=at) for step, value, at in rows]
+    return points
+
+
+def latest_metrics(store: Store, run: Run) -> dict[str, float]:
+    """Return the latest value of each metric of a run, as far as the store has it: seconds behind a living run."""
+    if run.metrics:
+        return {key: float(latest.value) for key, latest in run.metrics.items()}
+    # A run of before the latest values were kept in it.
+    return {point.key: point.value for point in list_metrics(store, run.id)}
 
 
 def latest_outputs(store: Store) -> dict[str, Dataset]:
@@ -175,6 +185,9 @@ def latest_outputs(store: Store) -> dict[str, Dataset]:
 
 
 def _is_alive(folder: Path) -> bool:
+    """Say whether a process is at work on a run: the one that began it, or one that logs to it."""
+    if is_held(folder / "journal"):
+        return True
     try:
         with (folder / "lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -194,26 +207,18 @@ def _sweep(store: Store) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _close(store: Store, run_id: str, folder: Path, status: str, error: str | None) -> dict[str, float]:
+def _close(
+    store: Store, run_id: str, folder: Path, status: str, error: str | None, torn_bytes: int = 0
+) -> dict[str, float]:
     output = folder / "output.log"
     log = store.blobs.put_file(output) if output.exists() and output.stat().st_size else None
-    journal = folder / "metrics.journal"
-    points = points_in(read(journal).records) if journal.exists() else []
-    series: dict[str, list[tuple[int, float, float]]] = {}
-    for point in points:
-        series.setdefault(point.key, []).append((point.step, point.value, point.at))
+    torn_bytes += sum(one.torn_bytes for one in recover_points(store, run_id))
+    if torn_bytes:
+        told = f"{torn_bytes} bytes of its journal were no whole record, and were dropped."
+        error = f"{error} {told}" if error else told
     with store.db.write() as tx:
-        for key, values in series.items():
-            tx.execute(
-                "series_chunk_add",
-                run_id=run_id,
-                key=key,
-                count=len(values),
-                codec="msgpack",
-                summary=b"",
-                points=_encoder.encode(values),
-            )
         tx.execute("run_finish", id=run_id, status=status, finished_at=clock.now(), log=log, error=error)
     # Only now that the store has it all: a crash before this line leaves the files to be recovered again.
-    shutil.rmtree(folder, ignore_errors=True)
-    return {key: values[-1][1] for key, values in series.items()}
+    if not is_held(journal_of(store, run_id)):
+        shutil.rmtree(folder, ignore_errors=True)
+    return latest_metrics(store, get_run(store, run_id))

@@ -8,9 +8,9 @@ SELECT * FROM dataset WHERE digest = :digest;
 
 -- name: run_add!
 INSERT INTO run (id, name, status, started_at, finished_at, model, settings, code, environment, log, error, resumed_from,
-                 experiment, source, by, tags, metrics, deleted_at)
+                 experiment, source, by, tags, metrics, deleted_at, number)
 VALUES (:id, :name, :status, :started_at, :finished_at, :model, :settings, :code, :environment, :log, :error, :resumed_from,
-        :experiment, :source, :by, :tags, :metrics, :deleted_at);
+        :experiment, :source, :by, :tags, :metrics, :deleted_at, (SELECT coalesce(max(number), 0) + 1 FROM run));
 
 -- name: run_finish!
 -- A log that is kept already stays: its file is gone by then.
@@ -65,19 +65,23 @@ UPDATE run SET tags = :tags WHERE id = :id;
 UPDATE run SET metrics = :metrics WHERE id = :id;
 
 -- name: run_setting_set!
-INSERT INTO run_setting (run_id, key, value) VALUES (:run_id, :key, :value)
-ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+INSERT INTO run_setting (key, run, value, rest, started_at)
+SELECT :key, number, substr(:value, 1, 300), substr(:value, 301), started_at FROM run WHERE id = :run_id
+ON CONFLICT (key, run) DO UPDATE SET value = excluded.value, rest = excluded.rest;
 
 -- name: run_tag_set!
-INSERT INTO run_tag (run_id, key, value) VALUES (:run_id, :key, :value)
-ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+INSERT INTO run_tag (key, run, value, rest, started_at)
+SELECT :key, number, substr(:value, 1, 300), substr(:value, 301), started_at FROM run WHERE id = :run_id
+ON CONFLICT (key, run) DO UPDATE SET value = excluded.value, rest = excluded.rest;
 
 -- name: run_tag_remove!
-DELETE FROM run_tag WHERE run_id = :run_id AND key = :key;
+DELETE FROM run_tag WHERE key = :key AND run = (SELECT number FROM run WHERE id = :run_id);
 
 -- name: run_metric_set!
-INSERT INTO run_metric (run_id, key, value) VALUES (:run_id, :key, :value)
-ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+-- NULL stands for NaN.
+INSERT INTO run_metric (key, run, value, started_at)
+SELECT :key, number, CAST(:value AS DOUBLE PRECISION), started_at FROM run WHERE id = :run_id
+ON CONFLICT (key, run) DO UPDATE SET value = excluded.value;
 
 -- name: series_chunk_add!
 INSERT INTO series_chunk (run_id, key, sequence, count, codec, summary, points)
@@ -86,6 +90,40 @@ VALUES (:run_id, :key, (SELECT coalesce(max(sequence), 0) + 1 FROM series_chunk 
 
 -- name: series_chunk_list
 SELECT * FROM series_chunk WHERE run_id = :run_id AND (:key IS NULL OR key = :key) ORDER BY key, sequence;
+
+-- name: series_chunk_summaries
+-- Without the points, which come last in a row: they are not read.
+SELECT sequence, count, codec, summary FROM series_chunk WHERE run_id = :run_id AND key = :key ORDER BY sequence;
+
+-- name: series_chunk_tail
+-- The newest first.
+SELECT sequence, count, codec FROM series_chunk WHERE run_id = :run_id AND key = :key ORDER BY sequence DESC LIMIT :count;
+
+-- name: series_chunk_get^
+SELECT sequence, count, codec, points FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence = :sequence;
+
+-- name: series_chunk_remove!
+-- The last chunks of a series, which are merged into one.
+DELETE FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence >= :sequence;
+
+-- name: series_key_list
+SELECT DISTINCT key FROM series_chunk WHERE run_id = :run_id ORDER BY key;
+
+-- name: journal_position_get^
+SELECT position FROM journal_position WHERE run_id = :run_id AND segment = :segment;
+
+-- name: journal_position_list
+SELECT segment, position FROM journal_position WHERE run_id = :run_id ORDER BY segment;
+
+-- name: journal_position_set!
+INSERT INTO journal_position (run_id, segment, position) VALUES (:run_id, :segment, :position)
+ON CONFLICT (run_id, segment) DO UPDATE SET position = excluded.position;
+
+-- name: journal_position_remove!
+DELETE FROM journal_position WHERE run_id = :run_id AND segment = :segment;
+
+-- name: run_get_metrics^
+SELECT metrics FROM run WHERE id = :id;
 
 -- name: experiment_add!
 INSERT INTO experiment (id, name, status, tags, created_at, updated_at)
@@ -102,3 +140,7 @@ SELECT * FROM experiment ORDER BY created_at, id;
 
 -- name: experiment_change!
 UPDATE experiment SET name = :name, status = :status, tags = :tags, updated_at = :updated_at WHERE id = :id;
+
+-- name: run_delete_of_experiment!
+-- Without a time they are brought back.
+UPDATE run SET deleted_at = :deleted_at WHERE experiment = :experiment;

@@ -15,17 +15,31 @@ ALTER TABLE run ADD COLUMN tags TEXT NOT NULL DEFAULT '{}';
 -- three tables below so that it can be searched.
 ALTER TABLE run ADD COLUMN metrics TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE run ADD COLUMN deleted_at TEXT;
+-- What the three tables below know a run by: a tenth of its id, and faster to compare.
+ALTER TABLE run ADD COLUMN number INTEGER;
+UPDATE run SET number = (SELECT count(*) FROM run AS other WHERE other.id <= run.id);
+-- What is searched and sorted by is in both indexes, so that a search never reads the runs it does not show.
+CREATE UNIQUE INDEX run_by_number ON run (number, deleted_at, experiment, started_at, finished_at, status, id, name, by, model, source);
+CREATE INDEX run_by_start ON run (started_at, number, deleted_at, experiment, finished_at, status, id, name, by, model, source);
 
+-- A run's start stands beside each value, as the index by value then has the very order of a page: by value, and of
+-- equal values the newest run first. It never changes. A row of one that is removed is removed with it.
+-- PostgreSQL's indexes hold no long text: `value` is its first 300 characters, `rest` what comes behind them.
 CREATE TABLE run_setting (
-    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_id, key)
-);
+    key TEXT NOT NULL, run INTEGER NOT NULL, value TEXT NOT NULL, rest TEXT NOT NULL, started_at TEXT NOT NULL,
+    PRIMARY KEY (key, run)
+) WITHOUT ROWID;
+CREATE INDEX run_setting_by_value ON run_setting (key, value, started_at, run);
 CREATE TABLE run_tag (
-    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_id, key)
-);
+    key TEXT NOT NULL, run INTEGER NOT NULL, value TEXT NOT NULL, rest TEXT NOT NULL, started_at TEXT NOT NULL,
+    PRIMARY KEY (key, run)
+) WITHOUT ROWID;
+CREATE INDEX run_tag_by_value ON run_tag (key, value, started_at, run);
 -- A NaN is a row whose value is NULL: no comparison finds it.
 CREATE TABLE run_metric (
-    run_id TEXT NOT NULL REFERENCES run (id), key TEXT NOT NULL, value REAL, PRIMARY KEY (run_id, key)
-);
+    key TEXT NOT NULL, run INTEGER NOT NULL, value REAL, started_at TEXT NOT NULL, PRIMARY KEY (key, run)
+) WITHOUT ROWID;
+CREATE INDEX run_metric_by_value ON run_metric (key, value, started_at, run);
 
 -- `points` comes last: SQLite then reads the summaries of a series without its points.
 CREATE TABLE series_chunk (
