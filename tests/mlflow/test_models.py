@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.experiments import add_experiment
 from plusone.tracking.logged_models import Logged, log_model_metrics, models_of_run
 from plusone.tracking.runs import start_run
-from tests.mlflow.test_registry import Asking, ask
+from tests.mlflow.registering import Registering
+from tests.release.written import Written
 
-__all__ = ["ask"]
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Iterator[Registering]:
+    written = Written(tmp_path / "p")
+    asking = Registering(written)
+    yield asking
+    asking.app.store.close()
+    written.close()
 
 
-def _make(ask: Asking, **values: object) -> str:
+def _make(ask: Registering, **values: object) -> str:
     made = ask("POST", "logged-models", experiment_id="0", **values)
     return made["model"]["info"]["model_id"]
 
 
-def test_a_model_is_made_finished_described_and_deleted(ask: Asking):
+def test_a_model_is_made_finished_described_and_deleted(ask: Registering):
     params = [{"key": "C", "value": "1"}]
     made = ask("POST", "logged-models", experiment_id="0", name="m1", model_type="kind", params=params)["model"]
     info = made["info"]
@@ -39,14 +50,14 @@ def test_a_model_is_made_finished_described_and_deleted(ask: Asking):
     assert ask("GET", path, allow_deleted="true")["model"]["info"]["model_id"] == info["model_id"]
 
 
-def test_a_model_says_under_which_names_it_is_registered(ask: Asking):
+def test_a_model_says_under_which_names_it_is_registered(ask: Registering):
     ask("POST", "registered-models/create", name="x")
     ask("POST", "model-versions/create", name="x", source=ask.source, model_id=ask.model_id)
     found = ask("GET", f"logged-models/{ask.model_id}")["model"]["info"]
     assert found["registrations"] == [{"name": "x", "version": "1"}]
 
 
-def test_its_files_are_listed_folder_by_folder(ask: Asking):
+def test_its_files_are_listed_folder_by_folder(ask: Registering):
     log_bytes(ask.app.store, ask.model_id, "data/x/y", b"12345")
     path = f"logged-models/{ask.model_id}/artifacts/directories"
     assert ask("GET", path)["files"] == [
@@ -58,7 +69,7 @@ def test_its_files_are_listed_folder_by_folder(ask: Asking):
     assert ask.refused("GET", path, artifact_directory_path="../x")[0] == "INVALID_PARAMETER_VALUE"
 
 
-def test_models_are_found_by_filter_metric_and_dataset(ask: Asking):
+def test_models_are_found_by_filter_metric_and_dataset(ask: Registering):
     other = add_experiment(ask.app.store, "other").id
     ids = [_make(ask, name=f"m{number}", tags=[{"key": "n", "value": str(number)}]) for number in range(4)]
     for number, id_ in enumerate(ids):
@@ -87,7 +98,7 @@ def test_models_are_found_by_filter_metric_and_dataset(ask: Asking):
         assert code == "INVALID_PARAMETER_VALUE"
 
 
-def test_a_search_goes_on_from_its_page(ask: Asking):
+def test_a_search_goes_on_from_its_page(ask: Registering):
     for number in range(5):
         _make(ask, name=f"m{number}")
     names: list[str] = []
@@ -102,7 +113,7 @@ def test_a_search_goes_on_from_its_page(ask: Asking):
 
 
 @pytest.mark.parametrize("step", [0, 5])
-def test_a_run_says_which_models_it_made(ask: Asking, step: int):
+def test_a_run_says_which_models_it_made(ask: Registering, step: int):
     run = start_run(ask.app.store, name="r", source="mlflow")
     run.finish("done")
     ask("POST", "runs/outputs", run_id=run.record.id, models=[{"model_id": ask.model_id, "step": step}])
