@@ -223,16 +223,8 @@ class _Api:
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "plusone.gateway.server",
-            "--project",
-            str(self.root),
-            "--port",
-            str(self.port),
-        ]
-        command.append("--until-input-ends")
+        command = [sys.executable, "-m", "plusone.gateway.server", "--project", str(self.root)]
+        command += ["--port", str(self.port), "--until-input-ends"]
         with self.log.open("ab") as log:
             # Its input is a pipe from here, which closes when this process dies, however it dies: it then ends too,
             # and its port is free for the next control process.

@@ -12,6 +12,7 @@ _PHASES = {
     "data": "data",
     "data tests": "tests on the data",
     "train": "train and package",
+    "take": "take the registered model and package it",
     "model tests": "tests on the model",
 }
 

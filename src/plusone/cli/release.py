@@ -11,6 +11,7 @@ import msgspec
 
 from ..app.app import App
 from ..app.views import Moved
+from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
 from ..release.making import Made, Request
 from .move import print_moved
@@ -25,6 +26,7 @@ Examples:
   plusone release flight-delays --set until=2013-06 --set train.max_iter=300
   plusone release --until split          (run the steps up to one, and stop)
   plusone release --no-promote           (make and test it; promote it later)
+  plusone release --from flight-delays@3 (make release 3 of what was registered as version 3 through MLflow)
 
 Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistake, 3 ours.
 """
@@ -37,6 +39,19 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
 )
 @click.option("--force", multiple=True, metavar="STEP", help="Run this step even if nothing about it changed.")
 @click.option("--until", metavar="STEP", help="Run the steps up to this one, and make no release.")
+@click.option(
+    "--from",
+    "source",
+    metavar="MODEL@N",
+    default="",
+    help="Take the model from version N that was registered through MLflow, and train none.",
+)
+@click.option(
+    "--trust",
+    metavar="SHA256",
+    default="",
+    help="With --from: load this very file though it names types that are not known to be safe.",
+)
 @click.option("--again", is_flag=True, help="Make a release even if nothing changed.")
 @click.option(
     "--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]"
@@ -52,6 +67,8 @@ def release(
     assignments: tuple[str, ...],
     force: tuple[str, ...],
     until: str | None,
+    source: str,
+    trust: str,
     again: bool,
     promote: bool,
     reason: str,
@@ -70,6 +87,8 @@ def release(
             settings=parse_assignments(list(assignments)),
             force=force,
             until=until,
+            source=_checked_source(model, source, trust, until),
+            trust=trust,
             again=again,
             promote=promote,
             by=by or "",
@@ -82,6 +101,20 @@ def release(
     else:
         _print(made, moved)
     return _exit_code(made, moved)
+
+
+def _checked_source(model: str | None, source: str, trust: str, until: str | None) -> str:
+    if trust and not source:
+        raise UsageError(
+            "--trust is about the file of --from MODEL@N.", mend="plusone release --from MODEL@N --trust SHA256"
+        )
+    if source and until:
+        raise UsageError(
+            "--until makes no release, so there is nothing to take from --from.", mend="leave one of them out"
+        )
+    if source and model and source.rpartition("@")[0] != model:
+        raise UsageError(f"--from {source} is of another model than {model}.", mend=f"plusone release --from {model}@N")
+    return source
 
 
 def _exit_code(made: Made, moved: Moved | None) -> int:

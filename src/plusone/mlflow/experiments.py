@@ -7,18 +7,15 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Experiment
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.errors import invalid
+from ..mlflow_wire.wire import VIEWS, View, check_key, check_value, experiment_json
 from ..tracking import experiments
-from ..tracking.filter import EXPERIMENTS, parse_filter, parse_order
-from ..tracking.matching import Values, select
-from .endpoint import Endpoint, MlflowError, Tag, Taken
-from .errors import invalid
-from .pages import page_of
-from .wire import VIEWS, View, check_key, check_value, experiment_json, milliseconds
+from ..tracking.search import search_experiments
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 
 _MOST_TAG = 20_000
-_MOST_LISTED = 50_000
 
 
 class CreateExperiment(Taken, frozen=True, kw_only=True):
@@ -160,30 +157,16 @@ def _delete_tag(app: App, asked: ExperimentTag) -> dict[str, Any]:
 
 
 def _search(app: App, asked: SearchExperiments) -> dict[str, Any]:
-    view = VIEWS[asked.view_type]
-    conditions = parse_filter(asked.filter, fields=EXPERIMENTS)
-    orders = parse_order(asked.order_by or ["last_update_time DESC"], fields=EXPERIMENTS)
-    newest = reversed(experiments.list_experiments(app.store))
-    found = select((one for one in newest if view in ("all", one.status)), conditions, orders, _values)
-    page, token = page_of(
-        found,
+    page = search_experiments(
+        app.store,
+        filter=asked.filter,
+        order_by=asked.order_by or ("last_update_time DESC",),
+        view=VIEWS[asked.view_type],
         count=asked.max_results,
-        most=_MOST_LISTED,
-        token=asked.page_token or None,
-        asked=(view, asked.filter, asked.order_by),
+        page=asked.page_token or None,
     )
-    answer: dict[str, Any] = {"experiments": [experiment_json(one) for one in page]}
-    return {**answer, "next_page_token": token} if token else answer
-
-
-def _values(record: Experiment) -> Values:
-    attributes = {
-        "name": record.name,
-        "experiment_id": record.id,
-        "creation_time": milliseconds(record.created_at),
-        "last_update_time": milliseconds(record.updated_at),
-    }
-    return {"attribute": attributes, "tag": record.tags}
+    found = {"experiments": [experiment_json(one) for one in page.experiments]}
+    return {**found, "next_page_token": page.next_page} if page.next_page else found
 
 
 def _checked(key: str, value: str) -> str:

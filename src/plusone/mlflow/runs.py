@@ -10,6 +10,9 @@ from ..base import clock
 from ..base.errors import Conflict
 from ..base.ids import new_id
 from ..base.records import Run, RunStatus
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.errors import invalid, missing
+from ..mlflow_wire.wire import RUN_NAME, VIEWS, View, as_dict, check_key, check_value, info_json, run_json, text_of
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import experiments as tracked_experiments
@@ -17,18 +20,22 @@ from ..tracking.changing import add_settings, change_run, set_tags
 from ..tracking.inputs import list_inputs
 from ..tracking.logged_models import models_of_run
 from ..tracking.runs import add_run
-from .endpoint import Endpoint, MlflowError, Tag, Taken
-from .errors import invalid, missing
+from ..tracking.search import search_runs
 from .experiments import check_active, get
 from .names import invent_name
 from .recorders import Recorders
-from .wire import RUN_NAME, STATUSES, as_dict, check_key, check_value, info_json, run_json, text_of
 
 __all__ = ["OfRun", "active_run", "endpoints", "find_run", "log_params", "log_tags"]
 
 _MOST_PARAM = 6000
 _MOST_TAG = 8000
-_STATUS: dict[str, RunStatus] = {theirs: ours for ours, theirs in STATUSES.items()}
+_STATUS: dict[str, RunStatus] = {
+    "RUNNING": "running",
+    "SCHEDULED": "scheduled",
+    "FINISHED": "done",
+    "FAILED": "failed",
+    "KILLED": "interrupted",
+}
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED", 1, 2, 3, 4, 5]
 _BY_NUMBER: dict[int, str] = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 
@@ -74,6 +81,17 @@ class SetTag(OfRun, frozen=True, kw_only=True):
 
     key: str
     value: str = ""
+
+
+class SearchRuns(Taken, frozen=True, kw_only=True):
+    """Which runs, in which order, and which page of them."""
+
+    experiment_ids: tuple[str, ...] = ()
+    filter: str = ""
+    run_view_type: View = "ACTIVE_ONLY"
+    max_results: int = 1000
+    order_by: tuple[str, ...] = ()
+    page_token: str = ""
 
 
 def find_run(store: Store, run_id: str) -> Run:
@@ -156,9 +174,24 @@ def endpoints(recorders: Recorders) -> tuple[Endpoint, ...]:
         recorders.close(asked.id)  # only now: a point that came in between would have opened it again
         return {}
 
+    def search(app: App, asked: SearchRuns) -> dict[str, Any]:
+        recorders.flush_all()
+        page = search_runs(
+            app.store,
+            filter=asked.filter,
+            order_by=asked.order_by,
+            experiments=asked.experiment_ids,
+            view=VIEWS[asked.run_view_type],
+            count=asked.max_results,
+            page=asked.page_token or None,
+        )
+        found: dict[str, Any] = {"runs": [described(app.store, run) for run in page.runs]}
+        return {**found, "next_page_token": page.next_page} if page.next_page else found
+
     return (
         Endpoint("POST", "runs/create", CreateRun, _create),
         Endpoint("GET", "runs/get", OfRun, get_run),
+        Endpoint("POST", "runs/search", SearchRuns, search),
         Endpoint("POST", "runs/update", UpdateRun, update),
         Endpoint("POST", "runs/delete", OfRun, delete),
         Endpoint("POST", "runs/restore", OfRun, _restore),

@@ -72,13 +72,18 @@ class Engine:
             self._step(spec)
         return self.outputs
 
-    def fingerprint(self, spec: StepSpec) -> str:
-        """Return the fingerprint of a step whose inputs are made: code, settings, inputs and environment."""
+    def fingerprint(self, spec: StepSpec, *, taken: dict[str, str] | None = None) -> str:
+        """Return the fingerprint of a step whose inputs are made: code, settings, inputs and environment.
+
+        Args:
+            taken: the digests of a model's files by path, when the model comes from there and the function is not
+                called: they stand for its code.
+        """
         model = spec.model
         return digest_json(
             {
                 "step": spec.name,
-                "code": self._code[spec.name],
+                "code": self._code[spec.name] if taken is None else {"taken": taken},
                 "settings": self.settings[spec.name],
                 "inputs": {name: self.outputs[name].digest for name in spec.inputs},
                 "environment": self.environment,

@@ -1,10 +1,12 @@
-"""Trains a model and packages it, in one go: the trained object never leaves the process that made it."""
+"""Trains a model, or takes one that was trained elsewhere, and packages it in one go: the object never leaves the
+process that made it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from .engine import Engine
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["train"]
+__all__ = ["package_model", "train"]
 
 
 def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str, bool]:
@@ -27,20 +29,34 @@ def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str
         StepFailed: when the function raised.
         Incompatible: when what it returned can't be packaged, or the packaged model answers differently.
     """
-    began = time.perf_counter()
     fingerprint = engine.fingerprint(spec)
+    return package_model(engine, spec, fingerprint, lambda: engine.call(spec), environment_text=environment_text)
+
+
+def package_model(
+    engine: Engine, spec: StepSpec, fingerprint: str, give: Callable[[], Any], *, environment_text: str
+) -> tuple[str, bool]:
+    """Return the digest of the package of the fitted object that `give` returns, and whether it was there already.
+
+    Args:
+        fingerprint: of all that decides what `give` returns: equal ones have equal packages.
+
+    Raises:
+        Incompatible: when the object can't be packaged, or the packaged model answers differently.
+    """
+    began = time.perf_counter()
     before = engine.same(spec, fingerprint)
     known = before.outputs.get("package") if before else None
     if known and keeping.renew(known, engine.store.blobs):
         engine.record(spec, fingerprint, cached=True, outputs={"package": known}, began=began)
         return known, True
     engine.on_event({"event": "step", "step": spec.name, "status": "running"})
-    digest = _make(engine, spec, environment_text)
+    digest = _make(engine, spec, give, environment_text)
     engine.record(spec, fingerprint, cached=False, outputs={"package": digest}, began=began)
     return digest, False
 
 
-def _make(engine: Engine, spec: StepSpec, environment_text: str) -> str:
+def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_text: str) -> str:
     if spec.model is None:
         raise PipelineError(f"{spec.where}: {spec.name!r} trains no model.")
     # Loads numpy and the runtime: only a training that really runs needs them.
@@ -55,7 +71,7 @@ def _make(engine: Engine, spec: StepSpec, environment_text: str) -> str:
         )
     table = datasets.load_table(first, store.blobs)
     features = _features(spec, spec.model, table)
-    fitted = engine.call(spec)
+    fitted = give()
     engine.on_event({"event": "step", "step": "package", "status": "running"})
     scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
     try:

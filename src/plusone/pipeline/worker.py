@@ -1,7 +1,7 @@
 """The process in which a project's own code runs: `python -m plusone.pipeline.worker`, asked over a pipe.
 
-Requests: `plan` (import the pipeline, check everything), `steps`, `fingerprint` and `train`. A reply is an object,
-with `error` in it when the request failed.
+Requests: `plan` (import the pipeline, check everything), `steps`, `fingerprint`, and `train` or `take` (a model that
+was trained elsewhere). A reply is an object, with `error` in it when the request failed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..base.errors import PlusoneError
 from ..base.ids import digest_bytes
 from ..execution.environment import lock_text
@@ -23,6 +25,7 @@ from ..tracking.recording import Recorder
 from .engine import Engine
 from .graph import Graph, load_graph
 from .settings import settings_for
+from .taking import TakeRequest, check_settings, take
 from .training import train
 
 __all__ = ["main"]
@@ -41,6 +44,7 @@ class _Worker:
             "steps": self.steps,
             "fingerprint": self.fingerprint,
             "train": self.train,
+            "take": self.take,
         }
 
     def handle(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
@@ -62,6 +66,9 @@ class _Worker:
         needs_model = request["model"] or not request["until"] or len(graph.models) == 1
         trainer = graph.pick_model(request["model"]) if needs_model else None
         settings = settings_for(graph, request["settings"])
+        if trainer and request["taken"] is not None:
+            check_settings(trainer, list(graph.steps.values()), request["settings"])
+            settings[trainer.name] = {}
         unknown = sorted(set(request["force"]) - set(graph.steps))
         if unknown:
             graph.wanted(None, unknown[0])
@@ -97,11 +104,17 @@ class _Worker:
 
     def fingerprint(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
-        return {"fingerprint": engine.fingerprint(graph.pick_model(request["model"]))}
+        return {"fingerprint": engine.fingerprint(graph.pick_model(request["model"]), taken=request["taken"])}
 
     def train(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
         package, cached = train(engine, graph.pick_model(request["model"]), environment_text=self.environment)
+        return {"package": package, "cached": cached}
+
+    def take(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
+        graph, engine = self._ready()
+        asked = msgspec.convert(request, TakeRequest)
+        package, cached = take(engine, graph.pick_model(asked.model), asked, environment_text=self.environment)
         return {"package": package, "cached": cached}
 
     def _ready(self) -> tuple[Graph, Engine]:

@@ -31,12 +31,13 @@ from ..packaging import keeping
 from ..store import Store
 from ..store.rows import from_row, to_row
 from ..store.sqlite import Database, Transaction
-from ..tracking.changing import add_settings
+from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
 from .sources import keep_package
+from .taking import Taken, check_open, find_taken
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -54,6 +55,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     promote: bool = True
     by: str = ""
     reason: str = ""
+    source: str = ""
+    """`NAME@n`: the version registered through MLflow that becomes the release, instead of a model trained now."""
+    trust: str = ""
+    """sha256 of that version's model file, when a person trusts what it holds."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +91,9 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
         PipelineError, StepFailed, UnsafeValue, Incompatible: as the project's code deserves; the run is kept.
     """
     with _only_one(store.folder / "release.lock"):
+        taken = find_taken(store, request.source, trust=request.trust) if request.source else None
+        if taken is not None:
+            request = msgspec.structs.replace(request, model=taken.model)
         interrupted = recover_runs(store)
         _sweep(store)
         run = start_run(
@@ -98,7 +106,7 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
         )
         if interrupted:
             on_event({"event": "resumed", "run": interrupted[-1].id})
-        making = _Making(project, store, request, run, on_event)
+        making = _Making(project, store, request, run, on_event, taken)
         try:
             return making.go()
         except BaseException as error:
@@ -109,7 +117,16 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
 
 
 class _Making:
-    def __init__(self, project: Project, store: Store, request: Request, run: OpenRun, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        request: Request,
+        run: OpenRun,
+        on_event: OnEvent,
+        taken: Taken | None,
+    ) -> None:
+        self.taken = taken
         self.project = project
         self.store = store
         self.request = request
@@ -147,8 +164,7 @@ class _Making:
             data = self._test("data", None)
             if stopped := self._stopped(data):
                 return stopped
-            self.on_event({"event": "phase", "phase": "train"})
-            package = self._ask(child, {"do": "train", "model": self.model})["package"]
+            package = self._package(child)
         self.on_event({"event": "phase", "phase": "model tests"})
         release = self._release(package, fingerprint)
         session = assemble(release.digest, data, self._test("model", release), run_id=self.run.record.id)
@@ -156,6 +172,12 @@ class _Making:
             problem = "the test files were changed while the tests ran"
             session = msgspec.structs.replace(session, problems=(*session.problems, problem))
         return self._record(release, session)
+
+    def _package(self, child: Child) -> str:
+        self.on_event({"event": "phase", "phase": "take" if self.taken else "train"})
+        if self.taken is None:
+            return self._ask(child, {"do": "train", "model": self.model})["package"]
+        return self._ask(child, {"do": "take", **msgspec.to_builtins(self.taken.request)})["package"]
 
     def _plan(self, child: Child) -> None:
         request = self.request
@@ -167,6 +189,7 @@ class _Making:
                 "settings": request.settings,
                 "force": list(request.force),
                 "until": request.until,
+                "taken": self.taken.files if self.taken else None,
                 "reserved": sorted(reserved_fixture_names()),
                 "run_id": self.run.record.id,
             },
@@ -181,6 +204,8 @@ class _Making:
                 environment=environment,
             )
         add_settings(self.store, self.run.record.id, self.plan["settings"])
+        if self.taken is not None:
+            set_tags(self.store, self.run.record.id, dict(self.taken.tags(self.request.by)))
 
     def _ask(self, child: Child, request: dict[str, Any]) -> dict[str, Any]:
         reply = child.ask(request, on_event=self.on_event)
@@ -189,12 +214,15 @@ class _Making:
         return reply
 
     def _fingerprint(self, child: Child) -> str:
-        training = self._ask(child, {"do": "fingerprint", "model": self.model})["fingerprint"]
+        asked = {"do": "fingerprint", "model": self.model, "taken": self.taken.files if self.taken else None}
+        training = self._ask(child, asked)["fingerprint"]
         self.sources = test_sources(self.project.tests, self.project.root)
         # What pytest is told decides which tests run, so it belongs to them.
         return digest_json({"training": training, "tests": self.sources, "options": pytest_options(self.project.root)})
 
     def _unchanged(self, fingerprint: str) -> Made | None:
+        if self.taken is not None:
+            return None  # it was asked for by its number, which is no release yet
         row = self.store.db.one("release_newest", model=self.model)
         newest = from_row(Release, row) if row else None
         if newest is None or newest.fingerprint != fingerprint or self.request.again:
@@ -264,6 +292,7 @@ class _Making:
                 "tests": self.sources,
                 "run": self.run.record.id,
                 "fingerprint": fingerprint,
+                **(self.taken.evidence if self.taken else {}),
             }
         )
         return Release(
@@ -284,8 +313,7 @@ class _Making:
         # release, and the next attempt takes over its steps.
         metrics = self._finish("done" if not problems else "failed", error=problems[0] if problems else None)
         with self.store.db.write() as tx:
-            row = tx.one("release_next", model=self.model)
-            number = int(row["number"]) if row else 1
+            number = self._number(tx)
             kept = {key: finite(value) for key, value in {**self._taken_over(), **metrics}.items()}
             release = msgspec.structs.replace(release, number=number, metrics=kept)
             columns = to_row(release)
@@ -294,7 +322,7 @@ class _Making:
             keep_package(tx, release, self.store.blobs)
             tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)
-            evidence = {"session": session.id, "problems": problems}
+            evidence = {"session": session.id, "problems": problems, **(self.taken.evidence if self.taken else {})}
             after = "failed" if problems else "passed"
             why = problems[0] if problems else f"all {len(session.checks)} checks are done and none closes the gate"
             decisions = [decide(tx, release, after, by="plusone", reason=why, evidence=evidence)]
@@ -317,6 +345,13 @@ class _Making:
             decisions=tuple(decisions),
             route=route,
         )
+
+    def _number(self, tx: Transaction) -> int:
+        if self.taken is not None:
+            check_open(tx, self.taken.model, self.taken.number)
+            return self.taken.number
+        row = tx.one("release_next", model=self.model)
+        return int(row["number"]) if row else 1
 
     def _finish(self, status: Literal["done", "failed"], *, error: str | None = None) -> dict[str, float]:
         """Close the run, and before it the process that logs to it: it holds its journal as long as it lives."""

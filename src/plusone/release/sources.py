@@ -117,7 +117,7 @@ def keep_missing_package(store: Store, release: Release) -> None:
 
 
 def _package_files(release: Release, package: Package, blobs: Blobs) -> list[tuple[str, str, int]]:
-    manifest = ("manifest.json", release.package, blobs.path(release.package).stat().st_size)
+    manifest = ("manifest.json", release.package, len(blobs.get(release.package)))
     return [manifest, *((file.path, file.digest, file.size_bytes) for file in package.files)]
 
 

@@ -64,7 +64,7 @@ def change_experiment(
     deleted: bool | None = None,
     tags: dict[str, str | None] | None = None,
 ) -> Experiment:
-    """Rename, delete or restore an experiment, or set its tags (None takes a tag away); return it as it is now.
+    """Rename, delete or restore an experiment with its runs, or set its tags (None takes a tag away); return it.
 
     Raises:
         NotFound: when there is none with that id.
@@ -87,6 +87,10 @@ def change_experiment(
         values = to_row(changed)
         del values["created_at"]
         tx.execute("experiment_change", **values)
+        if deleted is not None:
+            # Its runs go and come with it, as MLflow's clients expect.
+            deleted_at = clock.now() if deleted else None
+            tx.execute("run_delete_of_experiment", experiment=experiment_id, deleted_at=deleted_at)
     return changed
 
 

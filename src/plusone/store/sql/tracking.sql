@@ -140,3 +140,7 @@ SELECT * FROM experiment ORDER BY created_at, id;
 
 -- name: experiment_change!
 UPDATE experiment SET name = :name, status = :status, tags = :tags, updated_at = :updated_at WHERE id = :id;
+
+-- name: run_delete_of_experiment!
+-- Without a time they are brought back.
+UPDATE run SET deleted_at = :deleted_at WHERE experiment = :experiment;

@@ -14,14 +14,14 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Run
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.wire import as_dict, milliseconds, tag_list
 from ..release import catalogue, registry
 from ..release.catalogue import Registered, Version
 from ..store.rows import from_row
-from ..tracking.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, parse_filter, parse_order
+from ..tracking.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, Fields, parse_filter, parse_order
 from ..tracking.matching import select
-from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .pages import page_of
-from .wire import as_dict, milliseconds, tag_list
 
 __all__ = ["ENDPOINTS"]
 
@@ -116,9 +116,9 @@ def _delete_model(app: App, asked: _Model) -> dict[str, Any]:
 
 
 def _search_models(app: App, asked: _Search) -> dict[str, Any]:
-    conditions = parse_filter(asked.filter, fields=REGISTERED_MODELS)
+    conditions, prompts = _conditions(asked.filter, REGISTERED_MODELS)
     orders = parse_order([*asked.order_by, "name"], fields=REGISTERED_MODELS)
-    known = [one for one in catalogue.list_models(app.store.db) if _wanted(conditions, one.model.tags)]
+    known = [one for one in catalogue.list_models(app.store.db) if _is_prompt(one.model.tags) == prompts]
     page, token = page_of(
         select(known, conditions, orders, _model_values),
         count=100 if asked.max_results is None else asked.max_results,
@@ -156,7 +156,8 @@ def _create_version(app: App, asked: _CreateVersion) -> dict[str, Any]:
         run_id=asked.run_id,
         model_id=asked.model_id,
         description=asked.description,
-        tags=as_dict(asked.tags),
+        # A client that copies a version sends its tags along; what plusone said of that one is not true of this one.
+        tags={key: value for key, value in as_dict(asked.tags).items() if not key.startswith("plusone.")},
         by=_user(app, asked.run_id),
     )
     return {"model_version": _version_json(made)}
@@ -179,10 +180,10 @@ def _delete_version(app: App, asked: _Version) -> dict[str, Any]:
 
 
 def _search_versions(app: App, asked: _Search) -> dict[str, Any]:
-    conditions = parse_filter(asked.filter, fields=MODEL_VERSIONS)
+    conditions, prompts = _conditions(asked.filter, MODEL_VERSIONS)
     given = asked.order_by or ["last_updated_timestamp DESC"]
     orders = parse_order([*given, "name", "version_number DESC"], fields=MODEL_VERSIONS)
-    known = [one for one in catalogue.list_versions(app.store.db) if _wanted(conditions, one.version.tags)]
+    known = [one for one in catalogue.list_versions(app.store.db) if _is_prompt(one.version.tags) == prompts]
     page, token = page_of(
         select(known, conditions, orders, _version_values),
         count=10_000 if asked.max_results is None else asked.max_results,
@@ -276,6 +277,7 @@ def _model_json(found: Registered) -> dict[str, Any]:
 
 def _version_json(found: Version) -> dict[str, Any]:
     version = found.version
+    texts = {"description": version.description, "run_id": version.run_id, "model_id": version.model_id}
     return {
         "name": version.model,
         "version": str(version.number),
@@ -283,13 +285,11 @@ def _version_json(found: Version) -> dict[str, Any]:
         "last_updated_timestamp": milliseconds(version.updated_at),
         "user_id": version.by,
         "current_stage": _stage(found),
-        "description": version.description,
         "source": version.source,
-        "run_id": version.run_id,
-        "model_id": version.model_id,
         "status": "READY",
         "tags": tag_list(_version_tags(found)),
         "aliases": list(found.aliases),
+        **{key: text for key, text in texts.items() if text},  # to a client an empty text is one that was set
     }
 
 
@@ -342,9 +342,19 @@ def _stage_named(text: str) -> str:
     raise UsageError(f"Invalid Model Version stage: {text[:100]!r}. Expected one of {', '.join(_KNOWN_STAGES)}.")
 
 
-def _wanted(conditions: tuple[Condition, ...], tags: dict[str, str]) -> bool:
-    # Prompts lie in the same registry and are found by who asks for them.
-    return tags.get(_PROMPT) != "true" or any(one.kind == "tag" and one.key == _PROMPT for one in conditions)
+def _conditions(text: str, fields: Fields) -> tuple[tuple[Condition, ...], bool]:
+    """Return the conditions of a filter, and whether it asks for prompts, which lie in the same registry.
+
+    What is no prompt has no such tag: its clients say so by a comparison with a tag that is not there.
+    """
+    conditions = parse_filter(text, fields=fields)
+    about = [one for one in conditions if one.kind == "tag" and one.key == _PROMPT]
+    prompts = [(one.comparator, str(one.value).lower()) for one in about] in ([("=", "true")], [("!=", "false")])
+    return tuple(one for one in conditions if one not in about), prompts
+
+
+def _is_prompt(tags: dict[str, str]) -> bool:
+    return tags.get(_PROMPT, "").lower() == "true"
 
 
 def _user(app: App, run_id: str) -> str:

@@ -8,17 +8,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ..base import clock
-from ..base.records import Experiment, Latest, Run, RunInput, RunStatus
+from ..base.records import Experiment, Latest, Run, RunInput
 from ..tracking.changing import setting_text
 from ..tracking.logged_models import ModelOfRun
+from ..tracking.search import MLFLOW_STATUS, milliseconds
 from .endpoint import Tag
 from .errors import invalid
 
 __all__ = [
     "ARTIFACTS",
     "RUN_NAME",
-    "STATUSES",
     "VIEWS",
     "View",
     "as_dict",
@@ -26,7 +25,6 @@ __all__ = [
     "check_value",
     "experiment_json",
     "info_json",
-    "milliseconds",
     "offset_of",
     "run_json",
     "tag_list",
@@ -38,13 +36,6 @@ ARTIFACTS = "mlflow-artifacts:"
 """The scheme of addresses that MLflow's clients reach through the tracking server."""
 RUN_NAME = "mlflow.runName"
 MOST_KEY = 250
-STATUSES: dict[RunStatus, str] = {
-    "running": "RUNNING",
-    "scheduled": "SCHEDULED",
-    "done": "FINISHED",
-    "failed": "FAILED",
-    "interrupted": "KILLED",
-}
 View = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL", 1, 2, 3]
 VIEWS: dict[View, Literal["active", "deleted", "all"]] = {
     "ACTIVE_ONLY": "active",
@@ -57,11 +48,6 @@ VIEWS: dict[View, Literal["active", "deleted", "all"]] = {
 # What MLflow takes as the name of a parameter, a metric or a tag.
 _KEY = re.compile(r"[/\w.\- :]+\Z")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def milliseconds(text: str) -> int:
-    """Return a time of ours as milliseconds since 1970."""
-    return (clock.parse(text) - _EPOCH) // dt.timedelta(milliseconds=1)
 
 
 def text_of(ms: int) -> str:
@@ -159,7 +145,7 @@ def info_json(run: Run) -> dict[str, Any]:
         "run_name": run.name,
         "experiment_id": run.experiment,
         "user_id": run.by,
-        "status": STATUSES[run.status],
+        "status": MLFLOW_STATUS[run.status],
         "start_time": milliseconds(run.started_at),
         "artifact_uri": f"{ARTIFACTS}/{run.experiment}/{run.id}/artifacts",
         "lifecycle_stage": "deleted" if run.deleted_at else "active",
