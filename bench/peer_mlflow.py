@@ -1,7 +1,8 @@
 """One process that logs with MLflow's own client: run by a Python that has mlflow, driven by `bench/mlflow.py`.
 
-Takes the address, what to do (`metric` or `batch`), and for how many seconds; says `ready`, waits for a line, and prints how
-many requests were answered and how many seconds they took. plusone is not needed.
+Takes the address, what to do (`metric` or `batch`), and for how many seconds; says `ready`, waits for a line, and
+prints how many requests were answered, how many seconds they took, and how many of those this process itself worked.
+plusone is not needed.
 """
 
 import sys
@@ -30,8 +31,8 @@ log(0)
 print("ready", flush=True)
 sys.stdin.readline()
 count = 0
-began = time.perf_counter()
+began, worked = time.perf_counter(), time.process_time()
 while (took := time.perf_counter() - began) < seconds:
     count += 1
     log(count)
-print(count, took, flush=True)
+print(count, took, time.process_time() - worked, flush=True)

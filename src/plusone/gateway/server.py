@@ -15,10 +15,10 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from .. import mlflow
 from ..app.app import App
-from ..http.door import HttpDoor
-from ..mlflow.door import MlflowDoor
+from ..mlflow_wire import PATHS
+from .http_door import HttpDoor
+from .mlflow_door import MlflowDoor
 
 __all__ = ["main"]
 
@@ -37,7 +37,7 @@ class _Gateway:
     async def __call__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
             return
-        door = self._mlflow if scope.path.startswith(mlflow.PATHS) else self._http
+        door = self._mlflow if scope.path.startswith(PATHS) else self._http
         await door.answer(scope, protocol)
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import time
 from pathlib import Path
@@ -18,16 +19,17 @@ from ..app.app import App
 from ..base.errors import Conflict, NotFound
 from ..base.ids import new_id
 from ..base.records import Artifact
+from ..mlflow_wire.endpoint import Endpoint, MlflowError
+from ..mlflow_wire.errors import invalid
+from ..mlflow_wire.wire import info_json
 from ..store import Store
 from ..tracking import artifacts
 from ..tracking.logged_models import get_logged_model
-from .endpoint import Endpoint, MlflowError
-from .errors import invalid
 from .runs import OfRun, find_run
-from .wire import info_json
 
 __all__ = ["ENDPOINTS", "Place", "Proxy", "Uploads"]
 
+_UPLOAD = re.compile(r"[0-9a-z]{26}\Z")
 _FORGET_S = 24 * 3600.0
 _MOST_PARTS = 10_000
 
@@ -94,7 +96,7 @@ class Uploads:
             MlflowError: when there is none.
         """
         found = self.folder / upload_id
-        if not (upload_id.isascii() and upload_id.isalnum() and found.is_dir()):
+        if not (_UPLOAD.match(upload_id) and found.is_dir()):
             raise MlflowError("RESOURCE_DOES_NOT_EXIST", f"There is no upload {upload_id[:100]!r} under way.")
         return found
 
@@ -138,6 +140,8 @@ class Proxy:
                 "RESOURCE_DOES_NOT_EXIST", f"Run with id={owner} not found in the experiment {parts[0][:100]}"
             )
         path = "/".join(parts[own + 1 :])
+        if "\ufffd" in path:  # what the server makes of bytes that are no UTF-8: two names could become one
+            raise invalid(f"{path[:200]!r} can't be the path of an artifact: it is no valid UTF-8.")
         return Place(owner, artifacts.check_path(path) if path else "")
 
     def keep(self, place: Place, file: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Experiment
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.errors import invalid
+from ..mlflow_wire.wire import VIEWS, View, check_key, check_value, experiment_json
 from ..tracking import experiments
 from ..tracking.search import search_experiments
-from .endpoint import Endpoint, MlflowError, Tag, Taken
-from .errors import invalid
-from .wire import VIEWS, View, check_key, check_value, experiment_json
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 

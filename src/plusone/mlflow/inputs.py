@@ -8,12 +8,12 @@ import msgspec
 
 from ..app.app import App
 from ..base.records import RunInput
+from ..mlflow_wire.endpoint import Endpoint, Tag
+from ..mlflow_wire.errors import invalid
+from ..mlflow_wire.wire import as_dict, check_value
 from ..tracking.inputs import add_inputs
 from ..tracking.logged_models import ModelOfRun, link_models
-from .endpoint import Endpoint, Tag
-from .errors import invalid
 from .runs import OfRun, active_run
-from .wire import as_dict, check_value
 
 __all__ = ["ENDPOINTS"]
 

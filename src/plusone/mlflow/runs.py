@@ -10,6 +10,9 @@ from ..base import clock
 from ..base.errors import Conflict
 from ..base.ids import new_id
 from ..base.records import Run, RunStatus
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.errors import invalid, missing
+from ..mlflow_wire.wire import RUN_NAME, VIEWS, View, as_dict, check_key, check_value, info_json, run_json, text_of
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import experiments as tracked_experiments
@@ -18,12 +21,9 @@ from ..tracking.inputs import list_inputs
 from ..tracking.logged_models import models_of_run
 from ..tracking.runs import add_run
 from ..tracking.search import search_runs
-from .endpoint import Endpoint, MlflowError, Tag, Taken
-from .errors import invalid, missing
 from .experiments import check_active, get
 from .names import invent_name
 from .recorders import Recorders
-from .wire import RUN_NAME, VIEWS, View, as_dict, check_key, check_value, info_json, run_json, text_of
 
 __all__ = ["OfRun", "active_run", "endpoints", "find_run", "log_params", "log_tags"]
 

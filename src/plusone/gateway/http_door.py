@@ -10,7 +10,7 @@ import msgspec
 
 from ..app.app import App
 from ..base.errors import BodyTooLarge
-from .api import Api
+from ..http.api import Api
 
 __all__ = ["HttpDoor"]
 

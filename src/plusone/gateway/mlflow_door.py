@@ -9,12 +9,12 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import BodyTooLarge, UsageError
 from ..base.hosts import check_host
-from .api import Answer, Api
-from .artifacts import Proxy, Uploads
-from .errors import to_answer
-from .recorders import Recorders
+from ..mlflow.artifacts import Proxy, Uploads
+from ..mlflow.recorders import Recorders
+from ..mlflow_wire.api import Answer, Api
+from ..mlflow_wire.errors import to_answer
 from .table import at_once, endpoints
-from .transfer import HEADERS, PROXY, Transfer, host_of, read_body
+from .transfer import GONE, HEADERS, PROXY, Transfer, host_of, read_body
 
 __all__ = ["MlflowDoor"]
 
@@ -45,7 +45,10 @@ class MlflowDoor:
         elif scope.path == "/version":
             _version(scope, protocol)
         else:
-            found = await self._answered(scope, protocol)
+            try:
+                found = await self._answered(scope, protocol)
+            except GONE:
+                return  # whoever sent it has gone: there is nobody to answer
             protocol.response_bytes(found.status, HEADERS, found.body)
 
     async def _answered(self, scope: Any, protocol: Any) -> Answer:

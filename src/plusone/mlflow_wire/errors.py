@@ -13,6 +13,7 @@ import msgspec
 
 from ..base.errors import (
     BodyTooLarge,
+    BrokenArtifact,
     Conflict,
     GateClosed,
     NotFound,
@@ -29,6 +30,7 @@ __all__ = ["invalid", "missing", "no_endpoint", "not_taken", "to_answer"]
 _LACKS = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
 # The first that fits: from the narrow to the wide.
 _CODES: tuple[tuple[type[PlusoneError], str], ...] = (
+    (BrokenArtifact, "DATA_LOSS"),
     (NotFound, "RESOURCE_DOES_NOT_EXIST"),
     (GateClosed, "INVALID_STATE"),
     (Conflict, "INVALID_STATE"),

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from plusone.app.app import App
-from plusone.mlflow import models, registry
-from plusone.mlflow.api import Api
+from plusone.mlflow_models import models, registry
+from plusone.mlflow_wire.api import Api
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.logged_models import add_logged_model
 from tests.release.written import Written

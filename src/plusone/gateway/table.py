@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..app.app import App
-from . import artifacts, experiments, inputs, models, registry, runs
-from .endpoint import Endpoint, Taken
-from .metrics import Metrics
-from .recorders import Recorders
+from ..mlflow import artifacts, experiments, inputs, runs
+from ..mlflow.metrics import Metrics
+from ..mlflow.recorders import Recorders
+from ..mlflow_models import models, registry
+from ..mlflow_wire.endpoint import Endpoint, Taken
 
 __all__ = ["at_once", "endpoints"]
 

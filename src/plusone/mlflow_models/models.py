@@ -8,14 +8,14 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import UsageError
 from ..base.records import LoggedModel, ModelMetric
+from ..mlflow_wire.endpoint import Endpoint, Tag, Taken
+from ..mlflow_wire.wire import ARTIFACTS, as_dict, tag_list
 from ..store import Store
 from ..tracking import logged_models as models
 from ..tracking.filter import LOGGED_MODELS, Condition, Order, parse_filter, parse_order
 from ..tracking.matching import matches, sort_key
 from ..tracking.search import milliseconds
-from .endpoint import Endpoint, Tag, Taken
 from .pages import page_of
-from .wire import ARTIFACTS, as_dict, tag_list
 
 __all__ = ["ENDPOINTS", "artifact_root"]
 

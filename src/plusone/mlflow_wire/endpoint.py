@@ -50,6 +50,7 @@ class MlflowError(PlusoneError):
         "RESOURCE_ALREADY_EXISTS": 400,
         "RESOURCE_DOES_NOT_EXIST": 404,
         "INVALID_STATE": 400,
+        "DATA_LOSS": 409,
         "BAD_REQUEST": 400,
         "ENDPOINT_NOT_FOUND": 404,
         "TEMPORARILY_UNAVAILABLE": 503,

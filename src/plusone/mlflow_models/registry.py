@@ -14,14 +14,14 @@ from typing import Any
 from ..app.app import App
 from ..base.errors import Conflict, UsageError
 from ..base.records import Run
+from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
+from ..mlflow_wire.wire import as_dict, milliseconds, tag_list
 from ..release import catalogue, registry
 from ..release.catalogue import Registered, Version
 from ..store.rows import from_row
 from ..tracking.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, Fields, parse_filter, parse_order
 from ..tracking.matching import select
-from .endpoint import Endpoint, MlflowError, Tag, Taken
 from .pages import page_of
-from .wire import as_dict, milliseconds, tag_list
 
 __all__ = ["ENDPOINTS"]
 

@@ -11,7 +11,7 @@ from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.experiments import add_experiment
 from plusone.tracking.logged_models import Logged, log_model_metrics, models_of_run
 from plusone.tracking.runs import start_run
-from tests.mlflow.registering import Registering
+from tests.mlflow_models.registering import Registering
 from tests.release.written import Written
 
 
