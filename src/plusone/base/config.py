@@ -14,6 +14,9 @@ from .errors import ConfigError
 __all__ = ["Project", "Serve", "find_project", "load_project"]
 
 
+_FOLDER = ".plusone"
+
+
 class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[tool.plusone.serve]`: where predictions and the control API listen."""
 
@@ -27,7 +30,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: str = "pipeline.py"
     tests: str = "tests"
-    store: str = ".plusone"
+    store: str = _FOLDER
+    blobs: str = ""
     serve: Serve = Serve()
 
 
@@ -39,6 +43,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Path
     tests: Path
     store: Path
+    """The folder of the store; there is one, whatever the two addresses below say."""
+    database: str = ""
+    """The address of the records, `postgresql://...`; empty: a file in the folder. It may hold a password."""
+    blobs: str = ""
+    """The address of the blobs, `s3://bucket/prefix`; empty: below the folder."""
     serve: Serve
 
 
@@ -62,7 +71,8 @@ def find_project(start: Path | None = None) -> Path:
 def load_project(start: Path | None = None) -> Project:
     """Return the project that `start` (default: the working folder) is in.
 
-    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says.
+    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says: a folder, or the
+    address of a database (with `.plusone` for what belongs to this machine). `blobs` and `PLUSONE_BLOBS` name a bucket.
 
     Raises:
         ConfigError: when there is no project, or a setting has the wrong name, type or range.
@@ -73,16 +83,27 @@ def load_project(start: Path | None = None) -> Project:
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:3], *(f"serve.{n}" for n in Serve.__struct_fields__)])
+        known = ", ".join([*_Settings.__struct_fields__[:4], *(f"serve.{n}" for n in Serve.__struct_fields__)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
-    store = os.environ.get("PLUSONE_STORE") or settings.store
+    named = os.environ.get("PLUSONE_STORE") or settings.store
+    database = named if "://" in named else ""
+    # The variable may name the database and the project the folder.
+    folder = next((place for place in (named, settings.store) if "://" not in place), _FOLDER)
+    blobs = os.environ.get("PLUSONE_BLOBS") or settings.blobs
+    if blobs and "://" not in blobs:
+        raise ConfigError(
+            f"{file}, [tool.plusone]: blobs = {blobs!r}: expected the address of a bucket.",
+            mend='blobs = "s3://BUCKET/PREFIX", or leave it out to keep them in the store\'s folder',
+        )
     return Project(
         root=root,
         name=str(data.get("project", {}).get("name", root.name)),
         pipeline=root / settings.pipeline,
         tests=root / settings.tests,
-        store=(root / store).resolve(),
+        store=(root / folder).resolve(),
+        database=database,
+        blobs=blobs,
         serve=settings.serve,
     )
 
