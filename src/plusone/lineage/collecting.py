@@ -77,7 +77,8 @@ def collect(
         seen, kinds = store.db.version(), references.kinds
         # Looked up again: somebody may have written a record before the version was asked for.
         references = find_references(store, store.db, since=since)
-        old = [b for b in store.blobs.list() if b.modified_at < before and b.digest not in references.needed]
+        unneeded = [blob for blob in store.blobs.list() if blob.digest not in references.needed]
+        old = [blob for blob in unneeded if blob.modified_at < before]
         left = _left_files(store, references, before)
         total = sum(blob.size_bytes for blob in old)
         removed: list[BlobStat] = []
@@ -89,7 +90,7 @@ def collect(
         for path, _ in left:
             _remove_left(path)
         references.kinds = kinds  # as what they were kept before deleted runs lost them
-    return _freeing(references, removed, left, emptied, waiting=0)
+    return _freeing(references, removed, left, emptied, waiting=len(unneeded) - len(old))
 
 
 def _remove(
