@@ -215,6 +215,8 @@ class Recorder:
     def _fall_asleep(self) -> bool:
         """When nothing is left to move, wait for something; say whether the thread was given up."""
         with self._lock:
+            if self._closed:
+                return True
             segments = self._journal.segments()
             self._idle = all(one.end <= self._positions.get(one.path, len(MAGIC)) for one in segments)
             if not self._idle:
@@ -243,7 +245,7 @@ class Recorder:
                     total += count
                     if count:
                         self._removed = []
-                if self._journal.remove(path):
+                if self._journal.remove(path, end):
                     self._removed.append(path.name)
                     self._positions.pop(path, None)
                 self._moved_some.set()
