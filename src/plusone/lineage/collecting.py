@@ -70,8 +70,12 @@ def collect(
     before = clock.ago(grace_s)
     with only_one(store):
         _recover(store)
+        seen = store.db.version()
+        references = find_references(store, store.db, since=since)
         with store.db.write() as tx:
-            references = find_references(store, tx, since=since)
+            # What was looked up while others could write holds if nobody did: they need not wait for it.
+            if store.db.version() != seen:
+                references = find_references(store, tx, since=since)
             emptied = _holding(tx, references)
             _forget(tx, references, emptied)
         seen, kinds = store.db.version(), references.kinds
