@@ -127,7 +127,7 @@ def test_a_chunk_that_unpacks_to_too_much_is_refused_without_unpacking_it() -> N
 def test_a_summary_is_that_of_its_points(values: Any) -> None:
     count = len(values)
     steps = np.random.default_rng(count).integers(-50, 50, count)
-    lines = read_summary(summarise(Columns(steps, values, np.arange(count) * 1.0)).tobytes())
+    lines = read_summary(summarise(Columns(steps, values, np.arange(count, dtype=np.float64))).tobytes())
     assert lines["count"].sum() == count
     for place, line in enumerate(lines):
         part = slice(place * BLOCK_POINTS, (place + 1) * BLOCK_POINTS)
