@@ -323,7 +323,7 @@ def test_a_record_written_while_gc_goes_on_is_seen(project: Written, monkeypatch
 
     start = start_run(other, name="under way")
     held = [one.blob for one in list_artifacts(store, runs[2])]
-    order = sorted(blob.digest for blob in collecting.list_blobs(store.blobs.folder))
+    order = sorted(blob.digest for blob in store.blobs.list())
     collect(store, **AT_ONCE, on_progress=progress)
     if order[0] not in held:
         assert read_artifact(store, start.record.id, "f") == b"2"

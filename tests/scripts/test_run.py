@@ -313,3 +313,27 @@ def test_a_run_that_can_not_begin_leaves_none_under_way(kept: Store, monkeypatch
     with pytest.raises(UsageError, match="object"):
         plusone.run(settings={"x": object()})
     assert len(list_runs(kept)) == 1
+
+
+def test_scripts_that_begin_at_once_in_an_empty_folder_lose_nothing(folder: Path):
+    text = (
+        "import sys, plusone\nwith plusone.run(sys.argv[1], experiment='all') as run:\n"
+        "    open(sys.argv[1], 'w').write('same')\n    run.log_file(sys.argv[1], to='f')\n"
+        "    for step in range(100):\n        run.log(step=step, loss=float(step))\n"
+    )
+    (folder / "train.py").write_text(text)
+    started = [
+        subprocess.Popen([sys.executable, "train.py", f"r{number}"], cwd=folder, stderr=subprocess.PIPE, text=True)
+        for number in range(6)
+    ]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    store = open_store(folder / ".plusone")
+    found = list_runs(store)
+    assert sorted(run.name for run in found) == [f"r{number}" for number in range(6)]
+    assert {run.status for run in found} == {"done"}
+    assert len({run.experiment for run in found}) == 1
+    assert [len(points(store, run.id)) for run in found] == [100] * 6
+    assert len(store.db.all("lineage_owners", digest=list_artifacts(store, found[0].id)[0].blob, count=10)) == 6
+    store.close()

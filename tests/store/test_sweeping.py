@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
+from plusone.base import clock
 from plusone.base.ids import digest_bytes
 from plusone.store import Blobs
-from plusone.store.sweeping import list_blobs, remove_old, renew
+from plusone.store.sweeping import renew
 
 
 def age(blobs: Blobs, digest: str) -> None:
@@ -21,10 +21,9 @@ def test_the_old_go_and_the_young_and_the_strange_stay(tmp_path: Path):
     old, young = blobs.put_bytes(b"old"), blobs.put_bytes(b"young")
     (tmp_path / old[:2] / "note").write_text("not a blob")
     age(blobs, old)
-    now = time.time()
-    assert {blob.digest: blob.size_bytes for blob in list_blobs(tmp_path)} == {old: 3, young: 5}
+    assert {blob.digest: blob.size_bytes for blob in blobs.list()} == {old: 3, young: 5}
     gone = digest_bytes(b"never there")
-    assert [blob.digest for blob in remove_old(tmp_path, [old, young, gone], before=now - 60)] == [old]
+    assert [blob.digest for blob in blobs.remove_old([old, young, gone], before=clock.ago(60))] == [old]
     assert (blobs.has(old), blobs.has(young)) == (False, True)
 
 
@@ -36,7 +35,7 @@ def test_whatever_asks_for_a_blob_makes_it_young(tmp_path: Path):
     for ask in (lambda: blobs.put_bytes(b"x"), lambda: blobs.put_file(source), lambda: blobs.renew(digest)):
         age(blobs, digest)
         ask()
-        assert remove_old(blobs.folder, [digest], before=time.time() - 60) == []
+        assert blobs.remove_old([digest], before=clock.ago(60)) == []
     assert not blobs.renew(digest_bytes(b"nothing"))
 
 
@@ -49,7 +48,7 @@ def test_what_was_renewed_is_there(tmp_path: Path):
 
     def sweep() -> None:
         while not end.is_set():
-            remove_old(tmp_path, [digest], before=time.time() - 60)
+            blobs.remove_old([digest], before=clock.ago(60))
 
     sweeper = threading.Thread(target=sweep)
     blobs.put_bytes(b"wanted")

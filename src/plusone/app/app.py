@@ -22,7 +22,7 @@ from ..release import lifecycle, making
 from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
-from ..store import Store, open_store
+from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
 from ..tracking.search import RunPage, View, search_runs
@@ -48,7 +48,7 @@ class App:
 
     def __init__(self, folder: Path | None = None, *, create: bool = True) -> None:
         self.project: Project = load_project(folder)
-        self.store: Store = open_store(self.project.store, create=create)
+        self.store: Store = open_project(self.project, create=create)
 
     def __enter__(self) -> App:
         return self

@@ -25,7 +25,7 @@ __all__ = ["keep"]
 @json_option
 @click.pass_obj
 def keep(project: Path | None, thing: str | None, reason: str, remove: bool, by: str, as_json: bool) -> None:
-    """Keep THING, and all that it needs, from gc. Without THING, list what is kept.
+    """Keep a run, release, dataset or file, and all that it needs, from gc. Without THING, list what is kept.
 
     THING is a run, a release, a dataset or a file, as `plusone lineage` takes it.
     """

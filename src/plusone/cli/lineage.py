@@ -33,7 +33,7 @@ __all__ = ["lineage"]
 @json_option
 @click.pass_obj
 def lineage(project: Path | None, thing: str, depth: int, count: int, as_json: bool) -> None:
-    """Show what made THING and what was made of it.
+    """Show what made a thing, THING, and what was made of it.
 
     THING is a file, a digest or a run's id (its beginning is enough), RUN:PATH, MODEL@n, or the name of a step or of
     what it makes.

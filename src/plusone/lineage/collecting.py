@@ -19,8 +19,8 @@ from ..base import clock
 from ..base.errors import Conflict
 from ..base.records import Amount, Freeing
 from ..store import Store
+from ..store.blobs import BlobStat
 from ..store.sqlite import Database, Transaction
-from ..store.sweeping import Stored, list_blobs, remove_old
 from ..tracking.runs import recover_runs
 from .references import References, find_references
 
@@ -42,9 +42,9 @@ def unheard(done: int, total: int) -> None:
 def plan(store: Store, *, older_than_s: float = OLDER_THAN_S, grace_s: float = GRACE_S) -> Freeing:
     """Return what `collect` would free; nothing is changed."""
     references = find_references(store, store.db, since=clock.ago(older_than_s))
-    before = time.time() - grace_s
-    unneeded = [blob for blob in list_blobs(store.blobs.folder) if blob.digest not in references.needed]
-    old = [blob for blob in unneeded if blob.at < before]
+    before = clock.ago(grace_s)
+    unneeded = [blob for blob in store.blobs.list() if blob.digest not in references.needed]
+    old = [blob for blob in unneeded if blob.modified_at < before]
     left = _left_files(store, references, before)
     return _freeing(references, old, left, _holding(store.db, references), waiting=len(unneeded) - len(old))
 
@@ -67,20 +67,25 @@ def collect(
         StoreError: when something can't be removed; what was removed by then is removed.
     """
     since = clock.ago(older_than_s)
-    before = time.time() - grace_s
+    before = clock.ago(grace_s)
     with only_one(store):
         _recover(store)
+        seen = store.db.version()
+        references = find_references(store, store.db, since=since)
         with store.db.write() as tx:
-            references = find_references(store, tx, since=since)
+            # What was looked up while others could write holds if nobody did: they need not wait for it.
+            if store.db.version() != seen:
+                references = find_references(store, tx, since=since)
             emptied = _holding(tx, references)
             _forget(tx, references, emptied)
         seen, kinds = store.db.version(), references.kinds
         # Looked up again: somebody may have written a record before the version was asked for.
         references = find_references(store, store.db, since=since)
-        old = [b for b in list_blobs(store.blobs.folder) if b.at < before and b.digest not in references.needed]
+        unneeded = [blob for blob in store.blobs.list() if blob.digest not in references.needed]
+        old = [blob for blob in unneeded if blob.modified_at < before]
         left = _left_files(store, references, before)
         total = sum(blob.size_bytes for blob in old)
-        removed: list[Stored] = []
+        removed: list[BlobStat] = []
         for start in range(0, len(old), _BATCH):
             digests = [blob.digest for blob in old[start : start + _BATCH]]
             seen, references, gone = _remove(store, digests, seen, references, since=since, before=before)
@@ -89,12 +94,12 @@ def collect(
         for path, _ in left:
             _remove_left(path)
         references.kinds = kinds  # as what they were kept before deleted runs lost them
-    return _freeing(references, removed, left, emptied, waiting=0)
+    return _freeing(references, removed, left, emptied, waiting=len(unneeded) - len(old))
 
 
 def _remove(
-    store: Store, digests: Sequence[str], seen: int, references: References, *, since: str, before: float
-) -> tuple[int, References, list[Stored]]:
+    store: Store, digests: Sequence[str], seen: int, references: References, *, since: str, before: str
+) -> tuple[int, References, list[BlobStat]]:
     """Remove one batch while nobody can write a record; return the state that it was judged by."""
     for attempt in range(_PATIENCE + 1):
         with store.db.write() as tx:
@@ -105,7 +110,7 @@ def _remove(
                 seen = now
             if now == seen:
                 some = [digest for digest in digests if digest not in references.needed]
-                return seen, references, remove_old(store.blobs.folder, some, before=before)
+                return seen, references, store.blobs.remove_old(some, before=before)
         seen = store.db.version()
         references = find_references(store, store.db, since=since)
     return seen, references, []
@@ -136,7 +141,7 @@ def _forget(tx: Transaction, references: References, deleted_runs: Sequence[str]
 
 def _freeing(
     references: References,
-    blobs: Sequence[Stored],
+    blobs: Sequence[BlobStat],
     left: Sequence[tuple[Path, int]],
     deleted_runs: Sequence[str],
     *,
@@ -167,14 +172,14 @@ def _plus(amount: Amount, count: int, size_bytes: int) -> Amount:
 # ---------------------------------------------------------------------------------------- files that are no blobs
 
 
-def _left_files(store: Store, references: References, before: float) -> list[tuple[Path, int]]:
+def _left_files(store: Store, references: References, before: str) -> list[tuple[Path, int]]:
     """Return what killed processes left half-written, and copies of datasets that are not needed, with their sizes."""
     blobs = store.blobs.folder
     found = [*blobs.glob(".tmp-*"), *store.folder.glob(".tmp-*"), *(store.folder / "serving").glob("**/.tmp-*")]
     for copy in (blobs / "files").glob("*"):
         found += [copy] if copy.name not in references.needed else list(copy.glob(".tmp-*"))
     sized = [(path, *_newest(path)) for path in found]
-    return [(path, size) for path, size, at in sized if at < before]
+    return [(path, size) for path, size, at in sized if at < clock.parse(before).timestamp()]
 
 
 def _newest(path: Path) -> tuple[int, float]:

@@ -14,8 +14,8 @@ from ..base import clock
 from ..base.errors import Conflict, GateClosed
 from ..base.records import Check, Decision, Release, Route, Session, Share
 from ..checks.verdict import problems_of
+from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Database, Transaction
 
 __all__ = ["gate_problems", "may_take_traffic", "newest_session", "sessions_of", "write_route"]
 
