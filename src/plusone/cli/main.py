@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
     "runs": ("runs:runs", "List runs; show one; print its log."),
+    "store": ("store:store", "Migrate, check or copy a store."),
     "completion": ("completion:completion", "Print the shell completion for bash, zsh or fish."),
 }
 

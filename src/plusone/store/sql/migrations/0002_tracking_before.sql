@@ -80,3 +80,6 @@ CREATE TABLE model_alias (
 
 -- What gc leaves alone because a person said so.
 CREATE TABLE kept (thing TEXT PRIMARY KEY, by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL);
+
+-- The store that this one is a copy of, while the copy is not finished.
+CREATE TABLE copying (source TEXT PRIMARY KEY);
