@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list what is kept."),
     "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),
     "import": ("importing:import_", "Bring over what an MLflow server or database holds."),
+    "store": ("store:store", "Migrate, check or copy a store."),
     "completion": ("completion:completion", "Print the shell completion for bash, zsh or fish."),
 }
 

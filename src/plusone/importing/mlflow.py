@@ -14,7 +14,7 @@ from typing import Any
 from ..base.errors import NotFound, UsageError
 from ..base.ids import digest_json
 from ..base.records import Experiment, Record, Run
-from ..mlflow.endpoint import MlflowError
+from ..mlflow_wire.endpoint import MlflowError
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import artifacts

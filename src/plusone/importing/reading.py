@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ..base.errors import UsageError
 from ..base.records import LoggedModel, ModelMetric, Run, RunInput, RunStatus, as_number
-from ..mlflow.wire import STATUSES, text_of
+from ..mlflow_wire.wire import STATUSES, text_of
 from ..tracking.logged_models import ModelOfRun
 
 __all__ = ["inputs_of", "links_of", "model_of", "run_of", "tags_of"]

@@ -20,7 +20,7 @@ from ..base.errors import Conflict
 from ..base.records import Amount, Freeing
 from ..store import Store
 from ..store.blobs import BlobStat
-from ..store.sqlite import Database, Transaction
+from ..store.database import Database, Transaction
 from ..tracking.runs import recover_runs
 from .references import References, find_references
 

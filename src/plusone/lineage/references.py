@@ -13,7 +13,7 @@ import msgspec
 from ..base.errors import BrokenArtifact
 from ..base.records import Code, Package
 from ..store import Store
-from ..store.sqlite import Database, Transaction
+from ..store.database import Database, Transaction
 
 __all__ = ["References", "find_references"]
 

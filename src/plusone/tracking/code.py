@@ -11,7 +11,7 @@ from pathlib import Path
 from ..base.ids import digest_json
 from ..base.records import Code
 from ..store.blobs import Blobs
-from ..store.sqlite import Transaction
+from ..store.database import Transaction
 
 __all__ = ["capture_code", "index_code"]
 

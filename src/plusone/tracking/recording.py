@@ -29,7 +29,7 @@ from .layout import MOST_STEP, POINT, SERIES, SERIES_MARK, check_key, refusal
 
 if TYPE_CHECKING:
     from ..store import Store
-    from ..store.sqlite import Transaction
+    from ..store.database import Transaction
     from .points import Columns
 
 __all__ = ["Recorder", "Recovered", "journal_of", "recover_points"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from plusone.base import clock
 from plusone.base.ids import digest_bytes
 from plusone.store import Blobs
-from plusone.store.sweeping import renew
+from plusone.blobs.sweeping import renew
 
 
 def age(blobs: Blobs, digest: str) -> None:
