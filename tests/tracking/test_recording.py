@@ -146,6 +146,21 @@ def test_points_come_to_the_store_by_themselves(store: Store, monkeypatch: pytes
     recorder.close()
 
 
+def test_where_no_thread_can_be_started_it_is_logged_and_moved_at_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    run_id = begin(store)
+    recorder = Recorder(store, run_id)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    recorder.log({"loss": 1.0})
+    recorder.log({"loss": 2.0})
+    recorder.close()
+    assert read_series(store, run_id, "loss").values.tolist() == [1.0, 2.0]
+
+
 def test_a_recorder_goes_on_behind_the_largest_step(store: Store) -> None:
     run_id = begin(store)
     first = Recorder(store, run_id)

@@ -137,6 +137,15 @@ def test_the_points_of_a_run_of_mlflow_are_recovered_and_it_goes_on(store: Store
     assert latest_metrics(store, kept) == {"loss": 4.0}
 
 
+def test_a_run_of_another_machine_that_shares_the_store_is_left_alone(store: Store) -> None:
+    run = start_run(store, name="elsewhere")
+    kept = run.folder.rename(store.folder / "elsewhere")
+    assert recover_runs(store) == []
+    assert get_run(store, run.record.id).status == "running"
+    kept.rename(run.folder)
+    run.finish("done")
+
+
 def test_a_torn_journal_and_lost_files_do_not_stop_the_recovery(store: Store) -> None:
     runs = [start_run(store, name=name) for name in ("torn", "empty", "foreign", "gone")]
     for run in runs[:3]:

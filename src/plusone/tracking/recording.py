@@ -168,12 +168,16 @@ class Recorder:
         return series
 
     def _wake(self) -> None:
-        self._idle = False
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="plusone-recorder", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="plusone-recorder", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter ends, or there are too many: what is logged is safe, and tried again
+                return
+            self._thread = thread
         else:
             self._awake.set()
+        self._idle = False
 
     def _on_segment(self) -> None:
         self._crowded = True

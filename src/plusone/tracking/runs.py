@@ -112,15 +112,15 @@ def add_run(store: Store, record: Run) -> None:
 def recover_runs(store: Store) -> list[Run]:
     """Move what dead processes have logged into the store, and close their runs: `interrupted`, with their log.
 
-    A run that came over MLflow's API has no process of ours: its points are moved, and it stays as it is. Return the
-    runs that were closed, oldest first.
+    A run that came over MLflow's API has no process of ours: its points are moved, and it stays as it is. One that has
+    no folder here is of another machine, which shares the store. Return the runs that were closed, oldest first.
     """
     torn = {one.run_id: one.torn_bytes for one in recover_points(store)}
     recovered: list[Run] = []
     for row in store.db.all("run_list_unfinished"):
         run = from_row(Run, row)
         folder = store.folder / "runs" / run.id
-        if run.source == "mlflow" or _is_alive(folder):
+        if run.source == "mlflow" or not folder.is_dir() or _is_alive(folder):
             continue
         _close(store, run.id, folder, "interrupted", "The process that ran it died.", torn.get(run.id, 0))
         recovered.append(get_run(store, run.id))
