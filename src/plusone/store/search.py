@@ -328,7 +328,9 @@ class _Query:
             where.append(self._texts("r.experiment", "IN", search.experiments))
         for kind, key, comparator, value in search.conditions:
             if kind == "attribute":
-                where.append(self._texts(COLUMNS[key], comparator, value))
+                # SQLite has an index by model that would make it read every run of the model, whole: + keeps it away.
+                keep_away = "+" if key == "model" and self._is_sqlite else ""
+                where.append(self._texts(keep_away + COLUMNS[key], comparator, value))
         return where or ["1 = 1"]
 
     def _others(self, number: str, skip: int | None, ranked: Sequence[int | None]) -> list[str]:
