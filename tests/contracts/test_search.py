@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import random
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from plusone.base.errors import UsageError
-from plusone.base.records import Latest, Run, as_number
+from plusone.base.records import Latest, Run, RunInput, as_number
 from plusone.store import Store, search
 from plusone.tracking.changing import change_run, set_tags
 from plusone.tracking.filter import parse_filter, parse_order, write_filter, write_order
+from plusone.tracking.inputs import add_inputs
 from plusone.tracking.matching import Values, select
 from plusone.tracking.runs import add_run
 from plusone.tracking.search import MLFLOW_STATUS, milliseconds, search_runs
@@ -130,17 +128,22 @@ class Filled:
         self.runs.append((run, self._put(run, inputs)))
 
     def _put(self, run: Run, inputs: list[dict[str, str]]) -> list[dict[str, str]]:
-        if self.store.db.dialect != "sqlite":
-            return []
-        with (
-            contextlib.closing(sqlite3.connect(self.store.folder / "plusone.db", timeout=30)) as connection,
-            connection,
-        ):
-            connection.executemany(
-                "INSERT OR REPLACE INTO run_input VALUES (?, ?, ?, '', '', '', '', ?)",
-                [(run.id, i["name"], i["digest"], json.dumps({"mlflow.data.context": i["context"]})) for i in inputs],
-            )
-        return list({(one["name"], one["digest"]): one for one in inputs}.values())
+        found = {(one["name"], one["digest"]): one for one in inputs}
+        add_inputs(
+            self.store,
+            [
+                RunInput(
+                    run_id=run.id,
+                    name=name,
+                    digest=digest,
+                    source_type="file",
+                    source="",
+                    tags={"mlflow.data.context": one["context"]},
+                )
+                for (name, digest), one in found.items()
+            ],
+        )
+        return list(found.values())
 
     def expected(
         self, filter: str, order_by: list[str], experiments: list[str] | None = None, view: str = "active"

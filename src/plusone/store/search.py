@@ -29,6 +29,7 @@ _TABLES = {"param": "run_setting", "tag": "run_tag", "metric": "run_metric"}
 _PREFIX = 300
 """The characters of a text that are in `value`; `rest` has the others. The same as in sql/tracking.sql."""
 _WALKS = (400, 4_000)
+_DEAR = 1_500  # the longest walk where a lookup costs more: in PostgreSQL
 _COUNTED = 20_000
 _FOUND = ("=", "IN", ">", ">=", "<", "<=")
 _FEW = 500
@@ -83,7 +84,7 @@ def find_runs(db: Selects, search: Search) -> list[Place]:
     dialect = getattr(db, "dialect", "sqlite")
     for most in _WALKS:
         query = _Query(search, dialect)
-        text = query.walk(max(most, search.most))
+        text = query.walk(max(most if dialect == "sqlite" else min(most, _DEAR), search.most))
         found = db.select(text, query.values)
         if len(found) >= search.most:
             break
@@ -112,15 +113,16 @@ def _ranked(db: Selects, search: Search, dialect: str) -> list[int | None]:
 
     lookups = _lookups(search.conditions)
     indexed = [place for place, one in enumerate(lookups) if one.kind in _TABLES and not one.missing]
+    narrow = search.experiments is not None or any(kind == "attribute" for kind, *_ in search.conditions)
+    if len(indexed) + narrow < 2:
+        return [*indexed] or [None]
     # Those that an index finds are counted first: where one is rare, nothing else matters.
     for place in sorted(indexed, key=lambda place: not any(word in _FOUND for word, _ in lookups[place].comparisons)):
         if min(counts.values(), default=_COUNTED) > _FEW:
             count(place)
-    narrow = search.experiments is not None or any(kind == "attribute" for kind, *_ in search.conditions)
     if narrow and min(counts.values(), default=_COUNTED) > _FEW:
         count(None)
-    ranked: list[int | None] = sorted(counts, key=lambda place: (counts[place], place is not None))
-    return ranked or [None]
+    return sorted(counts, key=lambda place: (counts[place], place is not None))
 
 
 class _Lookup(NamedTuple):
@@ -202,7 +204,7 @@ class _Query:
             tables = f"{_TABLES[self._lookups[begin].kind]} AS d CROSS JOIN run AS r"
             where = self._looked_up("d", self._lookups[begin])
             where += [*self._others("d.run", begin, ranked), "r.number = d.run", *self._of_runs()]
-        return self._page(tables, where, self._search.most, None, "r.started_at", "r.number")
+        return self._page(tables, where, self._search.most, None, "r.started_at", "r.number", whole=True)
 
     def count(self, place: int | None) -> str:
         """Return the query that counts, up to a bound, the runs that fulfil one condition, or those on runs."""
@@ -255,8 +257,21 @@ class _Query:
                 rank = f"CASE WHEN {column} IS NULL THEN 2 ELSE 0 END" if key in _NULLABLE else ""
                 self._keys.append(_Key(rank, column, descending, key != "started_at"))
 
-    def _page(self, tables: str, where: list[str], most: int, rank: int | None, started_at: str, number: str) -> str:
-        """Return the query of the next `most` in the order; `rank` is what all of them have of the first key."""
+    def _page(
+        self,
+        tables: str,
+        where: list[str],
+        most: int,
+        rank: int | None,
+        started_at: str,
+        number: str,
+        *,
+        whole: bool = False,
+    ) -> str:
+        """Return the query of the next `most` in the order; `rank` is what all of them have of the first key.
+
+        With `whole` everything is found before it is sorted.
+        """
         columns = [f"{started_at} AS started_at", f"{number} AS number"]
         order: list[str] = []
         for i, key in enumerate(self._keys):
@@ -266,11 +281,14 @@ class _Query:
                 order += self._order(key.rank, key.value, key)
         where = [*where, *self._behind(rank, started_at, number)]
         order += [f"{started_at} DESC", f"{number} DESC"]
-        where = where or ["1 = 1"]
-        return (
-            f"SELECT {', '.join(columns)} FROM {' '.join([tables, *self._joins])} WHERE {' AND '.join(where)}"
-            f" ORDER BY {', '.join(order)} LIMIT {self._bind(most)}"
-        )
+        tables = " ".join([tables, *self._joins])
+        text = f"SELECT {', '.join(columns)} FROM {tables} WHERE {' AND '.join(where or ['1 = 1'])}"
+        if whole and not self._is_sqlite:
+            # For the few that a page takes PostgreSQL would walk the order to its end, looking up every run.
+            text = f"WITH f AS MATERIALIZED ({text}) SELECT * FROM f"
+            order = [part for i, key in enumerate(self._keys) for part in self._order(f"r{i}", f"v{i}", key)]
+            order += ["started_at DESC", "number DESC"]
+        return f"{text} ORDER BY {', '.join(order)} LIMIT {self._bind(most)}"
 
     def _order(self, rank: str, value: str, key: _Key) -> list[str]:
         way = "DESC" if key.descending else "ASC"
@@ -310,7 +328,9 @@ class _Query:
             where.append(self._texts("r.experiment", "IN", search.experiments))
         for kind, key, comparator, value in search.conditions:
             if kind == "attribute":
-                where.append(self._texts(COLUMNS[key], comparator, value))
+                # SQLite has an index by model that would make it read every run of the model, whole: + keeps it away.
+                keep_away = "+" if key == "model" and self._is_sqlite else ""
+                where.append(self._texts(keep_away + COLUMNS[key], comparator, value))
         return where or ["1 = 1"]
 
     def _others(self, number: str, skip: int | None, ranked: Sequence[int | None]) -> list[str]:
