@@ -183,7 +183,10 @@ def _search_versions(app: App, asked: _Search) -> dict[str, Any]:
     conditions, prompts = _conditions(asked.filter, MODEL_VERSIONS)
     given = asked.order_by or ["last_updated_timestamp DESC"]
     orders = parse_order([*given, "name", "version_number DESC"], fields=MODEL_VERSIONS)
-    known = [one for one in catalogue.list_versions(app.store.db) if _is_prompt(one.version.tags) == prompts]
+    # Most clients ask for one model: then only its versions are read.
+    names = [one.value for one in conditions if (one.kind, one.key, one.comparator) == ("attribute", "name", "=")]
+    listed = catalogue.list_versions(app.store.db, str(names[0]) if names else None)
+    known = [one for one in listed if _is_prompt(one.version.tags) == prompts]
     page, token = page_of(
         select(known, conditions, orders, _version_values),
         count=10_000 if asked.max_results is None else asked.max_results,

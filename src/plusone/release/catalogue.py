@@ -89,9 +89,9 @@ def get_version(db: Database | Transaction, name: str, number: int) -> Version:
     return found[0]
 
 
-def list_versions(db: Database | Transaction) -> list[Version]:
-    """Return every version of every model that is not deleted, by model and number."""
-    return _versions(db, None, None)
+def list_versions(db: Database | Transaction, name: str | None = None) -> list[Version]:
+    """Return every version of a model, or of all, that is not deleted, by model and number."""
+    return _versions(db, name, None)
 
 
 def files_of(db: Database | Transaction, version: ModelVersion) -> list[File]:
