@@ -24,7 +24,7 @@ demo: $(VENV)/.demo  ## the whole story on real data: release, serve, release ag
 test: $(VENV)/.dev  ## the tests, without the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
-slow: $(VENV)/.dev  ## the slow tests alone: processes killed, traffic under a swap
+slow: $(VENV)/.dev $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed  ## the slow tests alone: processes killed, traffic under a swap
 	@$(BIN)/python -m pytest -m slow || test $$? -eq 5
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
@@ -44,7 +44,7 @@ docs: $(VENV)/.dev  ## write docs/reference from the code
 	@$(BIN)/python docs/generate.py
 
 clean:  ## remove what make made (not the project that the demo left)
-	rm -rf $(VENV) .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-mlflow-skinny .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps are made last, so that an interrupted install is begun again.
 $(VENV)/.python:
@@ -67,4 +67,11 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
 	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,examples,test,dev]'
+	@touch $@
+
+# MLflow's clients, each in an environment of its own: what they need is none of ours. $* is mlflow or mlflow-skinny.
+$(VENV)-%/.installed: $(VENV)/.python tests/mlflow/constraints.txt
+	@echo "installing $*, whose client the slow tests run"
+	@$(BIN)/python -m venv --clear $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c tests/mlflow/constraints.txt $*
 	@touch $@

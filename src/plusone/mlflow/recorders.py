@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -55,7 +54,7 @@ class Recorders:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._open: dict[str, _Open] = {}
         # Held while a recorder is opened, flushed or closed: whoever reads a run waits until what was logged is stored.
         self._lock = threading.RLock()
 
@@ -74,7 +73,6 @@ class Recorders:
                 found = self._open.get(run_id)
                 if found is None or found.closed:
                     self._open[run_id] = _Open(Recorder(self._store, run_id))
-                self._open.move_to_end(run_id)
                 self._close_some()
 
     def flush(self, run_id: str) -> None:
@@ -106,7 +104,9 @@ class Recorders:
 
     def _close_some(self) -> None:
         oldest = time.monotonic() - _IDLE_S
-        idle = [run_id for run_id, one in self._open.items() if one.used_at < oldest]
-        over = list(self._open)[: max(0, len(self._open) - _MOST_OPEN)]
-        for run_id in {*idle, *over}:
-            self.close(run_id)
+        by_use = sorted(self._open, key=lambda run_id: self._open[run_id].used_at)
+        over = len(by_use) - _MOST_OPEN
+        # Never the one that was used last: it was opened for what comes now.
+        for place, run_id in enumerate(by_use[:-1]):
+            if place < over or self._open[run_id].used_at < oldest:
+                self.close(run_id)
