@@ -26,20 +26,30 @@ ROOT = HERE.parent
 console = Console()
 
 
-def peer() -> Path:
-    """The Python of the peer's virtual environment, made when it is missing or its constraints changed."""
-    folder = ROOT / ".bench" / "fastapi"
+PEERS = {
+    # The packages of each peer. Those that use what plusone uses too are held to the same versions of it.
+    "fastapi": (["fastapi", "uvicorn[standard]", "scikit-learn", "pandas"], True),
+    "mlflow": (["mlflow"], False),
+    "trackio": (["trackio"], False),
+    "tensorboardX": (["tensorboardX"], False),
+}
+
+
+def peer(name: str) -> Path:
+    """The Python of a peer's virtual environment, made when it is missing or its constraints changed."""
+    packages, shared = PEERS[name]
+    folder = ROOT / ".bench" / name
     python = folder / "bin" / "python"
     stamp = folder / ".installed"
-    pins = [HERE / "constraints.txt", ROOT / "constraints.txt"]
+    pins = [HERE / "peers" / f"{name}.txt", *([ROOT / "constraints.txt"] if shared else [])]
     wanted = "".join(file.read_text("utf-8") for file in pins)
     if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return python
-    console.print("installing the peer: fastapi, uvicorn, scikit-learn, pandas")
+    console.print(f"installing the peer: {', '.join(packages)}")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     constraints = [text for file in pins for text in ("-c", str(file))]
-    subprocess.run([*install, *constraints, "fastapi", "uvicorn[standard]", "scikit-learn", "pandas"], check=True)
+    subprocess.run([*install, *constraints, *packages], check=True)
     stamp.write_text(wanted, "utf-8")
     return python
 
@@ -48,7 +58,7 @@ def serving(scratch: Path) -> dict[str, Any]:
     """Measure the servers, and print the comparison."""
     from . import serving as servers  # here: what the other measurements need is far less than this loads
 
-    python = peer()
+    python = peer("fastapi")
     result = servers.measure(scratch, python)
     result["summary"] = servers.summary(result)
     varied = max(line["machine_varied"] for line in result["summary"])

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .base.errors import PlusoneError
     from .client.client import Client
     from .pipeline.declare import model, step
+    from .scripts.run import run
     from .tracking.active import log
-    from .tracking.script import run
 
 __all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
 
@@ -29,7 +29,7 @@ _WHERE = {
     "check": ".check",
     "log": ".tracking.active",
     "model": ".pipeline.declare",
-    "run": ".tracking.script",
+    "run": ".scripts.run",
     "step": ".pipeline.declare",
 }
 

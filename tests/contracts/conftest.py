@@ -10,14 +10,37 @@ from pathlib import Path
 import pytest
 
 from plusone.store import Store
-from tests.contracts.backends import BACKENDS
+from tests.contracts.backends import BACKENDS, NEED_SERVERS
+from tests.contracts.servers import Postgres, Seaweed, start_servers
 
 Start = Callable[..., "subprocess.Popen[str]"]
+
+# What takes seconds on servers, and not on files.
+SLOW_ON_SERVERS = {"test_a_kill_at_any_moment_leaves_the_whole_blob_or_none"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.originalname in SLOW_ON_SERVERS:
+            if any(name in item.name for name in NEED_SERVERS):
+                item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[Postgres, Seaweed]]:
+    """PostgreSQL and S3: once for all tests of this process, which tell their children by the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        postgres, seaweed = start_servers(patch.setenv)
+        yield postgres, seaweed
+        postgres.remove()
+        seaweed.remove()
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """The name of the backend under test."""
+    """The name of the backend under test; what it needs is running."""
+    if request.param in NEED_SERVERS:
+        request.getfixturevalue("servers")
     return request.param
 
 

@@ -130,18 +130,21 @@ def test_a_segment_is_held_until_its_journal_lets_go(tmp_path: Path) -> None:
         assert not ours
 
 
-def test_a_segment_is_removed_when_it_is_not_written_any_more(tmp_path: Path) -> None:
+def test_a_segment_is_removed_when_all_of_it_was_seen_and_it_is_not_written_any_more(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"x")
-    [path] = list_segments(tmp_path)
-    journal.remove(path)
-    assert path.exists(), "it is written to"
+    [(path, early)] = journal.segments()
+    assert not journal.remove(path, early), "it is written to"
+    journal.append(b"y")
     journal.append(bytes(300_000))
-    journal.remove(path)
-    assert not path.exists()
-    assert [segment.path for segment in journal.segments()] == list_segments(tmp_path)
+    assert not journal.remove(path, early), "it was written on since"
+    assert path.exists()
+    (_, end), (second, _) = journal.segments()
+    assert journal.remove(path, end)
+    assert list_segments(tmp_path) == [second]
     journal.seal()
-    journal.remove(journal.segments()[0].path)
+    [(second, end)] = journal.segments()
+    assert journal.remove(second, end)
     assert list_segments(tmp_path) == []
     journal.close()
 
@@ -154,7 +157,8 @@ def test_what_was_left_while_a_segment_was_begun_is_swept_and_nothing_else(tmp_p
     sweep(folder)
     assert list(folder.iterdir()) == list_segments(folder)
     journal.seal()
-    journal.remove(list_segments(folder)[0])
+    [(path, end)] = journal.segments()
+    assert journal.remove(path, end)
     journal.close()
     sweep(folder)
     assert not folder.exists()
@@ -196,23 +200,35 @@ def test_threads_append_whole_records(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_signal_handler_may_append(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+def test_a_signal_handler_may_append_at_any_moment(tmp_path: Path) -> None:
+    def head() -> list[bytes]:
+        if len(nested) < 5:
+            nested.append(1)
+            signal.raise_signal(signal.SIGUSR1)  # in the middle of beginning a segment
+        return [b"head"]
 
     def handle(number: int, frame: FrameType | None) -> None:
-        journal.append(b"handler")
+        handled.append(1)
+        journal.append(b"handler%d" % len(handled))
 
-    before = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    nested: list[int] = []
+    handled: list[int] = []
+    journal = Journal(tmp_path, head=head)
+    before = [signal.signal(number, handle) for number in (signal.SIGALRM, signal.SIGUSR1)]
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
     try:
         for number in range(30_000):
-            journal.append(b"%06d" % number)
+            journal.append(b"%06d" % number * 20)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    found = records_in(tmp_path)
-    assert b"handler" in found
-    assert [record for record in found if record != b"handler"] == [b"%06d" % number for number in range(30_000)]
+        signal.signal(signal.SIGALRM, before[0])
+        signal.signal(signal.SIGUSR1, before[1])
+    found = [record for record in records_in(tmp_path) if record != b"head"]
+    assert sorted(record for record in found if record.startswith(b"handler")) == sorted(
+        b"handler%d" % number for number in range(1, len(handled) + 1)
+    )
+    assert len(nested) == 5
+    assert [record[:6] for record in found if record[:1] != b"h"] == [b"%06d" % number for number in range(30_000)]
     journal.close()
 
 

@@ -10,19 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plusone.base.errors import StoreError
+from plusone.base.errors import BrokenRule, StoreError
 from plusone.store import Store, open_store
 from plusone.store.queries import queries
-from plusone.store.sqlite import Database
-from tests.contracts.work import add_chunk, add_run
-
-_FINAL = {
-    "release": "number = 9",
-    "session": "problems = 'none'",
-    "check_result": "outcome = 'passed'",
-    "decision": "reason = 'another'",
-    "route": "shares = '[]'",
-}
+from plusone.store.sqlite import SqliteDatabase
+from tests.contracts.work import FINAL, add_chunk, add_run, fill
 
 
 @pytest.fixture
@@ -32,26 +24,17 @@ def store(tmp_path: Path):
     opened.close()
 
 
-def fill(store: Store) -> None:
-    """Put one row into each table that may never change."""
-    add_run(store, "r")
-    with store.db.write() as tx:
-        tx.execute("release_add", model="m", number=1, digest="d", package="p", run_id="r", fingerprint="f",
-                   settings="{}", tests="{}", metrics="{}", created_at="t")  # fmt: skip
-        tx.execute("session_add", id="s", release="d", run_id="r", problems="[]", started_at="t", finished_at="t")
-        tx.execute("check_add", session_id="s", position=0, test="t", subject="data", outcome="failed", allowed=0,
-                   message="", measured="[]", duration_s=0.0, output="")  # fmt: skip
-        tx.execute("decision_add", id="i", model="m", release=1, digest="d", before=None, after="passed", by="x",
-                   reason="y", at="t", override=0, evidence="{}")  # fmt: skip
-        tx.execute("route_add", model="m", version=1, shares="[]", previous=None, decision="i", at="t")
+def file_of(store: Store) -> SqliteDatabase:
+    assert isinstance(store.db, SqliteDatabase)
+    return store.db
 
 
-@pytest.mark.parametrize("table", _FINAL)
+@pytest.mark.parametrize("table", FINAL)
 def test_what_is_final_can_not_be_changed_or_taken_out_by_any_sql(store: Store, table: str) -> None:
     fill(store)
-    connection = sqlite3.connect(store.db.path, isolation_level=None)
+    connection = sqlite3.connect(file_of(store).path, isolation_level=None)
     before = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  a name from above
-    for statement in (f"UPDATE {table} SET {_FINAL[table]}", f"DELETE FROM {table}"):  # noqa: S608  a name from above
+    for statement in (f"UPDATE {table} SET {FINAL[table]}", f"DELETE FROM {table}"):  # noqa: S608  a name from above
         with pytest.raises(sqlite3.IntegrityError, match="never"):
             connection.execute(statement)
     assert connection.execute(f"SELECT * FROM {table}").fetchall() == before != []  # noqa: S608  a name from above
@@ -59,7 +42,7 @@ def test_what_is_final_can_not_be_changed_or_taken_out_by_any_sql(store: Store, 
 
 
 def test_every_named_query_fits_the_schema(store: Store) -> None:
-    connection = sqlite3.connect(store.db.path)
+    connection = sqlite3.connect(file_of(store).path)
     for name, text in queries().items():
         try:
             connection.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r":([a-z_]+)", text)))
@@ -79,11 +62,11 @@ def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) 
                     "series_chunk_add", run_id="a", key="k", count=1, codec="x", summary=b"", points=b"x" * 10_000
                 )
 
-    pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
-    store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
+    pages = int(file_of(store)._writer.execute("PRAGMA page_count").fetchone()["page_count"])
+    file_of(store)._writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="full"):
         write_much()
-    store.db._writer.execute("PRAGMA max_page_count = 1000000")
+    file_of(store)._writer.execute("PRAGMA max_page_count = 1000000")
     add_chunk(store, "a", "after")
     assert [row["key"] for row in store.db.all("series_chunk_list", run_id="a", key=None)] == ["after"]
 
@@ -91,10 +74,12 @@ def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(store: Store) 
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
     def write() -> None:
         with store.db.write() as tx:
-            store.db._writer.execute("PRAGMA defer_foreign_keys = ON")  # so that the rule is looked at in the commit
+            file_of(store)._writer.execute(
+                "PRAGMA defer_foreign_keys = ON"
+            )  # so that the rule is looked at in the commit
             tx.execute("series_chunk_add", run_id="nobody", key="k", count=1, codec="x", summary=b"", points=b"")
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(BrokenRule):
         write()
     add_run(store, "a")
     assert store.db.one("run_get", id="a")
@@ -141,7 +126,7 @@ def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) 
     connection.execute("CREATE TABLE photos (name TEXT)")
     connection.close()
     with pytest.raises(StoreError, match="another program's database"):
-        Database(file)
+        SqliteDatabase(file)
     connection = sqlite3.connect(file)
     assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["photos"]
     connection.close()

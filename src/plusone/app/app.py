@@ -12,13 +12,17 @@ import msgspec
 
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
-from ..base.records import Artifact, Decision, Release, Route, Run, ServerReport, Session, finite
+from ..base.records import Artifact, Decision, Freeing, Kept, Release, Route, Run, ServerReport, Session, finite
+from ..lineage import kept
+from ..lineage.collecting import OLDER_THAN_S, collect, plan
+from ..lineage.nodes import Lineage
+from ..lineage.trees import trace
 from ..packaging import keeping
 from ..release import lifecycle, making
 from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
-from ..store import Store, open_store
+from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
 from .compare import compare
@@ -42,7 +46,7 @@ class App:
 
     def __init__(self, folder: Path | None = None, *, create: bool = True) -> None:
         self.project: Project = load_project(folder)
-        self.store: Store = open_store(self.project.store, create=create)
+        self.store: Store = open_project(self.project, create=create)
 
     def __enter__(self) -> App:
         return self
@@ -105,7 +109,9 @@ class App:
     def get_release(self, *, target: str) -> ReleaseDetail:
         """Return a release with its package, its sessions of checks and its decisions."""
         release = lifecycle.find_release(self.store.db, target)
+        freed = self.store.db.one("freed_get", package=release.package)
         return ReleaseDetail(
+            freed_at=freed["at"] if freed else None,
             release=release,
             package=keeping.describe(release.package, self.store.blobs),
             sessions=tuple(sessions_of(self.store.db, digest=release.digest)),
@@ -169,6 +175,42 @@ class App:
     def save_artifact(self, *, run_id: str, path: str, to: Path) -> Artifact:
         """Write a file of a run to `to`, whole or not at all."""
         return artifacts.save_artifact(self.store, runs.get_run(self.store, run_id).id, path, to)
+
+    def lineage(self, *, thing: str, depth: int = 10, count: int = 10) -> Lineage:
+        """Return what made a thing and what was made of it, as trees.
+
+        `thing` is a digest or a run's id or the beginning of one, `RUN:PATH`, `MODEL@n`, or the name of a step, of its
+        output or of a model.
+        """
+        return trace(self.store, thing, depth=depth, count=count)
+
+    # -------------------------------------------------------------------------------------------- keeping and freeing
+
+    def keep(self, *, thing: str, reason: str, by: str = "") -> Kept:
+        """Record that a thing, as `lineage` takes it, and all that it reaches stay."""
+        return kept.keep(self.store, thing, by=by or _who(), reason=reason)
+
+    def forget(self, *, thing: str) -> list[Kept]:
+        """Record that a thing is no longer kept, and return what still is."""
+        kept.forget(self.store, thing)
+        return self.list_kept()
+
+    def list_kept(self) -> list[Kept]:
+        """Return what is kept because a person said so, the oldest first."""
+        return kept.list_kept(self.store)
+
+    def plan_gc(self, *, older_than_s: float = OLDER_THAN_S) -> Freeing:
+        """Return what `gc` would free; nothing is changed."""
+        return plan(self.store, older_than_s=older_than_s)
+
+    def gc(
+        self,
+        *,
+        older_than_s: float = OLDER_THAN_S,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+    ) -> Freeing:
+        """Free what nothing needs and return what was freed."""
+        return collect(self.store, older_than_s=older_than_s, on_progress=on_progress)
 
     # -------------------------------------------------------------------------------------------- inside
 

@@ -3,6 +3,7 @@ can't be loaded. When it dies the workers go on; when the store is gone it waits
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import signal
@@ -25,6 +26,7 @@ from ..release import lifecycle
 from ..serving.supervisor import Supervisor
 from ..store import Store
 from ..store.rows import to_row
+from ..tracking.runs import recover_runs
 from .publishing import Publisher
 
 __all__ = ["Control"]
@@ -33,6 +35,7 @@ _LOOK_S = 0.02
 _HEARTBEAT_S = 1.0
 _FORGET_S = 3600.0
 _LET_GO_S = 2.0
+_RECOVER_S = 30.0
 
 
 class Control:
@@ -80,6 +83,7 @@ class Control:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guarded(self._publish)
         self.supervisor.start()
+        threading.Thread(target=self._recover, daemon=True).start()
         try:
             self.api.start()
             self._loop()
@@ -115,6 +119,14 @@ class Control:
                 heartbeat_at = time.monotonic() + _HEARTBEAT_S
             self._announce(reports)
             self._stop.wait(_LOOK_S)
+
+    def _recover(self) -> None:
+        """Now and then, close runs whose process died; on a thread, because a long journal takes seconds to move."""
+        while not self._stop.is_set():
+            # A store that can't be had now is told by the loop, and nothing is lost: it is tried again.
+            with contextlib.suppress(PlusoneError, OSError):
+                recover_runs(self.store)
+            self._stop.wait(_RECOVER_S)
 
     def _publish(self) -> None:
         for model, version, error in self.publisher.publish():

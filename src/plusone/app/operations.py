@@ -32,5 +32,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_runs", "GET", "/api/runs"),
     Operation("get_run", "GET", "/api/runs/{run_id}"),
     Operation("get_log", "GET", "/api/runs/{run_id}/log"),
+    Operation("list_kept", "GET", "/api/kept"),
+    Operation("keep", "POST", "/api/kept"),
+    Operation("forget", "POST", "/api/kept/forget"),
+    Operation("plan_gc", "GET", "/api/gc"),
+    Operation("lineage", "GET", "/api/lineage"),
     Operation("list_artifacts", "GET", "/api/runs/{run_id}/artifacts"),
 )

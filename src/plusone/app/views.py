@@ -68,6 +68,8 @@ class ReleaseDetail(Record, frozen=True):
     package: Package
     sessions: tuple[Session, ...]
     decisions: tuple[Decision, ...]
+    freed_at: str | None = None
+    """When gc freed its files: what is left of it are its records."""
 
 
 class RunDetail(Record, frozen=True):

@@ -14,6 +14,9 @@ from .errors import ConfigError
 __all__ = ["Project", "Serve", "find_project", "load_project"]
 
 
+_FOLDER = ".plusone"
+
+
 class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[tool.plusone.serve]`: where predictions and the control API listen."""
 
@@ -24,13 +27,11 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_body_bytes: int = 16 * 1024 * 1024
 
 
-_STORE = ".plusone"
-
-
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: str = "pipeline.py"
     tests: str = "tests"
-    store: str = _STORE
+    store: str = _FOLDER
+    blobs: str = ""
     serve: Serve = Serve()
 
 
@@ -42,6 +43,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Path
     tests: Path
     store: Path
+    """The folder of the store; there is one, whatever the two addresses below say."""
+    database: str = ""
+    """The address of the records, `postgresql://...`; empty: a file in the folder. It may hold a password."""
+    blobs: str = ""
+    """The address of the blobs, `s3://bucket/prefix`; empty: below the folder."""
     serve: Serve
 
 
@@ -64,9 +70,10 @@ def find_project(start: Path | None = None) -> Path:
 def load_project(start: Path | None = None, *, anywhere: bool = False) -> Project:
     """Return the project that `start` (default: the working folder) is in.
 
-    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says. A folder without a
-    project, whose scripts log runs, counts as one with the defaults when `PLUSONE_STORE` is set or when it or a folder
-    above it has a store in `.plusone`.
+    The store is `.plusone` in the project, or what `[tool.plusone] store` or `PLUSONE_STORE` says: a folder, or the
+    address of a database (with `.plusone` for what belongs to this machine). `blobs` and `PLUSONE_BLOBS` name a bucket.
+    A folder without a project, whose scripts log runs, counts as one with the defaults when `PLUSONE_STORE` is set or
+    when it or a folder above it has a store in `.plusone`.
 
     Args:
         anywhere: take a folder without project and store for one whose store is still to be made.
@@ -84,7 +91,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:3], *(f"serve.{n}" for n in Serve.__struct_fields__)])
+        known = ", ".join([*_Settings.__struct_fields__[:4], *(f"serve.{n}" for n in Serve.__struct_fields__)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings)
@@ -101,18 +108,29 @@ def _project_above(here: Path) -> Path | None:
 def _bare(here: Path, *, anywhere: bool) -> Path | None:
     if os.environ.get("PLUSONE_STORE"):
         return here
-    stores = (folder for folder in (here, *here.parents) if (folder / _STORE / "plusone.db").is_file())
+    stores = (folder for folder in (here, *here.parents) if (folder / _FOLDER / "plusone.db").is_file())
     return next(stores, here if anywhere else None)
 
 
 def _project(root: Path, name: str, settings: _Settings) -> Project:
-    store = os.environ.get("PLUSONE_STORE") or settings.store
+    named = os.environ.get("PLUSONE_STORE") or settings.store
+    database = named if "://" in named else ""
+    # The variable may name the database and the project the folder.
+    folder = next((place for place in (named, settings.store) if "://" not in place), _FOLDER)
+    blobs = os.environ.get("PLUSONE_BLOBS") or settings.blobs
+    if blobs and "://" not in blobs:
+        raise ConfigError(
+            f"The address of the blobs is {blobs!r}: expected the address of a bucket.",
+            mend='blobs = "s3://BUCKET/PREFIX", or leave it out to keep them in the store\'s folder',
+        )
     return Project(
         root=root,
         name=name,
         pipeline=root / settings.pipeline,
         tests=root / settings.tests,
-        store=(root / store).resolve(),
+        store=(root / folder).resolve(),
+        database=database,
+        blobs=blobs,
         serve=settings.serve,
     )
 

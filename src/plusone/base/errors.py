@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 __all__ = [
     "BodyTooLarge",
     "BrokenArtifact",
+    "BrokenRule",
     "ConfigError",
     "Conflict",
     "GateClosed",
@@ -88,6 +89,12 @@ class Conflict(UsageError):
 
     code = "conflict"
     status = 409
+
+
+class BrokenRule(Conflict):
+    """A write breaks a rule of the store: two rows of one key, a reference to nothing, a change of what is final."""
+
+    code = "broken_rule"
 
 
 class PipelineError(UsageError):

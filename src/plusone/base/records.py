@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "Amount",
     "Artifact",
     "Check",
     "Code",
@@ -20,6 +21,8 @@ __all__ = [
     "Decision",
     "Experiment",
     "Field",
+    "Freeing",
+    "Kept",
     "Latest",
     "LoggedModel",
     "MetricPoint",
@@ -208,6 +211,39 @@ class RunInput(Record, frozen=True, kw_only=True):
     schema: str = ""
     profile: str = ""
     tags: dict[str, str] = {}
+
+
+class Kept(Record, frozen=True, kw_only=True):
+    """Something that gc leaves alone because a person said so."""
+
+    thing: str
+    """A run's id, `MODEL@n`, or the digest of a dataset, a package or a file."""
+    by: str
+    reason: str
+    at: str
+
+
+class Amount(Record, frozen=True, kw_only=True):
+    """Some files: how many, and how big together."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+
+class Freeing(Record, frozen=True, kw_only=True):
+    """What gc would free, or has freed."""
+
+    count: int
+    size_bytes: int
+    kinds: dict[str, Amount]
+    """What it was kept as: `model`, `dataset`, `file`, `code`, `log`, `environment`, `temporary`, or `unknown` when no
+    record names it."""
+    releases: tuple[str, ...]
+    """Releases (`MODEL@n`) that lose their files with it, and can't go live again."""
+    deleted_runs: tuple[str, ...]
+    """Deleted runs that lose their points and files."""
+    waiting: int
+    """How many blobs nothing needs that are too young: a record of them may be on its way."""
 
 
 class MetricPoint(Record, frozen=True, kw_only=True):

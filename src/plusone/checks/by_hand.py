@@ -27,12 +27,12 @@ def by_hand(root: Path) -> Context | None:
     Raises:
         ConfigError, StoreError: the project's settings or its store can't be read.
     """
-    from ..store import open_store
+    from ..store import open_project
 
     project = load_project(root)
-    if not (project.store / "plusone.db").exists():
+    if not project.database and not (project.store / "plusone.db").exists():
         return None
-    store = open_store(project.store, create=False)
+    store = open_project(project, create=False)
     try:
         outputs = _outputs(store)
         models = tuple(str(row["model"]) for row in store.db.all("model_list"))
@@ -43,6 +43,7 @@ def by_hand(root: Path) -> Context | None:
             root=str(project.root),
             tests=str(project.tests),
             blobs=str(store.blobs.folder),
+            bucket=store.blobs.address,
             subject="model",
             model=chosen,
             models=models,

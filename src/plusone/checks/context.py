@@ -38,6 +38,7 @@ class Context(Record, frozen=True, kw_only=True):
     root: str
     tests: str
     blobs: str
+    """The folder of the blobs, or of their cache."""
     subject: Literal["data", "model"]
     model: str
     models: tuple[str, ...]
@@ -48,6 +49,8 @@ class Context(Record, frozen=True, kw_only=True):
     """Step outputs that the project declares and this run did not make."""
     candidate: ReleaseRef | None = None
     live: ReleaseRef | None = None
+    bucket: str = ""
+    """The address of the blobs, where they are not in the folder."""
     result: str = ""
     """The file that the plugin appends its result to; empty when a person typed `pytest`."""
 

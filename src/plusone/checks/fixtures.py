@@ -53,9 +53,9 @@ class Values:
 
     def _read(self, name: str) -> Any:
         from ..data.datasets import load
-        from ..store.blobs import Blobs
+        from ..store.opening import open_blobs
 
-        return load(self._context.outputs[name], Blobs(Path(self._context.blobs)))
+        return load(self._context.outputs[name], open_blobs(Path(self._context.blobs), self._context.bucket))
 
 
 def _copy(value: Any) -> Any:

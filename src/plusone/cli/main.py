@@ -31,6 +31,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
     "runs": ("runs:runs", "List runs; show one; print its log."),
+    "lineage": ("lineage:lineage", "Show what made a thing, and what it made."),
+    "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list what is kept."),
+    "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),
     "completion": ("completion:completion", "Print the shell completion for bash, zsh or fish."),
 }
 

@@ -77,6 +77,8 @@ def show(project: Path | None, target: str, as_json: bool) -> None:
     click.echo(f"{click.style(f'{release.model}@{release.number}', bold=True)}  {stage_style(release.stage)}")
     click.echo(f"  made      {release.created_at}  by run {release.run_id}")
     click.echo(f"  digest    {release.digest}")
+    if found.freed_at:
+        click.secho(f"  freed     {found.freed_at[:10]} by plusone gc: it can't go live again", fg="yellow")
     click.echo(f"  model     {package.trained}, packaged as {package.format} ({package.options.get('precision', '-')})")
     click.echo(
         f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "

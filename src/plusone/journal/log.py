@@ -54,15 +54,13 @@ class Segment(NamedTuple):
 class _File:
     """A segment that this process writes or has written: its descriptor holds the lock."""
 
-    def __init__(self, path: Path, descriptor: int, size: int) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.descriptor = descriptor
-        self.map = mmap.mmap(descriptor, size)
         self.end = len(MAGIC)
 
     def close(self) -> None:
         """Let go of it: from here on others may claim it."""
-        self.map.close()
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -119,17 +117,18 @@ class Journal:
             if shape is None:
                 shape = self._shape(length)
             pack_into, seed, size = shape
-            if self._place + size > self._most:
+            # The lock does not keep a signal handler out that appends, too. None runs before the next call of a
+            # function, and by then the place is ours; it may then begin another segment, so the map is kept as well.
+            while (end := (place := self._place) + size) > self._most:
                 self._begin_segment(size)
-            place = self._place
-            # Before it is written: what a signal handler appends meanwhile comes behind it.
-            self._place = place + size
-            pack_into(self._map, place, length, zlib.crc32(record, seed), record)
+            mapped = self._map
+            self._place = end
+            pack_into(mapped, place, length, zlib.crc32(record, seed), record)
 
     def segments(self) -> list[Segment]:
         """Return the segments that this process holds, the oldest first, and how far each is written."""
         with self._lock:
-            if self._files and self._map is not None:
+            if self._map is not None:
                 self._files[-1].end = self._place
             return [Segment(file.path, file.end) for file in self._files]
 
@@ -137,11 +136,15 @@ class Journal:
         """Return how many bytes the segments hold that this process has not removed."""
         return sum(segment.end for segment in self.segments())
 
-    def remove(self, path: Path) -> bool:
-        """Remove a segment that is not written to any more, and say so. What it held must be elsewhere by now."""
+    def remove(self, path: Path, end: int) -> bool:
+        """Remove a segment if it is not written to any more and ends there, and say so.
+
+        What it held must be elsewhere by now, up to `end`: one that was written further meanwhile stays.
+        """
         with self._lock:
             for file in self._files:
-                if file.path == path and (file is not self._files[-1] or self._map is None):
+                is_current = self._map is not None and file is self._files[-1]
+                if file.path == path and file.end == end and not is_current:
                     # The name goes before the lock: nobody can claim it in between.
                     path.unlink(missing_ok=True)
                     file.close()
@@ -180,21 +183,23 @@ class Journal:
             raise StoreError(f"The journal {self.folder} can't be written: it was closed by this process.")
         head = b"".join(_framed(record) for record in self._head())
         need = len(MAGIC) + len(head) + size
-        file = _make(self.folder, max(need, _SIZES[min(self._begun, len(_SIZES) - 1)]))
-        file.map[: len(MAGIC) + len(head)] = MAGIC + head
-        self._retire()
-        self._files.append(file)
+        file, mapped = _make(self.folder, max(need, _SIZES[min(self._begun, len(_SIZES) - 1)]))
+        begin = file.end = len(MAGIC) + len(head)
+        mapped[:begin] = MAGIC + head
+        most = len(mapped)
+        # From here on no function is called, so that no signal handler sees half of it.
+        if self._map is not None:
+            self._files[-1].end = self._place
+        self._files = [*self._files, file]
+        # The map of before is closed when the last append that knows it has ended.
+        self._map, self._place, self._most = mapped, begin, most
         self._begun += 1
-        self._map = file.map
-        self._place = file.end = len(MAGIC) + len(head)
-        self._most = len(file.map)
         if self._on_segment is not None and self._begun > 1:
             self._on_segment()
 
     def _retire(self) -> None:
         if self._map is not None:
             self._files[-1].end = self._place
-            self._map.close()
             self._map = None
             self._place = self._most = 0
 
@@ -259,7 +264,7 @@ def _framed(record: bytes) -> bytes:
     return length + _LENGTH.pack(zlib.crc32(record, zlib.crc32(length))) + record
 
 
-def _make(folder: Path, size: int) -> _File:
+def _make(folder: Path, size: int) -> tuple[_File, mmap.mmap]:
     for _ in range(_ATTEMPTS):
         try:
             return _make_once(folder, size)
@@ -273,7 +278,7 @@ def _make(folder: Path, size: int) -> _File:
     raise StoreError(f"The journal {folder} can't be written: its files are removed as they are made.")
 
 
-def _make_once(folder: Path, size: int) -> _File:
+def _make_once(folder: Path, size: int) -> tuple[_File, mmap.mmap]:
     folder.mkdir(parents=True, exist_ok=True)
     name = new_id()
     hidden, path = folder / f"{_NEW}{name}", folder / f"{name}{_ENDING}"
@@ -282,8 +287,8 @@ def _make_once(folder: Path, size: int) -> _File:
         # Locked and reserved under another name: whoever sees a segment sees it held and whole.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.posix_fallocate(descriptor, 0, size)
-        file = _File(path, descriptor, size)
-        file.map[: len(MAGIC)] = MAGIC
+        mapped = mmap.mmap(descriptor, size)
+        mapped[: len(MAGIC)] = MAGIC
         os.rename(hidden, path)
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
@@ -292,7 +297,7 @@ def _make_once(folder: Path, size: int) -> _File:
         if isinstance(error, BlockingIOError):
             raise FileNotFoundError(hidden) from error
         raise
-    return file
+    return _File(path, descriptor), mapped
 
 
 def _after_fork() -> None:

@@ -14,7 +14,7 @@ from ..base.ids import digest_file
 from ..base.records import Package
 from ..store.blobs import Blobs
 
-__all__ = ["describe", "give", "has", "keep"]
+__all__ = ["describe", "give", "keep", "renew"]
 
 _MANIFEST = "manifest.json"
 
@@ -39,9 +39,9 @@ def describe(digest: str, blobs: Blobs) -> Package:
     return msgspec.json.decode(blobs.get(digest), type=Package)
 
 
-def has(digest: str, blobs: Blobs) -> bool:
-    """Say whether the package is stored whole."""
-    return blobs.has(digest) and all(blobs.has(file.digest) for file in describe(digest, blobs).files)
+def renew(digest: str, blobs: Blobs) -> bool:
+    """Say whether the package is stored whole, and make its blobs young: `plusone gc` lets them be for a while."""
+    return blobs.renew(digest) and all(blobs.renew(file.digest) for file in describe(digest, blobs).files)
 
 
 def give(digest: str, blobs: Blobs, folder: Path) -> Path:

@@ -136,6 +136,17 @@ class Engine:
                 if dataset.digest in outputs.values():
                     tx.execute("dataset_add", **to_row(dataset))
             tx.execute("step_run_add", **to_row(made))
+            for role, named in (("input", made.inputs), ("output", outputs)):
+                for name, digest in named.items():
+                    tx.execute(
+                        "step_dataset_add",
+                        run_id=made.run_id,
+                        step=made.step,
+                        role=role,
+                        name=name,
+                        digest=digest,
+                        reused=int(cached),
+                    )
         self.on_event(
             {
                 "event": "step",
@@ -170,7 +181,7 @@ class Engine:
                 return None
             found[name] = from_row(Dataset, row)
             # A blob that was lost or freed is made again.
-            if not self.store.blobs.has(found[name].blob):
+            if not self.store.blobs.renew(found[name].blob):
                 return None
         return found
 

@@ -47,7 +47,7 @@ def package_model(
     began = time.perf_counter()
     before = engine.same(spec, fingerprint)
     known = before.outputs.get("package") if before else None
-    if known and engine.store.blobs.has(known) and keeping.has(known, engine.store.blobs):
+    if known and keeping.renew(known, engine.store.blobs):
         engine.record(spec, fingerprint, cached=True, outputs={"package": known}, began=began)
         return known, True
     engine.on_event({"event": "step", "step": spec.name, "status": "running"})

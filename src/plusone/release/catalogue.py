@@ -13,8 +13,8 @@ import msgspec
 from ..base.errors import NotFound, UsageError
 from ..base.records import ModelVersion, Record, RegisteredModel, Release, Route
 from ..store import Store
+from ..store.database import Database, Transaction
 from ..store.rows import from_row
-from ..store.sqlite import Database, Transaction
 from .sources import File, keep_missing_package, list_files, package_uri
 
 __all__ = [

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from ..base import clock
-from ..base.errors import GateClosed
+from ..base.errors import Conflict, GateClosed
 from ..base.records import Check, Decision, Release, Route, Session, Share
 from ..checks.verdict import problems_of
+from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Database, Transaction
 
 __all__ = ["gate_problems", "may_take_traffic", "newest_session", "sessions_of", "write_route"]
 
@@ -52,9 +52,15 @@ def write_route(
     Raises:
         GateClosed: when the release's newest session does not open the gate and nobody has overridden that, by name
             and with a reason, for this digest. The transaction must be undone.
+        Conflict: when gc has freed the release's files. The transaction must be undone.
     """
     if release is not None:
         # The decision is in the store already: an override of now is found there, as one of the past is.
+        if freed_at := _freed_at(tx, release):
+            raise Conflict(
+                f"{model}@{release.number} may not go live: plusone gc freed its files on {freed_at[:10]}.",
+                mend="plusone release --again  (makes the next one)",
+            )
         problems = gate_problems(tx, release.digest)
         if problems and not _overridden(tx, release):
             raise GateClosed(
@@ -79,7 +85,12 @@ def write_route(
 
 def may_take_traffic(tx: Transaction, release: Release) -> bool:
     """Say whether `write_route` would let this release through: its gate is open, or was overridden for its digest."""
-    return not gate_problems(tx, release.digest) or _overridden(tx, release)
+    return not _freed_at(tx, release) and (not gate_problems(tx, release.digest) or _overridden(tx, release))
+
+
+def _freed_at(tx: Transaction, release: Release) -> str:
+    row = tx.one("freed_get", package=release.package)
+    return row["at"] if row else ""
 
 
 def _overridden(tx: Transaction, release: Release) -> bool:

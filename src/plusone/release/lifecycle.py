@@ -12,8 +12,8 @@ from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import new_id, parse_target
 from ..base.records import Decision, Release, Route, Stage
 from ..store import Store
+from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Database, Transaction
 from .gate import gate_problems, may_take_traffic, write_route
 
 __all__ = [

@@ -29,8 +29,8 @@ from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
 from ..store import Store
+from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Database, Transaction
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
@@ -148,6 +148,7 @@ class _Making:
             folder=self.project.root,
             log=self.run.output,
             on_line=lambda text: self.on_event({"event": "line", "text": text}),
+            environment=self.store.environment,
         ) as child:
             self.child = child
             self._plan(child)
@@ -239,6 +240,7 @@ class _Making:
             root=str(self.project.root),
             tests=str(self.project.tests),
             blobs=str(self.store.blobs.folder),
+            bucket=self.store.blobs.address,
             subject=subject,
             model=self.model,
             models=tuple(self.plan["models"]),
@@ -320,6 +322,7 @@ class _Making:
             del columns["stage"]
             tx.execute("release_add", **columns)
             keep_package(tx, release, self.store.blobs)
+            tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)
             evidence = {"session": session.id, "problems": problems, **(self.taken.evidence if self.taken else {})}
             after = "failed" if problems else "passed"

@@ -16,8 +16,8 @@ from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import canonical_json
 from ..base.records import ModelVersion, RegisteredModel
 from ..store import Store
+from ..store.database import Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Transaction
 from .catalogue import Registered, Version, check_alias, get_model, get_version, is_registered
 from .sources import find_source
 
@@ -210,7 +210,7 @@ def change_version(
         if tx.all("version_list", model=name, number=number):
             _write_version(tx, changed)
         else:
-            tx.execute("version_add", **to_row(msgspec.structs.replace(changed, source="", owner="", path="")))
+            tx.execute("version_add", **to_row(msgspec.structs.replace(changed, source="", run_id="", by="")))
     return msgspec.structs.replace(found, version=changed)
 
 

@@ -11,7 +11,7 @@ from ..base.records import Package, Release
 from ..packaging import keeping
 from ..store import Store
 from ..store.blobs import Blobs
-from ..store.sqlite import Database, Transaction
+from ..store.database import Database, Transaction
 
 __all__ = ["PACKAGE", "File", "Source", "find_source", "keep_package", "list_files", "package_uri"]
 

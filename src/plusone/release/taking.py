@@ -10,7 +10,7 @@ import msgspec
 from ..base.errors import Conflict, NotFound, UnsafeValue, UsageError
 from ..pipeline.taking import TakeRequest
 from ..store import Store
-from ..store.sqlite import Database, Transaction
+from ..store.database import Database, Transaction
 from .catalogue import files_of, get_version
 from .sources import File
 

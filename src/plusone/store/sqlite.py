@@ -1,6 +1,6 @@
 """SQLite in WAL mode: one writer per process, readers that never wait for it.
 
-Queries are named in `sql/*.sql` and always bound.
+Queries are named in `sql/*.sql` and always bound. `database.py` says what a database promises.
 """
 
 from __future__ import annotations
@@ -10,26 +10,29 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import StoreError, UsageError
+from ..base.errors import BrokenRule, StoreError, UsageError
+from .database import Database, Transaction
 from .migrate import migrate
 from .queries import queries
 
-__all__ = ["Database", "Transaction"]
+# The contract is exported as well: whoever has a store of SQLite at hand needs no second import.
+__all__ = ["Database", "SqliteDatabase", "SqliteTransaction", "Transaction"]
 
 _BUSY_TIMEOUT_S = 60.0
 _LOOK_AGAIN_S = 0.005
 _CACHE_KIB = 16 * 1024
 
 
-class Transaction:
-    """One write transaction: what it wrote is seen by others all at once, when it ends without an error."""
+class SqliteTransaction(Transaction):
+    """One write transaction of a `SqliteDatabase`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection: sqlite3.Connection | None = connection
+        self.broken = False
 
     def end(self) -> None:
         """Make every later call fail: outside of its block a write would belong to no transaction."""
@@ -39,27 +42,34 @@ class Transaction:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             raise StoreError("This transaction has ended: expected its queries inside of the `with` block.")
+        if self.broken:
+            raise StoreError("This transaction has ended: a write in it broke a rule of the schema.")
         return self._connection
 
     def all(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Return every row of the named query, as dicts."""
         return _run(self._open, query, values).fetchall()
 
-    def one(self, query: str, **values: Any) -> dict[str, Any] | None:
-        """Return the first row of the named query, or None."""
-        rows = self.all(query, **values)
-        return rows[0] if rows else None
-
     def execute(self, query: str, **values: Any) -> int:
         """Run the named write and return the number of rows it changed."""
-        return _run(self._open, query, values).rowcount
+        try:
+            return _run(self._open, query, values).rowcount
+        except BrokenRule:
+            self.broken = True
+            raise
+
+    def execute_each(self, text: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a write that this room made, once for each of `rows`."""
+        with _broken_rules("of several rows"):
+            self._open.executemany(text, rows)
 
 
-class Database:
+class SqliteDatabase(Database):
     """One SQLite file.
 
     Attributes:
         dialect: what its SQL is called; `search.py` asks.
+        path: the file.
 
     Threads may share it: each reads by a connection that no other one uses meanwhile; writes take turns. Other
     processes may use the file at the same time: a writer waits up to 60 s for another's transaction.
@@ -72,6 +82,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = str(path)
         self._closed = False
         self._opened: list[sqlite3.Connection] = []
         self._readers: deque[sqlite3.Connection] = deque()
@@ -81,7 +92,7 @@ class Database:
         try:
             with _store_errors(path):
                 self._writer = self._connect()
-                migrate(self._writer, path)
+                self._applied = migrate(self._writer, path)
         except BaseException:
             self.close()
             raise
@@ -90,11 +101,6 @@ class Database:
         """Return every row of the named query as dicts, as of the last commit."""
         with _store_errors(self.path), self._reader() as connection:
             return _run(connection, query, values).fetchall()
-
-    def one(self, query: str, **values: Any) -> dict[str, Any] | None:
-        """Return the first row of the named query as a dict, or None."""
-        rows = self.all(query, **values)
-        return rows[0] if rows else None
 
     def select(self, text: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return every row of a query that this room made (`search.py`): its text has no value of the caller's."""
@@ -110,7 +116,7 @@ class Database:
             return int(self._poller.execute("PRAGMA data_version").fetchone()["data_version"])
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self) -> Iterator[SqliteTransaction]:
         """Give a transaction: committed and synced to disk when the block ends, undone when it raises.
 
         Raises:
@@ -121,17 +127,43 @@ class Database:
             if self._writer.in_transaction:
                 raise StoreError("This thread is in a transaction already: expected one at a time, they do not nest.")
             self._writer.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self._writer)
+            transaction = SqliteTransaction(self._writer)
             try:
                 yield transaction
                 transaction.end()
-                self._writer.execute("COMMIT")
+                if transaction.broken:
+                    raise StoreError("A write in this transaction broke a rule of the schema: nothing of it was kept.")
+                with _broken_rules("at the end of the transaction"):
+                    self._writer.execute("COMMIT")
             except BaseException:
                 transaction.end()
                 # After some errors, a full disk for one, SQLite has undone it by itself.
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    def migrate(self, *, only_before: bool = False) -> list[str]:
+        """Return what opening has applied: a file is brought to this code's schema when it is opened."""
+        return list(self._applied)
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """Return the columns of every table."""
+        found: dict[str, list[str]] = {}
+        text = (
+            "SELECT m.name AS name, c.name AS part FROM sqlite_master m, pragma_table_info(m.name) c "
+            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' ORDER BY 1, 2"
+        )
+        for row in self.select(text, {}):
+            found.setdefault(row["name"], []).append(row["part"])
+        return {name: tuple(columns) for name, columns in found.items()}
+
+    def faults(self) -> list[str]:
+        """Return what SQLite's own checks find: damaged pages and indexes, references to nothing."""
+        found = [row["integrity_check"] for row in self.select("PRAGMA integrity_check", {})]
+        lost = self.select("PRAGMA foreign_key_check", {})
+        return [text for text in found if text != "ok"] + [
+            f"row {row['rowid']} of {row['table']} refers to a row of {row['parent']} that is not there" for row in lost
+        ]
 
     def close(self) -> None:
         """Close every connection."""
@@ -187,7 +219,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _run(connection: sqlite3.Connection, query: str, values: dict[str, Any]) -> sqlite3.Cursor:
     try:
-        return connection.execute(queries()[query], values)
+        with _broken_rules(query):
+            return connection.execute(queries()[query], values)
     except (UnicodeEncodeError, OverflowError) as error:
         raise UsageError(
             f"A value of the query {query!r} can't be stored: {error}.",
@@ -200,11 +233,19 @@ def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
+def _broken_rules(query: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise BrokenRule(f"The write {query!r} breaks a rule of the store: {error}.") from error
+
+
+@contextlib.contextmanager
 def _store_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        # A broken rule of the schema, or a fault in our own code: the store is in order.
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        # A fault in our own code: the store is in order.
         raise
     except sqlite3.OperationalError as error:
         raise StoreError(f"The store {path} can't be used just now: {error}.") from error

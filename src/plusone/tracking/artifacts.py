@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from ..base import clock
@@ -44,10 +45,21 @@ def check_path(path: str) -> str:
     return path
 
 
-def log_file(store: Store, owner: str, path: str, source: Path, *, kind: str = "file") -> Artifact:
+def log_file(
+    store: Store,
+    owner: str,
+    path: str,
+    source: Path,
+    *,
+    kind: str = "file",
+    on_bytes: Callable[[int], object] | None = None,
+) -> Artifact:
     """Store the file `source` as the artifact `path` of `owner` and return it; one of that path before is replaced.
 
     The file is read once, in constant memory. Bytes that the store has already are not stored again.
+
+    Args:
+        on_bytes: told of each piece that was read, how many bytes it has.
 
     Raises:
         UsageError: when the path can't name an artifact, or the source is no file that can be read.
@@ -58,11 +70,12 @@ def log_file(store: Store, owner: str, path: str, source: Path, *, kind: str = "
         what = "a folder" if source.is_dir() else "no file" if not source.exists() else "no ordinary file"
         raise UsageError(f"{source} is {what}: expected a file.")
     try:
-        size_bytes = source.stat().st_size
-        blob = store.blobs.put_file(source)
+        blob = store.blobs.put_file(source, on_bytes=on_bytes)
     except OSError as error:
         raise UsageError(f"{source} can't be read: {error.strerror or error}.") from error
-    return _record(store, owner, path, blob, size_bytes, kind)
+    # Of what was stored: the file may have grown since.
+    stored = store.blobs.stat(blob)
+    return _record(store, owner, path, blob, stored.size_bytes if stored else 0, kind)
 
 
 def log_bytes(store: Store, owner: str, path: str, data: bytes | memoryview, *, kind: str = "file") -> Artifact:
@@ -113,7 +126,7 @@ def save_artifact(store: Store, owner: str, path: str, to: Path) -> Artifact:
         BrokenArtifact: when its bytes are missing or were changed; `to` is left as it was then.
     """
     found = get_artifact(store, owner, path)
-    with store.blobs.verify(found.blob).open("rb") as reader, atomic_file(to) as writer:
+    with store.blobs.open(found.blob) as reader, atomic_file(to) as writer:
         while piece := reader.read(1 << 20):
             writer.write(piece)
     return found

@@ -11,8 +11,8 @@ from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import canonical_json
 from ..base.records import Run, RunStatus
 from ..store import Store
+from ..store.database import Transaction
 from ..store.rows import from_row
-from ..store.sqlite import Transaction
 
 __all__ = ["add_settings", "change_run", "index_settings", "index_tags", "set_tags", "setting_text"]
 

@@ -8,10 +8,12 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..base.ids import digest_json
 from ..base.records import Code
 from ..store.blobs import Blobs
+from ..store.sqlite import Transaction
 
-__all__ = ["capture_code"]
+__all__ = ["capture_code", "index_code"]
 
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_FILES = 2000
@@ -33,6 +35,17 @@ def capture_code(root: Path, blobs: Blobs, *, only: Iterable[Path] | None = None
     status = _git(root, "status", "--porcelain", "--", ".") or b""
     kept = blobs.put_bytes(diff[:_MOST_BYTES]) if diff else None
     return Code(commit=commit.decode().strip(), dirty=bool(status.strip()), diff=kept, files=files)
+
+
+def index_code(tx: Transaction, run_id: str, code: Code) -> None:
+    """Make the files of a run's code findable by digest; equal code of many runs is listed once."""
+    if not code.files:
+        return
+    version = digest_json(code.files)
+    if tx.one("code_version", version=version) is None:
+        for path, digest in code.files.items():
+            tx.execute("code_file_add", version=version, path=path, digest=digest)
+    tx.execute("run_code_add", run_id=run_id, version=version)
 
 
 def _below(root: Path) -> Iterator[Path]:

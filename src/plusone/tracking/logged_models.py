@@ -15,8 +15,8 @@ from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import canonical_json, new_id
 from ..base.records import LoggedModel, ModelMetric, as_number
 from ..store import Store
+from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
-from ..store.sqlite import Database, Transaction
 from .experiments import get_experiment
 
 __all__ = [

@@ -63,7 +63,11 @@ class Recorder:
         self._process = os.getpid()
         # Where the run's series go on, when it was logged to before.
         self._next_steps = {key: min(latest.step + 1, MOST_STEP) for key, latest in _latest(store, run_id).items()}
+        # Of each series its number and its next step; and every number that was ever given. They are never given twice,
+        # not even when a signal handler logs in the middle of it.
         self._series: dict[str, list[int]] = {}
+        self._keys: dict[int, str] = {}
+        self._numbers = itertools.count()
         self._journal = Journal(journal_of(store, run_id), head=self._names, on_segment=self._on_segment)
         self._closed = False
         self._begin_idle()
@@ -152,13 +156,14 @@ class Recorder:
     # -------------------------------------------------------------------------------------------- the hot path's rest
 
     def _names(self) -> Iterator[bytes]:
-        for key, series in self._series.items():
-            yield SERIES.pack(SERIES_MARK, series[0]) + key.encode()
+        for number, key in list(self._keys.items()):
+            yield SERIES.pack(SERIES_MARK, number) + key.encode()
 
     def _declare(self, key: str) -> list[int]:
-        series = [len(self._series), self._next_steps.get(check_key(key), 0)]
+        series = [next(self._numbers), self._next_steps.get(check_key(key), 0)]
         # First in the journal: a point must not stand there without the name of its series.
         self._journal.append(SERIES.pack(SERIES_MARK, series[0]) + key.encode())
+        self._keys[series[0]] = key
         self._series[key] = series
         return series
 
@@ -215,6 +220,8 @@ class Recorder:
     def _fall_asleep(self) -> bool:
         """When nothing is left to move, wait for something; say whether the thread was given up."""
         with self._lock:
+            if self._closed:
+                return True
             segments = self._journal.segments()
             self._idle = all(one.end <= self._positions.get(one.path, len(MAGIC)) for one in segments)
             if not self._idle:
@@ -235,7 +242,7 @@ class Recorder:
             store = self._own_store()
             segments = self._journal.segments()
             # After that: whatever has a point in them has its name here.
-            names = {series[0]: key for key, series in list(self._series.items())}
+            names = dict(self._keys)
             for path, end in segments:
                 while (begin := self._positions.get(path, len(MAGIC))) < end:
                     move = _Move(store, self.run_id, path, begin, removed=self._removed)
@@ -243,7 +250,7 @@ class Recorder:
                     total += count
                     if count:
                         self._removed = []
-                if self._journal.remove(path):
+                if self._journal.remove(path, end):
                     self._removed.append(path.name)
                     self._positions.pop(path, None)
                 self._moved_some.set()

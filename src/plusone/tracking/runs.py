@@ -15,6 +15,7 @@ from ..journal import is_held
 from ..store import Store
 from ..store.rows import from_row, to_row
 from .changing import index_settings, index_tags
+from .code import index_code
 from .experiments import DEFAULT
 from .recording import journal_of, recover_points
 
@@ -105,6 +106,7 @@ def add_run(store: Store, record: Run) -> None:
         tx.execute("run_add", **to_row(record))
         index_settings(tx, record.id, record.settings)
         index_tags(tx, record.id, dict(record.tags))
+        index_code(tx, record.id, record.code)
 
 
 def recover_runs(store: Store) -> list[Run]:

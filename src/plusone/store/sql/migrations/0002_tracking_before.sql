@@ -97,3 +97,29 @@ CREATE TABLE model_alias (
 
 -- What gc leaves alone because a person said so.
 CREATE TABLE kept (thing TEXT PRIMARY KEY, by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL);
+
+-- Which step of which run read or made which dataset or package; what step_run says as JSON, by digest.
+CREATE TABLE step_dataset (
+    run_id TEXT NOT NULL REFERENCES run (id), step TEXT NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL,
+    digest TEXT NOT NULL, reused INTEGER NOT NULL, PRIMARY KEY (run_id, step, role, name)
+);
+CREATE INDEX step_dataset_by_digest ON step_dataset (digest, role, run_id);
+CREATE INDEX step_dataset_by_name ON step_dataset (name, role, run_id);
+-- Many runs have equal code: each version of it is listed once, and named by its first run.
+CREATE TABLE code_file (
+    version TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (version, path)
+);
+CREATE INDEX code_file_by_digest ON code_file (digest);
+CREATE TABLE run_code (run_id TEXT PRIMARY KEY REFERENCES run (id), version TEXT NOT NULL);
+CREATE INDEX run_code_by_version ON run_code (version, run_id);
+-- From a thing to what was made of it.
+CREATE INDEX dataset_by_blob ON dataset (blob);
+CREATE INDEX release_by_run ON release (run_id);
+CREATE INDEX release_by_package ON release (package);
+CREATE INDEX run_by_resumed ON run (resumed_from);
+CREATE INDEX run_model_by_model ON run_model (model_id, role, run_id);
+CREATE INDEX model_version_by_run ON model_version (run_id);
+CREATE INDEX model_version_by_logged_model ON model_version (model_id);
+
+-- Packages whose files gc removed: no release of them goes live again.
+CREATE TABLE freed (package TEXT PRIMARY KEY, at TEXT NOT NULL);

@@ -15,12 +15,13 @@ from typing import Any, Literal
 from ..base.config import load_project
 from ..base.errors import Conflict, UsageError
 from ..base.records import Artifact, Dataset, RunInput
-from ..store import Store, open_store
-from . import active, artifacts, changing
+from ..store import Store
+from ..store.opening import open_project
+from ..tracking import active, artifacts, changing
+from ..tracking.inputs import add_inputs, files_of, inputs_of_path
+from ..tracking.recording import Recorder
+from ..tracking.runs import OpenRun, latest_outputs
 from .beginning import begin, is_interactive, reopen
-from .inputs import add_inputs, files_of, inputs_of_path
-from .recording import Recorder
-from .runs import OpenRun, latest_outputs
 from .system import SystemMetrics, wanted_interval
 from .uploads import showing
 from .values import plain_settings
@@ -70,7 +71,7 @@ def run(
     texts = {key: str(value) for key, value in (tags or {}).items()}
     project = load_project(Path(folder) if folder is not None else None, anywhere=True)
     is_new = not project.store.exists()
-    store = open_store(project.store)
+    store = open_project(project)
     if is_new:
         print(f"plusone: runs are kept in {project.store}", file=sys.stderr)
     try:
@@ -174,8 +175,7 @@ class ScriptRun:
         with showing(f"storing {title}", [file for _, file in found]) as stored:
             kept: list[Artifact] = []
             for name, file in found:
-                kept.append(artifacts.log_file(self._store, self.id, name, file))
-                stored(kept[-1].size_bytes)
+                kept.append(artifacts.log_file(self._store, self.id, name, file, on_bytes=stored))
         return kept
 
     def log_figure(self, figure: Any, name: str = "figure", *, step: int | None = None) -> Artifact:

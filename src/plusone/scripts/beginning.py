@@ -19,9 +19,9 @@ from ..base.errors import Conflict
 from ..base.records import Code
 from ..execution.environment import lock_text
 from ..store import Store
-from . import changing, experiments
-from .code import capture_code
-from .runs import OpenRun, get_run, recover_runs, start_run
+from ..tracking import changing, experiments
+from ..tracking.code import capture_code
+from ..tracking.runs import OpenRun, get_run, recover_runs, start_run
 
 __all__ = ["begin", "is_interactive", "reopen"]
 
@@ -32,6 +32,7 @@ def begin(
     store: Store, project: Project, *, name: str, settings: dict[str, Any], experiment: str, tags: dict[str, str]
 ) -> OpenRun:
     """Begin a run of this script with its code, environment, command line and machine."""
+    recover_runs(store)  # what killed processes have left is not to wait for a release
     script = _script()
     return start_run(
         store,

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import UsageError
-from plusone.tracking.values import plain_settings
+from plusone.scripts.values import plain_settings
 
 
 class Colour(enum.Enum):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plusone.base.errors import ConfigError, UsageError
-from plusone.tracking.system import SystemMetrics, gpu_metrics, wanted_interval
+from plusone.scripts.system import SystemMetrics, gpu_metrics, wanted_interval
 
 
 def test_it_logs_at_the_beginning_and_at_the_end_and_its_thread_is_gone():

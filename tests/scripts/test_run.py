@@ -254,18 +254,18 @@ def test_in_a_project_its_store_and_its_code_are_taken(folder: Path):
 
 
 ENDS = {
-    "falls off its end": ("", 0, "done", None),
-    "raises": ("raise ValueError('no')", 1, "failed", "ValueError: no"),
-    "is stopped": ("raise KeyboardInterrupt", -signal.SIGINT, "interrupted", "KeyboardInterrupt: "),
-    "forks": ("import os, sys\nif os.fork() == 0:\n    sys.exit(0)\nos.wait()\nrun.log(x=2)", 0, "done", None),
+    "falls off its end": ("", True, "done", None),
+    "raises": ("raise ValueError('no')", False, "failed", "ValueError: no"),
+    "is stopped": ("raise KeyboardInterrupt", False, "interrupted", "KeyboardInterrupt: "),
+    "forks": ("import os, sys\nif os.fork() == 0:\n    sys.exit(0)\nos.wait()\nrun.log(x=2)", True, "done", None),
 }
 
 
 @pytest.mark.parametrize("how", ENDS)
 def test_a_run_without_a_block_is_closed_when_its_process_ends(folder: Path, how: str):
-    code, exit_code, status, error = ENDS[how]
+    code, is_well, status, error = ENDS[how]
     done = script(folder, f"import plusone\nrun = plusone.run()\nrun.log(x=1)\n{code}\n")
-    assert done.returncode == exit_code, done.stderr
+    assert (done.returncode == 0) == is_well, done.stderr
     store = open_store(folder / ".plusone")
     found = only(store)
     assert (found.status, found.error, found.name) == (status, error, "train")
@@ -313,3 +313,27 @@ def test_a_run_that_can_not_begin_leaves_none_under_way(kept: Store, monkeypatch
     with pytest.raises(UsageError, match="object"):
         plusone.run(settings={"x": object()})
     assert len(list_runs(kept)) == 1
+
+
+def test_scripts_that_begin_at_once_in_an_empty_folder_lose_nothing(folder: Path):
+    text = (
+        "import sys, plusone\nwith plusone.run(sys.argv[1], experiment='all') as run:\n"
+        "    open(sys.argv[1], 'w').write('same')\n    run.log_file(sys.argv[1], to='f')\n"
+        "    for step in range(100):\n        run.log(step=step, loss=float(step))\n"
+    )
+    (folder / "train.py").write_text(text)
+    started = [
+        subprocess.Popen([sys.executable, "train.py", f"r{number}"], cwd=folder, stderr=subprocess.PIPE, text=True)
+        for number in range(6)
+    ]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    store = open_store(folder / ".plusone")
+    found = list_runs(store)
+    assert sorted(run.name for run in found) == [f"r{number}" for number in range(6)]
+    assert {run.status for run in found} == {"done"}
+    assert len({run.experiment for run in found}) == 1
+    assert [len(points(store, run.id)) for run in found] == [100] * 6
+    assert len(store.db.all("lineage_owners", digest=list_artifacts(store, found[0].id)[0].blob, count=10)) == 6
+    store.close()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from plusone.tracking import uploads
-from plusone.tracking.uploads import showing
+from plusone.scripts import uploads
+from plusone.scripts.uploads import showing
 
 
 class Terminal(io.StringIO):
@@ -28,5 +28,6 @@ def test_a_bar_is_shown_on_a_terminal_when_there_is_much_to_store(
     file = tmp_path / "f"
     file.write_bytes(b"x" * size_bytes)
     with showing("storing f", [file]) as stored:
-        stored(size_bytes)
+        if stored:
+            stored(size_bytes)
     assert ("storing f" in stream.getvalue()) == shown

@@ -13,14 +13,14 @@ _FROM_BYTES = 16 * 1024 * 1024
 
 
 @contextlib.contextmanager
-def showing(title: str, files: Sequence[Path]) -> Iterator[Callable[[int], object]]:
-    """Give a function to be told of bytes that were stored; it moves a bar on standard error.
+def showing(title: str, files: Sequence[Path]) -> Iterator[Callable[[int], object] | None]:
+    """Give a function to be told of bytes that were read; it moves a bar on standard error.
 
-    Nothing is shown when standard error is no terminal, or for less than 16 MiB.
+    None, and nothing is shown, when standard error is no terminal, or for less than 16 MiB.
     """
     total = sum(file.stat().st_size for file in files)
     if total < _FROM_BYTES or not sys.stderr.isatty():
-        yield lambda size_bytes: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn

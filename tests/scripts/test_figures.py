@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from plusone.base.errors import UsageError
-from plusone.tracking.figures import encode_figure
+from plusone.scripts.figures import encode_figure
 
 mpl.use("Agg")
 
