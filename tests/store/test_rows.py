@@ -18,8 +18,8 @@ from plusone.store.rows import from_row, to_row
 KINDS = [
     kind
     for kind in vars(records).values()
-    # A Latest is never a row of its own: it lies in a run's JSON, where NaN is text.
-    if isinstance(kind, type) and issubclass(kind, Record) and kind not in (Record, records.Latest)
+    # These are never rows of their own: they lie in the JSON of a run or of a logged model, where NaN is text.
+    if isinstance(kind, type) and issubclass(kind, Record) and kind not in (Record, records.Latest, records.ModelMetric)
 ]
 TEXT = st.text() | st.sampled_from(["null", "true", "1", "1.5", "nan", "{}", "[]", '"', ""])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

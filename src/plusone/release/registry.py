@@ -218,7 +218,7 @@ def change_version(
         if tx.all("version_list", model=name, number=number):
             _write_version(tx, changed)
         else:
-            tx.execute("version_add", **to_row(msgspec.structs.replace(changed, source="", owner="", path="")))
+            tx.execute("version_add", **to_row(msgspec.structs.replace(changed, source="", run_id="", by="")))
     return msgspec.structs.replace(found, version=changed)
 
 
