@@ -21,9 +21,9 @@ SLOW_ON_SERVERS = {"test_a_kill_at_any_moment_leaves_the_whole_blob_or_none"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if isinstance(item, pytest.Function) and item.originalname in SLOW_ON_SERVERS:
-            if any(name in item.name for name in NEED_SERVERS):
-                item.add_marker(pytest.mark.slow)
+        name = getattr(item, "originalname", None)
+        if name in SLOW_ON_SERVERS and any(backend in item.name for backend in NEED_SERVERS):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

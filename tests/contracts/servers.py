@@ -154,7 +154,8 @@ class Seaweed(_Server):
             f"-volume.port={volume}", f"-volume.port.grpc={free_port()}", "-filer", f"-filer.port={filer}",
             f"-filer.port.grpc={free_port()}", f"-filer.localSocket={self.folder / 'filer.sock'}", "-s3",
             f"-s3.port={self.port}", f"-s3.port.grpc={free_port()}", f"-s3.config={self.folder / 'keys.json'}",
-            "-s3.autoCreateBucket=false", "-master.telemetry=false", "-volume.max=0", "-master.volumeSizeLimitMB=64",
+            "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-master.telemetry=false", "-volume.max=0", "-master.volumeSizeLimitMB=64",
             "-master.electionTimeout=1s", "-master.heartbeatInterval=100ms",
         ]  # fmt: skip
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from plusone.base import clock
 from plusone.base.errors import BrokenArtifact, NotFound, StoreError
+from plusone.blobs.buckets import Bucket
 from plusone.store import Store
-from plusone.store.buckets import Bucket
 
 
 def left_over(store: Store) -> list[Path]:

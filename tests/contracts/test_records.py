@@ -130,6 +130,10 @@ def test_numbers_and_bytes_come_back_as_they_were(store: Store) -> None:
     assert math.isnan(
         float({row["step"]: row for row in store.db.all("step_run_list", run_id="a")}["nan"]["duration_s"])
     )
+    with store.db.write() as tx:
+        tx.execute("run_metric_set", run_id="a", key="k", value=math.nan)
+    [row] = store.db.select("SELECT value FROM run_metric WHERE key = :key", {"key": "k"})
+    assert row["value"] is None, "a bare NaN is NULL"
     every_byte = bytes(range(256))
     for count in (0, 1, 2**31, 2**63 - 1, -(2**63)):
         with store.db.write() as tx:

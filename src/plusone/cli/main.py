@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lineage": ("lineage:lineage", "Show what made a thing, and what it made."),
     "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list what is kept."),
     "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),
+    "store": ("store:store", "Migrate, check or copy a store."),
     "completion": ("completion:completion", "Print the shell completion for bash, zsh or fish."),
 }
 

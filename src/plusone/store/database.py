@@ -1,7 +1,8 @@
 """The contract of the records: what every database promises, whichever driver is below.
 
-Text is compared and sorted by its code points, whatever the server's locale. Text with NUL, NaN, infinities,
-integers of 64 bits and bytes come back as they were.
+Text is compared and sorted by its code points, whatever the server's locale. Text with NUL, infinities, integers of 64
+bits and bytes come back as they were. NaN does when it is bound as the text `nan`, which `rows.py` does; a bare one is
+NULL.
 """
 
 from __future__ import annotations

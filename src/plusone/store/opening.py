@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.config import Project
 from ..base.errors import ConfigError, StoreError
-from .blobs import Blobs
+from ..blobs.blobs import Blobs
 from .database import Database
 from .sqlite import SqliteDatabase
 
@@ -102,7 +102,7 @@ def open_blobs(folder: Path, address: str | None = None) -> Blobs:
     bucket = _bucket_address(address)
     if not bucket:
         return Blobs(folder)
-    from .buckets import Bucket
+    from ..blobs.buckets import Bucket
 
     return Blobs(folder, Bucket(bucket))
 

@@ -99,7 +99,7 @@ class PostgresTransaction(Transaction):
         query, names = for_postgres(text)
         values = [_bind(names, row, "of several rows") for row in rows]
         with self._watched(), _driver_errors("of several rows"):
-            self._open.cursor(binary=True).executemany(query, values)
+            self._open.cursor(binary=True).executemany(query.encode(), values)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -120,6 +120,7 @@ class PostgresDatabase(Database):
         url: `postgresql://user:password@host:port/database?option=...`, as libpq reads it. What it leaves out comes
             from libpq's variables (PGPASSWORD, ...) and from `~/.pgpass`.
         create: whether to make the tables in a database that has none.
+        as_it_is: whether to open it whatever its schema is, to migrate it.
 
     Raises:
         ConfigError: when psycopg is not installed or the address is none.
@@ -128,7 +129,7 @@ class PostgresDatabase(Database):
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
+    def __init__(self, url: str, *, create: bool = True, as_it_is: bool = False) -> None:
         _check_address(url)
         self.name = masked(url)
         self._url = url
@@ -139,7 +140,8 @@ class PostgresDatabase(Database):
         self._writer_lock = threading.RLock()
         self._writing = False
         try:
-            self._check_schema(create)
+            if not as_it_is:
+                self._check_schema(create)
         except BaseException:
             self.close()
             raise
@@ -194,7 +196,7 @@ class PostgresDatabase(Database):
                 self._check_not_newer(applied)
                 if not applied:
                     self._check_empty(connection)
-                    connection.execute(queries("postgres")["commit_counter"])
+                    connection.execute(queries("postgres")["commit_counter"].encode())
                 missing = [file for file in files if file.stem not in applied]
                 for file in missing:
                     connection.execute(postgres_text(file).encode())
@@ -306,7 +308,7 @@ class PostgresDatabase(Database):
 
     def _begin(self) -> psycopg.Connection[Any]:
         """Return the writing connection, in a transaction whose turn it is."""
-        begin = f"BEGIN; {queries('postgres')['turn_take']}"
+        begin = f"BEGIN; {queries('postgres')['turn_take']}".encode()
         for attempt in (1, 2):
             if self._writer is None or self._writer.closed:
                 self._writer = self._connect()
@@ -432,6 +434,8 @@ def _as_bound(value: Any) -> Any:
         value = int(value)
     elif isinstance(value, int) and not -_PYTHON_INT <= value < _PYTHON_INT:
         raise OverflowError(f"{value} has more than 64 bits")
+    elif isinstance(value, float) and value != value:
+        return None  # as SQLite has it; NaN that is to be kept is bound as text (`rows.py`)
     return value
 
 

@@ -185,14 +185,16 @@ class Bucket:
 
 def _load_driver() -> Any:
     try:
-        import obstore
-        import obstore.exceptions
-        import obstore.store
+        from importlib import import_module
+
+        # Its parts are modules of their own, and reached through it once they were loaded.
+        for name in ("obstore.exceptions", "obstore.store"):
+            import_module(name)
+        return import_module("obstore")
     except ImportError as error:
         raise ConfigError(
             f"Blobs in a bucket need obstore, which can't be imported: {error}.", mend="pip install 'plusone[s3]'"
         ) from None
-    return obstore
 
 
 def _key(digest: str) -> str:

@@ -93,7 +93,7 @@ class Known:
         # A full disk or a folder that can't be written: it is a cache.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=self._folder)
+            descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=self._folder.parent)
             try:
                 with os.fdopen(descriptor, "wb") as stream:
                     stream.write(msgspec.json.encode(entries))
