@@ -8,8 +8,8 @@ from pathlib import Path
 
 from plusone.base import clock
 from plusone.base.ids import digest_bytes
-from plusone.store import Blobs
 from plusone.blobs.sweeping import renew
+from plusone.store import Blobs
 
 
 def age(blobs: Blobs, digest: str) -> None:

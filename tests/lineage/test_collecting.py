@@ -16,11 +16,12 @@ import pytest
 
 import plusone
 from plusone.app.app import App
+from plusone.app.checking import check_store
 from plusone.base.errors import BrokenArtifact, Conflict, NotFound, UsageError
 from plusone.base.records import Code, Release, Run
 from plusone.data.datasets import save
 from plusone.lineage import collecting
-from plusone.lineage.collecting import collect, only_one, plan
+from plusone.lineage.collecting import collect, needed_now, only_one, plan
 from plusone.lineage.kept import forget, keep, list_kept
 from plusone.packaging import keeping
 from plusone.release import lifecycle
@@ -138,6 +139,23 @@ def test_runs_hold_what_they_reach_while_they_run_are_young_or_kept(project: Wri
         assert digest
         assert store.blobs.has(digest)
     under_way.finish("done")
+
+
+def test_a_store_is_in_order_without_what_was_freed_and_not_without_what_was_not(project: Written):
+    store = project.store
+    for _ in range(3):
+        project.release(live=True)
+    ended(store, "old", b"old")
+
+    def faults() -> int:
+        return len(check_store(store, deep=False, on_progress=lambda *_: None, needed=needed_now(store)).faults)
+
+    assert needed_now(store) is None
+    assert collect(store, **AT_ONCE).count
+    assert faults() == 0
+    ended(store, "new", b"new")
+    store.blobs.remove(list_artifacts(store, ended(store, "lost", b"lost"))[0].blob)
+    assert faults() == 1
 
 
 def test_what_is_young_waits_for_its_record(project: Written):

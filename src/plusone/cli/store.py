@@ -14,6 +14,7 @@ import click
 from ..app.checking import OnProgress, check_store
 from ..base.config import load_project
 from ..base.errors import UsageError
+from ..lineage.collecting import needed_now
 from ..store import Store, open_project, open_store
 from ..store.moving import copy_store
 from .output import json_option, print_json
@@ -72,7 +73,7 @@ def check(project: Path | None, deep: bool, as_json: bool) -> None:
     Exit code 1: something is wrong.
     """
     with contextlib.closing(open_project(load_project(project), create=False)) as opened, _bar(as_json) as on_progress:
-        found = check_store(opened, deep=deep, on_progress=on_progress)
+        found = check_store(opened, deep=deep, on_progress=on_progress, needed=needed_now(opened))
     if as_json:
         print_json(found)
     else:

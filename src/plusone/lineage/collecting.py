@@ -24,7 +24,7 @@ from ..store.database import Database, Transaction
 from ..tracking.runs import recover_runs
 from .references import References, find_references
 
-__all__ = ["GRACE_S", "OLDER_THAN_S", "OnProgress", "collect", "only_one", "plan", "unheard"]
+__all__ = ["GRACE_S", "OLDER_THAN_S", "OnProgress", "collect", "needed_now", "only_one", "plan", "unheard"]
 
 OLDER_THAN_S = 30 * 86400.0
 GRACE_S = 3600.0
@@ -78,6 +78,7 @@ def collect(
                 references = find_references(store, tx, since=since)
             emptied = _holding(tx, references)
             _forget(tx, references, emptied)
+            tx.execute("collected_add", at=clock.now(), since=since)
         seen, kinds = store.db.version(), references.kinds
         # Looked up again: somebody may have written a record before the version was asked for.
         references = find_references(store, store.db, since=since)
@@ -95,6 +96,14 @@ def collect(
             _remove_left(path)
         references.kinds = kinds  # as what they were kept before deleted runs lost them
     return _freeing(references, removed, left, emptied, waiting=len(unneeded) - len(old))
+
+
+def needed_now(store: Store) -> set[str] | None:
+    """Return the digests of the blobs that must be there after all that gc has freed; None when it never was run."""
+    row = store.db.one("collected_since")
+    if row is None or row["since"] is None:
+        return None
+    return find_references(store, store.db, since=row["since"]).needed
 
 
 def _remove(

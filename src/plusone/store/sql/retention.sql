@@ -71,3 +71,9 @@ DELETE FROM kept WHERE thing = :thing;
 
 -- name: kept_list
 SELECT thing, by, reason, at FROM kept ORDER BY at, thing;
+
+-- name: collected_add!
+INSERT INTO collected (at, since) VALUES (:at, :since) ON CONFLICT (at) DO NOTHING;
+
+-- name: collected_since^
+SELECT max(since) AS since FROM collected;

@@ -123,5 +123,8 @@ CREATE INDEX model_version_by_logged_model ON model_version (model_id);
 
 -- Packages whose files gc removed: no release of them goes live again.
 CREATE TABLE freed (package TEXT PRIMARY KEY, at TEXT NOT NULL);
+-- Each gc: runs that ended before `since` held nothing.
+CREATE TABLE collected (at TEXT PRIMARY KEY, since TEXT NOT NULL);
+
 -- The store that this one is a copy of, while the copy is not finished.
 CREATE TABLE copying (source TEXT PRIMARY KEY);
