@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.contracts.servers import Postgres, Seaweed, start_servers
 
 settings.register_profile("plusone", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("plusone")
@@ -23,3 +26,13 @@ def no_project_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def repository() -> Path:
     """The folder of this repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[Postgres, Seaweed]]:
+    """PostgreSQL and S3: once for all tests of this process, which tell their children by the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        postgres, seaweed = start_servers(patch.setenv)
+        yield postgres, seaweed
+        postgres.remove()
+        seaweed.remove()
