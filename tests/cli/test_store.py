@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from plusone.base.errors import StoreError, UsageError
-from plusone.cli.store import store
+from plusone.cli.main import cli
 from plusone.store import open_store
 from tests.contracts.servers import schema_address
 from tests.contracts.work import add_run
@@ -24,8 +24,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(project: Path, *words: str, code: int = 0) -> str:
-    done = CliRunner().invoke(store, [str(word) for word in words], obj=project)
+def call(project: Path, *words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, ["--project", str(project), "store", *map(str, words)])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == code, done.output
