@@ -23,8 +23,8 @@ WIDTH = 100
 SETTINGS = {
     "pipeline": "the file with the project's steps and models",
     "tests": "the folder with the project's tests: the gate",
-    "store": "where records and artifacts are kept; relative to the project's folder",
-    "blobs": "the bucket for artifacts, `s3://BUCKET/PREFIX`; empty: they are in the store's folder",
+    "store": "the folder of the store, relative to the project's; or `postgresql://...`, where the records are",
+    "blobs": "`s3://BUCKET/PREFIX`, where data, models and files are kept; empty: in the store's folder",
     "serve.host": "the address that predictions and the control API listen on",
     "serve.port": "the port for predictions",
     "serve.control_port": "the port for the control API",
@@ -34,7 +34,7 @@ SETTINGS = {
 # Variables of the environment that a person may set; those that plusone hands to its own processes are not for people.
 VARIABLES = {
     "PLUSONE_STORE": "where the store is, instead of what `[tool.plusone] store` says",
-    "PLUSONE_BLOBS": "the bucket for artifacts, instead of what `[tool.plusone] blobs` says",
+    "PLUSONE_BLOBS": "where the blobs are, instead of what `[tool.plusone] blobs` says",
     "PLUSONE_SYSTEM_METRICS": "whether `plusone.run` logs system metrics: `1`, `0`, or seconds between samples",
     "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
     "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.contracts.servers import Postgres, Seaweed, start_servers
 
 settings.register_profile("plusone", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("plusone")
@@ -33,3 +36,13 @@ def mlflow_python(repository: Path) -> Path:
     python = Path(_MLFLOW_PYTHON or repository / ".venv" / "mlflow" / "bin" / "python")
     assert python.exists(), f"There is no {python}: `make slow` makes it, or PLUSONE_MLFLOW_PYTHON names another one."
     return python
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[Postgres, Seaweed]]:
+    """PostgreSQL and S3: once for all tests of this process, which tell their children by the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        postgres, seaweed = start_servers(patch.setenv)
+        yield postgres, seaweed
+        postgres.remove()
+        seaweed.remove()

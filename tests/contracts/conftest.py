@@ -11,7 +11,6 @@ import pytest
 
 from plusone.store import Store
 from tests.contracts.backends import BACKENDS, NEED_SERVERS
-from tests.contracts.servers import Postgres, Seaweed, start_servers
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -24,16 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = getattr(item, "originalname", None)
         if name in SLOW_ON_SERVERS and any(backend in item.name for backend in NEED_SERVERS):
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[tuple[Postgres, Seaweed]]:
-    """PostgreSQL and S3: once for all tests of this process, which tell their children by the environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        postgres, seaweed = start_servers(patch.setenv)
-        yield postgres, seaweed
-        postgres.remove()
-        seaweed.remove()
 
 
 @pytest.fixture(params=BACKENDS)

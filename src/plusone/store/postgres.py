@@ -357,7 +357,7 @@ class PostgresDatabase(Database):
             raise StoreError(f"The store {self.name} was closed by this process.")
 
     def _said(self, error: Exception) -> str:
-        return " ".join(str(error).split()).replace(self._url, self.name)
+        return " ".join(str(error).split()).replace(self._url, self.name).rstrip(".?")
 
     @contextlib.contextmanager
     def _store_errors(self) -> Iterator[None]:
