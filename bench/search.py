@@ -16,8 +16,8 @@ from typing import Any
 from rich.table import Table
 
 from plusone.base.clock import now
+from plusone.search.search import search_runs
 from plusone.store import Store, open_store
-from plusone.tracking.search import search_runs
 
 from . import machine
 

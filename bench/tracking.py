@@ -31,8 +31,8 @@ import gc, json, os, random, sys, time
 from pathlib import Path
 import plusone
 from plusone.store import open_store
-from plusone.tracking import active
-from plusone.tracking.recording import Recorder
+from plusone.recording import active
+from plusone.recording.recorder import Recorder
 from plusone.tracking.runs import get_run, start_run
 folder, run_id, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = open_store(folder)
@@ -79,7 +79,7 @@ for step in range(count):
     log(step=step, loss=values[step])
 recorder.close()
 took = clock() - began
-from plusone.tracking.series import read_series
+from plusone.recording.series import read_series
 found = read_series(store, run_id, "loss")
 assert found.values.tolist() == values, "the store does not hold what was logged"
 print(json.dumps({"seconds": took}))
@@ -114,7 +114,7 @@ _READ = """
 import json, sys, time
 from pathlib import Path
 from plusone.store import open_store
-from plusone.tracking.series import plot_series, read_series
+from plusone.recording.series import plot_series, read_series
 folder, run_id, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = open_store(folder)
 clock = time.perf_counter
@@ -152,7 +152,7 @@ print(json.dumps({"run": run_id, "began": began, "ended": time.time()}))
 _KILLED = (
     _BEGIN
     + """
-from plusone.tracking import recording
+from plusone.recording import recorder as recording
 recorder._interval_s = recording._BUSY_S = 0.002
 say = sys.stdout
 print(run_id, flush=True)
@@ -224,9 +224,9 @@ def together(scratch: Path) -> dict[str, Any]:
 
 def killed(scratch: Path, kills: int = KILLS) -> dict[str, Any]:
     """`kill -9` of a process that logs, at random moments: how many points it acknowledged are gone, or there twice."""
+    from plusone.recording.recorder import recover_points
+    from plusone.recording.series import read_series
     from plusone.store import open_store
-    from plusone.tracking.recording import recover_points
-    from plusone.tracking.series import read_series
 
     chance = random.Random(time.time_ns())
     acknowledged = lost = double = 0
@@ -254,8 +254,8 @@ def killed(scratch: Path, kills: int = KILLS) -> dict[str, Any]:
 
 
 def _count(folder: Path, run_id: str) -> int:
+    from plusone.recording.series import read_series
     from plusone.store import open_store
-    from plusone.tracking.series import read_series
 
     store = open_store(folder)
     steps = read_series(store, run_id, "loss").steps

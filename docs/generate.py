@@ -123,7 +123,8 @@ def escape(row: str) -> str:
 
 def records_page() -> str:
     """docs/reference/records.md: every noun with its fields, as `--json` and the HTTP API write it."""
-    module = ast.parse((SRC / "base" / "records.py").read_text("utf-8"))
+    sources = [(SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py")]
+    module = ast.parse("\n".join(sources))
     parts = [NOTE, "# Records\n", f"{' '.join((records.__doc__ or '').split())}\n"]
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name != "Record":

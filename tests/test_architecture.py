@@ -24,10 +24,10 @@ import grimp
 import pytest
 
 import plusone
+from plusone.recording import active
+from plusone.recording.recorder import Recorder
 from plusone.release.making import Request
 from plusone.store import open_store
-from plusone.tracking import active
-from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import list_metrics, start_run
 
 ROOT = Path(__file__).resolve().parent.parent

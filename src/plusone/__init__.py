@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .base.errors import PlusoneError
     from .client.client import Client
     from .pipeline.declare import model, step
+    from .recording.active import log
     from .scripts.run import run
-    from .tracking.active import log
 
 __all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
 
@@ -27,7 +27,7 @@ _WHERE = {
     "Client": ".client.client",
     "PlusoneError": ".base.errors",
     "check": ".check",
-    "log": ".tracking.active",
+    "log": ".recording.active",
     "model": ".pipeline.declare",
     "run": ".scripts.run",
     "step": ".pipeline.declare",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from plusone.app.control import Control
 from plusone.base.config import load_project
+from plusone.recording.recorder import Recorder
 from plusone.store import open_store
-from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import get_run, latest_metrics, start_run
 
 

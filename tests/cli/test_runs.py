@@ -13,11 +13,11 @@ from click.shell_completion import ShellComplete
 
 from plusone.base.records import Code
 from plusone.cli import main as cli
+from plusone.recording.recorder import Recorder
 from plusone.store import open_store
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.changing import change_run, set_tags
 from plusone.tracking.experiments import add_experiment
-from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import start_run
 from tests.release.written import write_project
 

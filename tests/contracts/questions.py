@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, cast
 
-from plusone.tracking.filter import Condition, Kind, Order
+from plusone.search.filter import Condition, Kind, Order
 
 __all__ = ["ask_filter", "ask_order"]
 

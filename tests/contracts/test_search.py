@@ -11,13 +11,13 @@ import pytest
 
 from plusone.base.errors import UsageError
 from plusone.base.records import Latest, Run, RunInput, as_number
+from plusone.search.filter import parse_filter, parse_order, write_filter, write_order
+from plusone.search.matching import Values, select
+from plusone.search.search import MLFLOW_STATUS, milliseconds, search_runs
 from plusone.store import Store, search
 from plusone.tracking.changing import change_run, set_tags
-from plusone.tracking.filter import parse_filter, parse_order, write_filter, write_order
 from plusone.tracking.inputs import add_inputs
-from plusone.tracking.matching import Values, select
 from plusone.tracking.runs import add_run
-from plusone.tracking.search import MLFLOW_STATUS, milliseconds, search_runs
 from tests.contracts.questions import ask_filter, ask_order
 
 Answer = Callable[..., list[str]]

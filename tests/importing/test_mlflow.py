@@ -16,11 +16,11 @@ from plusone.base.errors import UsageError
 from plusone.importing.foreign import tracking_server
 from plusone.importing.mlflow import Imported, import_tracking
 from plusone.importing.source import Source
+from plusone.recording.recorder import recover_points
 from plusone.release.catalogue import files_of, get_model
 from plusone.store import Store, open_store
 from plusone.tracking.artifacts import list_artifacts, read_artifact
 from plusone.tracking.inputs import list_inputs
-from plusone.tracking.recording import recover_points
 from plusone.tracking.runs import get_run, list_metrics
 from tests.importing.server import answering
 

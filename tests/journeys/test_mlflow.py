@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from plusone.recording.recorder import recover_points
+from plusone.recording.series import read_series
 from plusone.store import open_store
-from plusone.tracking.recording import recover_points
 from plusone.tracking.runs import get_run, list_runs, recover_runs
-from plusone.tracking.series import read_series
 from tests.http.server import ask, free_port, served
 from tests.serving.serving_folder import until
 

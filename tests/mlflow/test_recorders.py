@@ -11,7 +11,7 @@ import pytest
 from plusone.base.errors import NotFound
 from plusone.mlflow import recorders as module
 from plusone.mlflow.recorders import Batch, Recorders
-from plusone.tracking.series import read_series
+from plusone.recording.series import read_series
 from tests.mlflow.asking import Asking
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plusone.base.records import Code, Run
 from plusone.mlflow_wire.endpoint import MlflowError
 from plusone.mlflow_wire.wire import check_key, check_value, offset_of, run_json, tags_of, text_of
-from plusone.tracking.search import milliseconds
+from plusone.search.search import milliseconds
 
 
 @pytest.mark.parametrize("key", ["a", "a/b", "a b", "a:b", "a.b-c_d", "ä", "日本", "a" * 250])

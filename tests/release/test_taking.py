@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ def test_trust_is_for_one_digest_in_full(project: Written):
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
+def root(tmp_path: Path) -> Path:
     """A project that was released once."""
     root = make_project(tmp_path / "p")
     assert run_json(root, "release")["outcome"] == "live"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from plusone.search.filter import parse_filter, parse_order
 from plusone.store import Store, open_store
 from plusone.store.search import Place, Search, find_runs, get_runs
-from plusone.tracking.filter import parse_filter, parse_order
 
 
 class Spy:

@@ -15,9 +15,9 @@ from plusone.base.errors import NotFound
 from plusone.base.records import Code, Dataset, StepRun
 from plusone.data.datasets import save
 from plusone.journal import list_segments
+from plusone.recording.recorder import Recorder, journal_of
 from plusone.store import Store
 from plusone.store.rows import to_row
-from plusone.tracking.recording import Recorder, journal_of
 from plusone.tracking.runs import (
     get_run,
     latest_metrics,
@@ -34,8 +34,8 @@ import os, signal, sys
 from pathlib import Path
 import plusone
 from plusone.store import open_store
-from plusone.tracking import active
-from plusone.tracking.recording import Recorder
+from plusone.recording import active
+from plusone.recording.recorder import Recorder
 from plusone.tracking.runs import start_run
 store = open_store(Path(sys.argv[1]))
 run = start_run(store, name="killed", settings={"a": 1}, source=sys.argv[3])

@@ -22,10 +22,10 @@ from ..release import lifecycle, making
 from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
+from ..search.search import RunPage, View, search_runs
 from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
-from ..tracking.search import RunPage, View, search_runs
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import experiment_ids, shapes_of

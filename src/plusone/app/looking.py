@@ -7,10 +7,10 @@ from typing import Any
 
 from ..base.errors import NotFound
 from ..base.records import Run, finite
+from ..search.filter import parse_order
+from ..search.search import COLUMNS
 from ..store import Store
 from ..tracking.experiments import find_experiment, get_experiment
-from ..tracking.filter import parse_order
-from ..tracking.search import COLUMNS
 from .views import Shape
 
 __all__ = ["cells_of", "experiment_ids", "shapes_of"]
@@ -61,7 +61,7 @@ def _cell(run: Run, kind: str, key: str) -> Any:
 
 def shapes_of(store: Store, run_id: str) -> dict[str, Shape]:
     """Return what each series of a run looks like, by name; it reads summaries where a series is long."""
-    from ..tracking.series import list_keys, plot_series  # here: it loads numpy, and most commands need none
+    from ..recording.series import list_keys, plot_series  # here: it loads numpy, and most commands need none
 
     found: dict[str, Shape] = {}
     for key in list_keys(store, run_id)[:_MOST_SERIES]:

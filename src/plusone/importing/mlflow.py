@@ -15,6 +15,7 @@ from ..base.errors import NotFound, UsageError
 from ..base.ids import digest_json
 from ..base.records import Experiment, Record, Run
 from ..mlflow_wire.endpoint import MlflowError
+from ..recording.recorder import Recorder, recover_points
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import artifacts
@@ -22,7 +23,6 @@ from ..tracking.changing import set_tags
 from ..tracking.experiments import DEFAULT, add_experiment, change_experiment, find_experiment
 from ..tracking.inputs import add_inputs
 from ..tracking.logged_models import link_models, put_logged_model
-from ..tracking.recording import Recorder, recover_points
 from ..tracking.runs import add_run
 from .foreign import tracking_server
 from .reading import inputs_of, links_of, model_of, run_of

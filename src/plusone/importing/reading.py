@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from ..base.errors import UsageError
-from ..base.records import LoggedModel, ModelMetric, Run, RunInput, RunStatus, as_number
+from ..base.records import Run, RunInput, RunStatus, as_number
+from ..base.registered import LoggedModel, ModelMetric
 from ..mlflow_wire.wire import text_of
+from ..search.search import MLFLOW_STATUS
 from ..tracking.logged_models import ModelOfRun
-from ..tracking.search import MLFLOW_STATUS
 
 __all__ = ["inputs_of", "links_of", "model_of", "run_of", "tags_of"]
 
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,127}\Z", re.ASCII)
-_STATUS: dict[str, RunStatus] = {theirs: ours for ours, theirs in MLFLOW_STATUS.items()}
+_STATUS = {theirs: cast(RunStatus, ours) for ours, theirs in MLFLOW_STATUS.items()}
 _READY = {"LOGGED_MODEL_PENDING": "PENDING", "LOGGED_MODEL_READY": "READY", "LOGGED_MODEL_UPLOAD_FAILED": "FAILED"}
 
 

@@ -10,8 +10,8 @@ from ..base.records import Experiment
 from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
 from ..mlflow_wire.errors import invalid
 from ..mlflow_wire.wire import VIEWS, View, check_key, check_value, experiment_json
+from ..search.search import search_experiments
 from ..tracking import experiments
-from ..tracking.search import search_experiments
 
 __all__ = ["ENDPOINTS", "check_active", "get"]
 

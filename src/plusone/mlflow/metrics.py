@@ -19,8 +19,8 @@ from ..base.records import as_number
 from ..mlflow_wire.endpoint import Endpoint, Tag, Taken
 from ..mlflow_wire.errors import invalid
 from ..mlflow_wire.wire import as_dict, check_key, offset_of
+from ..recording.series import Series, read_series
 from ..tracking.logged_models import Logged, log_model_metrics
-from ..tracking.series import Series, read_series
 from .recorders import Batch, Recorders
 from .runs import OfRun, active_run, find_run, log_params, log_tags
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ..recording.recorder import Recorder
 from ..store import Store
-from ..tracking.recording import Recorder
 
 __all__ = ["Batch", "Recorders"]
 

@@ -13,6 +13,7 @@ from ..base.records import Run, RunStatus
 from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
 from ..mlflow_wire.errors import invalid, missing
 from ..mlflow_wire.wire import RUN_NAME, VIEWS, View, as_dict, check_key, check_value, info_json, run_json, text_of
+from ..search.search import search_runs
 from ..store import Store
 from ..store.rows import from_row
 from ..tracking import experiments as tracked_experiments
@@ -20,7 +21,6 @@ from ..tracking.changing import add_settings, change_run, set_tags
 from ..tracking.inputs import list_inputs
 from ..tracking.logged_models import models_of_run
 from ..tracking.runs import add_run
-from ..tracking.search import search_runs
 from .experiments import check_active, get
 from .names import invent_name
 from .recorders import Recorders

@@ -7,14 +7,14 @@ from typing import Any
 
 from ..app.app import App
 from ..base.errors import UsageError
-from ..base.records import LoggedModel, ModelMetric
+from ..base.registered import LoggedModel, ModelMetric
 from ..mlflow_wire.endpoint import Endpoint, Tag, Taken
 from ..mlflow_wire.wire import ARTIFACTS, as_dict, tag_list
+from ..search.filter import LOGGED_MODELS, Condition, Order, parse_filter, parse_order
+from ..search.matching import matches, sort_key
+from ..search.search import milliseconds
 from ..store import Store
 from ..tracking import logged_models as models
-from ..tracking.filter import LOGGED_MODELS, Condition, Order, parse_filter, parse_order
-from ..tracking.matching import matches, sort_key
-from ..tracking.search import milliseconds
 from .pages import page_of
 
 __all__ = ["ENDPOINTS", "artifact_root"]

@@ -18,9 +18,9 @@ from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
 from ..mlflow_wire.wire import as_dict, milliseconds, tag_list
 from ..release import catalogue, registry
 from ..release.catalogue import Registered, Version
+from ..search.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, Fields, parse_filter, parse_order
+from ..search.matching import select
 from ..store.rows import from_row
-from ..tracking.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, Fields, parse_filter, parse_order
-from ..tracking.matching import select
 from .pages import page_of
 
 __all__ = ["ENDPOINTS"]

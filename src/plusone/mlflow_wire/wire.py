@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ..base.records import Experiment, Latest, Run, RunInput
+from ..search.search import MLFLOW_STATUS, milliseconds
 from ..tracking.changing import setting_text
 from ..tracking.logged_models import ModelOfRun
-from ..tracking.search import MLFLOW_STATUS, milliseconds
 from .endpoint import Tag
 from .errors import invalid
 

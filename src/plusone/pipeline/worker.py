@@ -19,9 +19,9 @@ from ..base.errors import PlusoneError
 from ..base.ids import digest_bytes
 from ..execution.environment import lock_text
 from ..execution.local import serve_requests
+from ..recording import active
+from ..recording.recorder import Recorder
 from ..store import open_store
-from ..tracking import active
-from ..tracking.recording import Recorder
 from .engine import Engine
 from .graph import Graph, load_graph
 from .settings import settings_for

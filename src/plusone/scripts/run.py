@@ -15,11 +15,12 @@ from typing import Any, Literal
 from ..base.config import load_project
 from ..base.errors import Conflict, UsageError
 from ..base.records import Artifact, Dataset, RunInput
+from ..recording import active
+from ..recording.recorder import Recorder
 from ..store import Store
 from ..store.opening import open_project
-from ..tracking import active, artifacts, changing
+from ..tracking import artifacts, changing
 from ..tracking.inputs import add_inputs, files_of, inputs_of_path
-from ..tracking.recording import Recorder
 from ..tracking.runs import OpenRun, latest_outputs
 from .beginning import begin, is_interactive, reopen
 from .system import SystemMetrics, wanted_interval

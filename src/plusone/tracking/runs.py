@@ -12,12 +12,12 @@ from ..base.errors import NotFound
 from ..base.ids import new_id
 from ..base.records import Code, Dataset, MetricPoint, Run, StepRun
 from ..journal import is_held
+from ..recording.recorder import journal_of, recover_points
 from ..store import Store
 from ..store.rows import from_row, to_row
 from .changing import index_settings, index_tags
 from .code import index_code
 from .experiments import DEFAULT
-from .recording import journal_of, recover_points
 
 __all__ = [
     "OpenRun",
@@ -157,7 +157,7 @@ def list_metrics(store: Store, run_id: str, key: str | None = None) -> list[Metr
 
     All of them, one record each: for long series there is `series.read_series`.
     """
-    from .series import list_keys, read_series  # here: it loads numpy, and most commands need none
+    from ..recording.series import list_keys, read_series  # here: it loads numpy, and most commands need none
 
     points: list[MetricPoint] = []
     for name in list_keys(store, run_id) if key is None else [key]:

@@ -15,7 +15,7 @@ from ..journal.log import MAGIC
 from ..journal.reading import read_bytes, scan
 from ..store import Store
 from .points import BLOCK_POINTS, Columns, Summary, decode_chunk, gather, join, read_summary, summarise
-from .recording import journal_of
+from .recorder import journal_of
 
 __all__ = ["Series", "list_keys", "plot_series", "read_series"]
 

@@ -25,18 +25,19 @@ from plusone.base.errors import NotFound, StoreError, UsageError
 from plusone.base.ids import new_id
 from plusone.base.records import Latest, Run
 from plusone.journal import is_held, list_segments
+from plusone.recording import recorder as recording
+from plusone.recording.recorder import Recorder, journal_of, recover_points
+from plusone.recording.series import list_keys, read_series
 from plusone.store import Store, open_store
-from plusone.tracking import recording
-from plusone.tracking.recording import Recorder, journal_of, recover_points
+from plusone.store.sqlite import SqliteDatabase
 from plusone.tracking.runs import add_run, get_run
-from plusone.tracking.series import list_keys, read_series
 
 _WRITER = """
 import sys
 from pathlib import Path
 from plusone.store import open_store
-from plusone.tracking import recording
-from plusone.tracking.recording import Recorder
+from plusone.recording import recorder as recording
+from plusone.recording.recorder import Recorder
 recording._BUSY_S = float(sys.argv[4])
 recorder = Recorder(open_store(Path(sys.argv[1])), sys.argv[2])
 sys.stdout.write("ready\\n")
@@ -49,6 +50,12 @@ for number in range(int(sys.argv[5])):
         sys.stdout.flush()
 recorder.close()
 """
+
+
+def sqlite_of(store: Store) -> SqliteDatabase:
+    """The database of a store on disk, whose own connection a test holds up or asks."""
+    assert isinstance(store.db, SqliteDatabase)
+    return store.db
 
 
 def begin(store: Store, source: str = "script") -> str:
@@ -188,7 +195,7 @@ def test_the_latest_is_searchable_and_a_nan_is_found_by_nothing(store: Store) ->
         "b": ("NaN", 5),
         "c": ("Infinity", 5),
     }
-    rows = store.db._writer.execute("SELECT key, value FROM run_metric ORDER BY key").fetchall()
+    rows = sqlite_of(store)._writer.execute("SELECT key, value FROM run_metric ORDER BY key").fetchall()
     assert [(row["key"], row["value"]) for row in rows] == [("a", 1.0), ("b", None), ("c", math.inf)]
 
 
@@ -292,8 +299,8 @@ def test_a_store_that_can_not_be_written_keeps_the_points_in_the_journal(store: 
     run_id = begin(store)
     recorder = Recorder(store, run_id)
     recorder.log({"loss": 1.0})
-    pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
-    store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
+    pages = int(sqlite_of(store)._writer.execute("PRAGMA page_count").fetchone()["page_count"])
+    sqlite_of(store)._writer.execute(f"PRAGMA max_page_count = {pages}")
     for _ in range(30_000):
         recorder.log({"loss": random.random()})
     with pytest.raises(StoreError, match="full"):
@@ -302,7 +309,7 @@ def test_a_store_that_can_not_be_written_keeps_the_points_in_the_journal(store: 
         recorder.close()
     assert not is_held(journal_of(store, run_id))
     assert len(read_series(store, run_id, "loss").steps) == 30_001
-    store.db._writer.execute("PRAGMA max_page_count = 1000000")
+    sqlite_of(store)._writer.execute("PRAGMA max_page_count = 1000000")
     assert sum(one.points for one in recover_points(store)) == 30_001
     assert read_series(store, run_id, "loss").steps.tolist() == list(range(30_001))
 
@@ -324,8 +331,8 @@ def test_a_journal_over_its_bound_says_why_the_store_does_not_take_it(
     monkeypatch.setattr(recording, "_BUSY_S", 0.01)
     run_id = begin(store)
     recorder = Recorder(store, run_id)
-    pages = int(store.db._writer.execute("PRAGMA page_count").fetchone()["page_count"])
-    store.db._writer.execute(f"PRAGMA max_page_count = {pages}")
+    pages = int(sqlite_of(store)._writer.execute("PRAGMA page_count").fetchone()["page_count"])
+    sqlite_of(store)._writer.execute(f"PRAGMA max_page_count = {pages}")
     logged = 0
 
     def log() -> None:
@@ -336,7 +343,7 @@ def test_a_journal_over_its_bound_says_why_the_store_does_not_take_it(
 
     with pytest.raises(StoreError, match=r"that the store does not take.*full"):
         log()
-    store.db._writer.execute("PRAGMA max_page_count = 1000000")
+    sqlite_of(store)._writer.execute("PRAGMA max_page_count = 1000000")
     recorder.close()
     assert read_series(store, run_id, "loss").steps.tolist() == list(range(logged))
 
@@ -427,7 +434,7 @@ def killed(store: Store, chance: random.Random) -> None:
     if chance.random() < 0.3:
         # Whoever recovers is killed, too.
         program = "import sys, os, signal, threading\nfrom pathlib import Path\nfrom plusone.store import open_store\n"
-        program += "from plusone.tracking.recording import recover_points\nstore = open_store(Path(sys.argv[1]))\n"
+        program += "from plusone.recording.recorder import recover_points\nstore = open_store(Path(sys.argv[1]))\n"
         program += "kill = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
         program += "threading.Timer(float(sys.argv[2]), kill).start()\nrecover_points(store)\nkill()\n"
         subprocess.run(

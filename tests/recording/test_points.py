@@ -16,8 +16,8 @@ from plusone.base.errors import StoreError
 from plusone.base.records import Latest
 from plusone.journal.log import HEAD_BYTES
 from plusone.journal.reading import Block
-from plusone.tracking.layout import POINT, SERIES, SERIES_MARK
-from plusone.tracking.points import (
+from plusone.recording.layout import POINT, SERIES, SERIES_MARK
+from plusone.recording.points import (
     BLOCK_POINTS,
     CODEC,
     Columns,

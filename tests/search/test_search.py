@@ -8,10 +8,10 @@ import pytest
 
 from plusone.base.errors import UsageError
 from plusone.base.records import Run
+from plusone.search.search import milliseconds, search_experiments, search_runs
 from plusone.store import Store
 from plusone.tracking.experiments import add_experiment, change_experiment
 from plusone.tracking.runs import add_run
-from plusone.tracking.search import milliseconds, search_experiments, search_runs
 
 
 def add(store: Store, number: int, **fields: object) -> str:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plusone.base.errors import UsageError
-from plusone.tracking.filter import (
+from plusone.search.filter import (
     EXPERIMENTS,
     LOGGED_MODELS,
     MODEL_VERSIONS,

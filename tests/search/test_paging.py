@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import UsageError
-from plusone.tracking.filter import parse_filter, parse_order
-from plusone.tracking.paging import page_of, question, read_token, write_token
+from plusone.search.filter import parse_filter, parse_order
+from plusone.search.paging import page_of, question, read_token, write_token
 
 ORDERS = parse_order(["metrics.x DESC", "params.y"])
 ASKED = question("runs", (), ORDERS, None)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from plusone.base.errors import StoreError
 from plusone.base.ids import new_id
 from plusone.base.records import Run
+from plusone.recording.points import CODEC, Columns, encode_chunk, summarise
+from plusone.recording.recorder import Recorder
+from plusone.recording.series import list_keys, plot_series, read_series
 from plusone.store import Store, open_store
-from plusone.tracking.points import CODEC, Columns, encode_chunk, summarise
-from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import add_run
-from plusone.tracking.series import list_keys, plot_series, read_series
 
 
 def add(

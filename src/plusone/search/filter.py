@@ -4,7 +4,7 @@
 
 A filter is conditions joined by AND; there is no OR and there are no parentheses around conditions. The caller says
 with `Fields` what its records can be asked for. Nothing here knows where records are kept: `store/search.py` asks the
-database, `tracking/matching.py` asks a record.
+database, `search/matching.py` asks a record.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ..base.records import Experiment, Record, Run
 from ..store import Store
 from ..store.rows import from_row
 from ..store.search import Place, Search, find_runs, get_runs
-from . import experiments as all_experiments
+from ..tracking import experiments as all_experiments
 from .filter import EXPERIMENTS, Condition, Order, parse_filter, parse_order
 from .matching import is_like
 from .paging import check_count, page_of, question, read_token, write_token

@@ -15,9 +15,9 @@ import pytest
 
 import plusone
 from plusone.base.errors import UsageError
+from plusone.recording import active
+from plusone.recording.recorder import Recorder
 from plusone.store import Store
-from plusone.tracking import active
-from plusone.tracking.recording import Recorder
 from plusone.tracking.runs import list_metrics, start_run
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.tracking.filter import parse_filter, parse_order
-from plusone.tracking.matching import is_like, matches, select
+from plusone.search.filter import parse_filter, parse_order
+from plusone.search.matching import is_like, matches, select
 
 ONE = {
     "attribute": {"run_name": "Ann's", "start_time": 10, "end_time": None},

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .recording import Recorder
+    from .recorder import Recorder
 
 __all__ = ["log", "start", "stop"]
 
