@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plusone.base import records
+from plusone.base import records, registered
 from plusone.base.errors import UsageError
 from plusone.base.records import Decision, MetricPoint, Record, Release, Run
 from plusone.store.rows import from_row, to_row
 
 KINDS = [
     kind
-    for kind in vars(records).values()
-    # These are never rows of their own: they lie in the JSON of a run or of a logged model, where NaN is text.
-    if isinstance(kind, type) and issubclass(kind, Record) and kind not in (Record, records.Latest, records.ModelMetric)
+    for kind in [*vars(records).values(), *vars(registered).values()]
+    # A Latest is never a row of its own: it lies in a run's JSON, where NaN is text; so does a model's ModelMetric.
+    if isinstance(kind, type)
+    and issubclass(kind, Record)
+    and kind not in (Record, records.Latest, registered.ModelMetric)
 ]
 TEXT = st.text() | st.sampled_from(["null", "true", "1", "1.5", "nan", "{}", "[]", '"', ""])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

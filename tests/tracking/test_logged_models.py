@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plusone.base.errors import Conflict, NotFound, UsageError
-from plusone.base.records import LoggedModel
+from plusone.base.registered import LoggedModel
 from plusone.store import Store
 from plusone.tracking.experiments import add_experiment, change_experiment
 from plusone.tracking.logged_models import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..app.app import App
 from ..base.errors import UsageError
-from ..base.records import LoggedModel, ModelMetric
+from ..base.registered import LoggedModel, ModelMetric
 from ..mlflow_wire.endpoint import Endpoint, Tag, Taken
 from ..mlflow_wire.wire import ARTIFACTS, as_dict, tag_list
 from ..store import Store

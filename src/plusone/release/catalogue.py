@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from ..base.errors import NotFound, UsageError
-from ..base.records import ModelVersion, Record, RegisteredModel, Release, Route
+from ..base.records import Record, Release, Route
+from ..base.registered import ModelVersion, RegisteredModel
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row

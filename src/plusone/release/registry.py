@@ -14,7 +14,7 @@ import msgspec
 from ..base import clock
 from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import canonical_json
-from ..base.records import ModelVersion, RegisteredModel
+from ..base.registered import ModelVersion, RegisteredModel
 from ..store import Store
 from ..store.database import Transaction
 from ..store.rows import from_row, to_row

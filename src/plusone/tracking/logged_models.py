@@ -13,7 +13,8 @@ import msgspec
 from ..base import clock
 from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import canonical_json, new_id
-from ..base.records import LoggedModel, ModelMetric, as_number
+from ..base.records import as_number
+from ..base.registered import LoggedModel, ModelMetric
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
