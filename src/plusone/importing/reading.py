@@ -16,7 +16,7 @@ from ..tracking.logged_models import ModelOfRun
 __all__ = ["inputs_of", "links_of", "model_of", "run_of", "tags_of"]
 
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,127}\Z", re.ASCII)
-_STATUS = {theirs: cast(RunStatus, ours) for ours, theirs in MLFLOW_STATUS.items()}
+_STATUS: dict[str, RunStatus] = {theirs: cast(RunStatus, ours) for ours, theirs in MLFLOW_STATUS.items()}
 _READY = {"LOGGED_MODEL_PENDING": "PENDING", "LOGGED_MODEL_READY": "READY", "LOGGED_MODEL_UPLOAD_FAILED": "FAILED"}
 
 

@@ -66,7 +66,7 @@ class _Worker:
         needs_model = request["model"] or not request["until"] or len(graph.models) == 1
         trainer = graph.pick_model(request["model"]) if needs_model else None
         settings = settings_for(graph, request["settings"])
-        if trainer and request["taken"] is not None:
+        if trainer and request.get("taken") is not None:
             check_settings(trainer, list(graph.steps.values()), request["settings"])
             settings[trainer.name] = {}
         unknown = sorted(set(request["force"]) - set(graph.steps))
@@ -104,7 +104,7 @@ class _Worker:
 
     def fingerprint(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
-        return {"fingerprint": engine.fingerprint(graph.pick_model(request["model"]), taken=request["taken"])}
+        return {"fingerprint": engine.fingerprint(graph.pick_model(request["model"]), taken=request.get("taken"))}
 
     def train(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
