@@ -33,7 +33,7 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def mlflow_python(repository: Path) -> Path:
     """A Python that has mlflow, in an environment of its own: what its real clients and its own server run in."""
-    python = Path(_MLFLOW_PYTHON or repository / ".venv" / "mlflow" / "bin" / "python")
+    python = Path(_MLFLOW_PYTHON or repository / ".venv-mlflow" / "bin" / "python")
     assert python.exists(), f"There is no {python}: `make slow` makes it, or PLUSONE_MLFLOW_PYTHON names another one."
     return python
 

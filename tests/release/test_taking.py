@@ -207,7 +207,8 @@ def test_an_onnx_file_becomes_a_release(root: Path):
 
     x, y = _data()
     fitted = LogisticRegression(C=3.0).fit(x, y.astype(np.int64))
-    number = _registered(root, {"model.onnx": to_onnx(fitted, x[:1].astype(np.float32)).SerializeToString()})
+    graph: Any = to_onnx(fitted, x[:1].astype(np.float32))
+    number = _registered(root, {"model.onnx": graph.SerializeToString()})
     made = run_json(root, "release", "--from", f"m@{number}")
     assert (made["outcome"], made["release"]) == ("live", number)
     with App(root) as app:
