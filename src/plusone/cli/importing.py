@@ -27,7 +27,7 @@ Begun again it goes on where it stopped. Exit codes: 0 everything is here, 1 som
 
 @click.group(name="import", epilog="\b\nExample:\n  plusone import mlflow http://127.0.0.1:5000")
 def import_() -> None:
-    """Bring over what another tracker holds."""
+    """Bring over what an MLflow server or database holds."""
 
 
 @import_.command(epilog=_EPILOG)
