@@ -116,11 +116,44 @@ def searching(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def tracking(scratch: Path) -> dict[str, Any]:
+    """Measure logging, ours and that of three other trackers, and print it."""
+    from . import trackers, tracking
+
+    result = tracking.measure_points(scratch)
+    result["peers"] = trackers.measure(scratch, {name: peer(name) for name in trackers.COUNTS})
+    console.print(trackers.table(result))
+    return result
+
+
+def mlflow(scratch: Path) -> dict[str, Any]:
+    """Measure MLflow's client against its own server and ours."""
+    from . import mlflow
+
+    return mlflow.measure_mlflow(scratch, peer("mlflow"))
+
+
+def artifacts(scratch: Path) -> dict[str, Any]:
+    """Measure a file of 1 GB, and print it."""
+    from . import artifacts
+
+    result = artifacts.measure(scratch)
+    console.print(
+        f"a file of 1 GB: logged {result['speed']:.2f} times as fast as cp and sha256sum together (bar: 0.5), with "
+        f"{result['peak_mib']:.0f} MiB of memory; logged again in {result['again']:.4f} of the time (bar: 0.1), "
+        f"{result['new_bytes']} new bytes (bar: 0)"
+    )
+    return result
+
+
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
     "serving": serving,
+    "tracking": tracking,
+    "mlflow": mlflow,
     "searching": searching,
+    "artifacts": artifacts,
 }
 
 

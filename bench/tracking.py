@@ -192,6 +192,7 @@ def sustained(scratch: Path) -> dict[str, Any]:
     """10 million points in one go: their rate until they are in the store, memory meanwhile, and reading them."""
     folder = scratch / "sustained"
     found = _ask(_SUSTAINED, folder, SUSTAINED)
+    found["points"] = SUSTAINED
     found["reading"] = _ask(_READ, folder, SUSTAINED, found["run"])
     shutil.rmtree(folder)
     return found
