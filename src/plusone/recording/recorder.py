@@ -270,9 +270,7 @@ class Recorder:
     def _own_store(self) -> Store:
         if self._process != os.getpid():
             # A fork: connections to a database must not be shared with the parent.
-            from ..store import open_store
-
-            self._store = open_store(self._store.folder, create=False)
+            self._store = self._store.again()
             self._process = os.getpid()
         return self._store
 

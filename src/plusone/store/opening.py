@@ -39,6 +39,11 @@ class Store:
         self.blobs = blobs
         self.environment = environment
 
+    def again(self) -> Store:
+        """Return the same store with connections of its own, e.g. for a fork, which must not use those of its parent."""
+        database, bucket = (self.environment.get(name, "") for name in (_DATABASE, _BLOBS))
+        return open_store(self.folder, database=database, blobs=bucket, create=False)
+
     def close(self) -> None:
         """Close the database connections; a later call on this store fails."""
         self.db.close()
