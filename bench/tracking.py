@@ -242,7 +242,8 @@ def killed(scratch: Path, kills: int = KILLS) -> dict[str, Any]:
         while time.monotonic() < deadline:
             last = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
-        rest = process.communicate()[0].split(b"\n")[:-1]
+        rest = process.stdout.read().split(b"\n")[:-1]
+        process.communicate()
         last = int(rest[-1]) if rest else last
         recover_points(store)
         steps = read_series(store, run_id, "loss").steps.tolist()

@@ -428,7 +428,8 @@ def killed(store: Store, chance: random.Random) -> None:
     for _ in range(chance.choice([1, 10, 1000, 8000]) * chance.randrange(1, 4)):
         process.stdout.readline()
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate()
+    rest = process.stdout.read()  # not communicate: it passes over what was read ahead, up to the middle of a line
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     last = [int(line) for line in rest.split(b"\n")[:-1]]  # what stands behind the last line end may be half a number
     if chance.random() < 0.3:
