@@ -86,6 +86,8 @@ class Control:
         threading.Thread(target=self._recover, daemon=True).start()
         try:
             self.api.start()
+            addresses = {"address": self.supervisor.address, "control": self.api.address}
+            self.on_event({"event": "started", **addresses, "models": self._guarded(self._routed) or []})
             self._loop()
         finally:
             self.on_event({"event": "stopping"})
@@ -127,6 +129,9 @@ class Control:
             with contextlib.suppress(PlusoneError, OSError):
                 recover_runs(self.store)
             self._stop.wait(_RECOVER_S)
+
+    def _routed(self) -> list[str]:
+        return [row["model"] for row in self.store.db.all("route_current")]
 
     def _publish(self) -> None:
         for model, version, error in self.publisher.publish():

@@ -65,7 +65,11 @@ def _print_json_line(event: dict[str, Any]) -> None:
 def _print(event: dict[str, Any], control: Control) -> None:
     kind = event["event"]
     moment = time.strftime("%H:%M:%S")
-    if kind == "ready":
+    if kind == "started":
+        click.echo(f"{moment} started: control API, also for MLflow's clients, at {event['control']}")
+        if not event["models"]:
+            click.echo("         no release is live yet, so nothing is served. To make one: plusone release")
+    elif kind == "ready":
         count = event["workers"]
         click.echo(
             f"{moment} ready: {count} worker{'s' if count != 1 else ''} at {control.supervisor.address}"
