@@ -40,7 +40,7 @@ class Store:
         self.environment = environment
 
     def again(self) -> Store:
-        """Return the same store with connections of its own, e.g. for a fork, which must not use those of its parent."""
+        """Return the same store with connections of its own: a fork must not use those of its parent."""
         database, bucket = (self.environment.get(name, "") for name in (_DATABASE, _BLOBS))
         return open_store(self.folder, database=database, blobs=bucket, create=False)
 
