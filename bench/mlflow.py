@@ -21,7 +21,8 @@ HERE = Path(__file__).resolve().parent
 ROUNDS = 5
 SECONDS = 4.0
 CLIENTS = (1, 4)
-PARTS = ("metric", "batch")
+NAMES = {"metric": "log_metric", "batch": "log_batch of 1,000", "bytes": "the bytes of that batch"}
+PARTS = ("metric", "batch", "bytes")
 
 
 def measure_mlflow(scratch: Path, mlflow_python: Path) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def measure_mlflow(scratch: Path, mlflow_python: Path) -> dict[str, Any]:
 def summary(line: dict[str, Any]) -> str:
     """Return one line of the result as text."""
     return (
-        f"log_{line['part']}, {line['clients']} client(s): plusone {line['plusone']:,.1f} requests/s, "
+        f"{NAMES[line['part']]}, {line['clients']} client(s): plusone {line['plusone']:,.1f} requests/s, "
         f"mlflow {line['mlflow']:,.1f} requests/s, {line['ratio']:.1f} times "
         f"(rounds: {', '.join(f'{one:.1f}' for one in line['ratios'])}); waiting for the answer "
         f"{line['plusone_wait_ms']:.2f} ms to {line['mlflow_wait_ms']:.2f} ms, {line['wait_ratio']:.1f} times; "

@@ -1,12 +1,16 @@
 """One process that logs with MLflow's own client: run by a Python that has mlflow, driven by `bench/mlflow.py`.
 
-Takes the address, what to do (`metric` or `batch`), and for how many seconds; says `ready`, waits for a line, and
-prints how many requests were answered, how many seconds they took, and how many of those this process itself worked.
+Takes the address, what to do (`metric`, `batch`, or `bytes`: the same batch, written and sent by Python's own JSON and
+HTTP), and for how many seconds; says `ready`, waits for a line, and prints how many requests were answered, how many
+seconds they took, and how many of those this process itself worked.
 plusone is not needed.
 """
 
+import http.client
+import json
 import sys
 import time
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.entities import Metric
@@ -26,7 +30,23 @@ def batch(number: int) -> None:
     client.log_batch(run_id, metrics=points)
 
 
-log = {"metric": metric, "batch": batch}[what]
+connection = http.client.HTTPConnection(urlsplit(address).netloc)
+
+
+def send(number: int) -> None:
+    points = [
+        {"key": "loss", "value": 1.0 / (place + 1), "timestamp": now + place, "step": number * 1000 + place}
+        for place in range(1000)
+    ]
+    body = json.dumps({"run_id": run_id, "metrics": points}).encode()
+    connection.request("POST", "/api/2.0/mlflow/runs/log-batch", body, {"content-type": "application/json"})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(answer.read().decode())
+    answer.read()
+
+
+log = {"metric": metric, "batch": batch, "bytes": send}[what]
 log(0)
 print("ready", flush=True)
 sys.stdin.readline()
