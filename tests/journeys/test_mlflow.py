@@ -19,6 +19,7 @@ from plusone.recording.recorder import recover_points
 from plusone.recording.series import read_series
 from plusone.store import open_store
 from plusone.tracking.runs import get_run, list_runs, recover_runs
+from tests.contracts.servers import schema_address
 from tests.http.server import ask, free_port, served
 from tests.serving.serving_folder import until
 
@@ -76,6 +77,19 @@ def test_a_script_that_tracks(address: str, project: Path, python: Path):
         assert all(run.source == "mlflow" for run in runs)
     finally:
         store.close()
+
+
+def test_the_same_scripts_on_a_teams_store(servers: object, tmp_path: Path):
+    database, blobs = schema_address(tmp_path)
+    root = tmp_path / "p"
+    root.mkdir()
+    settings = f"store = {json.dumps(database)}\nblobs = {json.dumps(blobs)}\n"
+    (root / "pyproject.toml").write_text(f'[project]\nname = "p"\n[tool.plusone]\n{settings}', "utf-8")
+    open_store(root / ".plusone", database=database, blobs=blobs).close()
+    with served(root) as address:
+        assert _run(FULL, "tracking.py", address).endswith("done\n")
+        assert _run(FULL, "autolog.py", address).endswith("done\n")
+    assert not (root / ".plusone" / "plusone.db").exists()
 
 
 def test_a_script_that_only_turns_autolog_on(address: str):
