@@ -92,6 +92,7 @@ CALLS: list[Call] = [
         {"thing": "flights@2", "reason": "x", "by": "ann"},
         ["keep", "flights@2", "--reason", "x", "--by", "ann"],
     ),
+    Call("list_experiments", {}, ["runs", "experiments"]),
     Call("list_kept", {}, ["keep"]),
     Call("forget", {"thing": "flights@1"}, ["keep", "--remove", "flights@1"]),
     Call("forget", {"thing": "flights@1"}, ["keep", "--remove", "flights@1"]),

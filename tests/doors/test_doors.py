@@ -70,6 +70,7 @@ def test_the_story_has_every_operation_both_done_and_refused(by_app: Answers):
     assert {operation.name for operation in OPERATIONS} - done == {
         "get_run",
         "get_log",
+        "get_series",
         "compare_runs",
         "list_artifacts",
     }  # by id: see below
@@ -140,6 +141,9 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
         for run in app.list_runs():
             assert app.get_run(run_id=run.id) == client.get_run(run_id=run.id)
             assert app.list_artifacts(run_id=run.id) == client.list_artifacts(run_id=run.id)
+            assert _answer(lambda one=run.id: app.get_series(run_id=one, key="loss")) == _answer(
+                lambda one=run.id: client.get_series(run_id=one, key="loss")
+            )
             assert (
                 app.get_log(run_id=run.id) == client.get_log(run_id=run.id) == f"the run of {run.model} printed this\n"
             )

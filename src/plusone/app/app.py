@@ -12,7 +12,19 @@ import msgspec
 
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
-from ..base.records import Artifact, Decision, Freeing, Kept, Release, Route, Run, ServerReport, Session, finite
+from ..base.records import (
+    Artifact,
+    Decision,
+    Experiment,
+    Freeing,
+    Kept,
+    Release,
+    Route,
+    Run,
+    ServerReport,
+    Session,
+    finite,
+)
 from ..lineage import kept
 from ..lineage.collecting import OLDER_THAN_S, collect, plan
 from ..lineage.nodes import Lineage
@@ -26,10 +38,11 @@ from ..search.search import RunPage, View, search_runs
 from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
+from ..tracking.experiments import list_experiments
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
-from .looking import experiment_ids, shapes_of
-from .views import Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
+from .looking import curve_of, experiment_ids, shapes_of
+from .views import Curve, Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
 
 __all__ = ["App"]
 
@@ -179,6 +192,23 @@ class App:
             series=shapes_of(self.store, run.id),
             artifacts=tuple(artifacts.list_artifacts(self.store, run.id)),
         )
+
+    def get_series(
+        self,
+        *,
+        run_id: str,
+        key: str,
+        count: int = 2000,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> Curve:
+        """Return a metric of a run as it is drawn: at most `count` points, and no spike lost."""
+        run = runs.get_run(self.store, run_id)
+        return curve_of(self.store, run.id, key, count, first_step, last_step)
+
+    def list_experiments(self) -> list[Experiment]:
+        """Return every experiment, the oldest first, deleted ones included."""
+        return list_experiments(self.store)
 
     def get_log(self, *, run_id: str) -> str:
         """Return what a run printed; of a run under way, what it has printed so far."""

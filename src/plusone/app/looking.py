@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.errors import NotFound
-from ..base.records import Run, finite
+from ..base.errors import NotFound, UsageError
+from ..base.records import Run, as_number, finite
 from ..search.filter import parse_order
 from ..search.search import COLUMNS
 from ..store import Store
 from ..tracking.experiments import find_experiment, get_experiment
-from .views import Shape
+from .views import Curve, Shape
 
-__all__ = ["cells_of", "experiment_ids", "shapes_of"]
+__all__ = ["cells_of", "curve_of", "experiment_ids", "shapes_of"]
 
 _MOST_SERIES = 200
 _MOST_POINTS = 60
+_MOST_DRAWN = 100_000
 
 
 def experiment_ids(store: Store, names: Sequence[str]) -> list[str]:
@@ -69,3 +70,26 @@ def shapes_of(store: Store, run_id: str) -> dict[str, Shape]:
         known = [value for value in values if value is not None]
         found[key] = Shape(minimum=min(known, default=None), maximum=max(known, default=None), values=tuple(values))
     return found
+
+
+def curve_of(store: Store, run_id: str, key: str, count: int, first_step: int | None, last_step: int | None) -> Curve:
+    """Return a series as it is drawn: whole, or the smallest and the largest of equal spans.
+
+    Raises:
+        NotFound: when the run has no such metric.
+        UsageError: for a count below 2 or over 100,000.
+    """
+    from ..recording.series import list_keys, plot_series  # here: it loads numpy, and most commands need none
+
+    if not 2 <= count <= _MOST_DRAWN:
+        raise UsageError(f"count = {count}: expected 2 to {_MOST_DRAWN} points.")
+    found = plot_series(store, run_id, key, count=count, first_step=first_step, last_step=last_step)
+    if not len(found.steps) and key not in (known := list_keys(store, run_id)):
+        names = ", ".join(known[:20]) or "none"
+        raise NotFound(f"The run {run_id} has no metric {key[:200]!r}. It has: {names}.")
+    return Curve(
+        key=key,
+        steps=tuple(found.steps.tolist()),
+        values=tuple(as_number(value) for value in found.values.tolist()),
+        times=tuple(found.times.tolist()),
+    )

@@ -33,6 +33,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("search_runs", "POST", "/api/runs/search"),
     Operation("compare_runs", "POST", "/api/runs/compare"),
     Operation("get_run", "GET", "/api/runs/{run_id}"),
+    Operation("get_series", "GET", "/api/runs/{run_id}/series"),
+    Operation("list_experiments", "GET", "/api/experiments"),
     Operation("get_log", "GET", "/api/runs/{run_id}/log"),
     Operation("list_kept", "GET", "/api/kept"),
     Operation("keep", "POST", "/api/kept"),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..base.records import (
     Artifact,
     Decision,
+    Number,
     Package,
     Record,
     Release,
@@ -18,6 +19,7 @@ from ..base.records import (
 )
 
 __all__ = [
+    "Curve",
     "Difference",
     "ModelStatus",
     "Moved",
@@ -90,6 +92,16 @@ class Shape(Record, frozen=True):
     maximum: float | None
     values: tuple[float | None, ...]
     """Up to 60 of its values, by step: the smallest and the largest of equal spans."""
+
+
+class Curve(Record, frozen=True):
+    """A series as it is drawn, sorted by step."""
+
+    key: str
+    steps: tuple[int, ...]
+    values: tuple[Number, ...]
+    times: tuple[float, ...]
+    """Unix time in seconds."""
 
 
 class RunDetail(Record, frozen=True):

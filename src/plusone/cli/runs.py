@@ -15,8 +15,10 @@ from ..app.views import RunDetail, RunsDifference
 from ..base import clock
 from ..base.errors import PlusoneError
 from ..base.records import Run
+from .experiments import experiments as list_experiments
 from .files import files, get
 from .output import json_option, number, print_json, print_table, size_text, sparkline, stage_style
+from .plot import plot
 
 __all__ = ["runs"]
 
@@ -101,6 +103,8 @@ def _print_runs(found: Sequence[Run], columns: list[str]) -> None:
 
 runs.add_command(files)
 runs.add_command(get)
+runs.add_command(list_experiments)
+runs.add_command(plot)
 
 
 @runs.command(epilog="\b\nExample:\n  plusone runs show 01m84")
