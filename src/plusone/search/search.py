@@ -137,7 +137,8 @@ def search_experiments(
     found, token = page_of(
         [one for one in all_experiments.list_experiments(store) if view in ("all", one.status)],
         parse_filter(filter, fields=EXPERIMENTS),
-        parse_order(order_by or ["creation_time DESC"], fields=EXPERIMENTS),
+        # Ids sort as they were made, also those of one millisecond.
+        parse_order(order_by or ["creation_time DESC", "experiment_id DESC"], fields=EXPERIMENTS),
         lambda one: {
             "attribute": {
                 "name": one.name,
