@@ -30,6 +30,14 @@ SETTINGS = {
     "serve.control_port": "the port for the control API",
     "serve.workers": "how many serving processes `plusone up` keeps running, 1 to 256",
     "serve.max_body_bytes": "the largest request that is read, in bytes; at least 1,024",
+    "serve.concurrency": "how many runs of a model too slow for the event loop go on at once, per model and worker",
+    "serve.queue": "how many requests to one model wait in each worker; those beyond are answered 429",
+    "serve.timeout_s": "how long a request may wait and be computed, in seconds, before it is answered 503 or 504",
+    "serve.log_share": "the share of the predictions that is logged, 0 to 1",
+    "serve.log_max_bytes": "how many bytes of predictions that are not collected yet are kept; at least 1,048,576",
+    "serve.grpc_port": "the port of the Open Inference Protocol over gRPC; left out: none. Needs `plusone[grpc]`",
+    "serve.models": "limits of single models, e.g. `[tool.plusone.serve.models.NAME] queue = 64`: "
+    "`max_body_bytes`, `concurrency`, `queue`, `timeout_s`, `log_share`",
 }
 # Variables of the environment that a person may set; those that plusone hands to its own processes are not for people.
 VARIABLES = {

@@ -11,10 +11,20 @@ import msgspec
 
 from .errors import ConfigError
 
-__all__ = ["Project", "Serve", "find_project", "load_project"]
+__all__ = ["Limits", "Project", "Serve", "find_project", "load_project"]
 
 
 _FOLDER = ".plusone"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.serve.models.NAME]`: what one model may take of a worker; None: as `[tool.plusone.serve]` says."""
+
+    max_body_bytes: int | None = None
+    concurrency: int | None = None
+    queue: int | None = None
+    timeout_s: float | None = None
+    log_share: float | None = None
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +35,19 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     control_port: int = 7400
     workers: int = 1
     max_body_bytes: int = 16 * 1024 * 1024
+    concurrency: int = 1
+    """How many runs of one model go on at once, in each worker, where it is too slow for the event loop."""
+    queue: int = 1024
+    """How many requests to one model wait in each worker; those beyond are answered 429."""
+    timeout_s: float = 30.0
+    """How long a request may wait and be computed before it is answered 503 or 504."""
+    log_share: float = 1.0
+    """The share of the predictions that is logged, 0 to 1."""
+    log_max_bytes: int = 1024 * 1024 * 1024
+    """How many bytes of predictions that are not collected yet lie on this machine; those beyond are dropped."""
+    grpc_port: int | None = None
+    """Where the Open Inference Protocol is spoken over gRPC; None: nowhere. Needs the extra [grpc]."""
+    models: dict[str, Limits] = {}
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,14 +159,27 @@ def _project(root: Path, name: str, settings: _Settings) -> Project:
 
 
 def _check_serve(serve: Serve, file: Path) -> None:
-    for key in ("port", "control_port"):
+    for key in ("port", "control_port", "grpc_port"):
         value = getattr(serve, key)
-        if not 0 < value < 65536:
+        if value is not None and not 0 < value < 65536:
             raise ConfigError(f"{file}, [tool.plusone.serve]: {key} = {value}: expected 1 to 65535.")
     if not 1 <= serve.workers <= 256:
         raise ConfigError(f"{file}, [tool.plusone.serve]: workers = {serve.workers}: expected 1 to 256.")
-    if serve.max_body_bytes < 1024:
-        raise ConfigError(f"{file}, [tool.plusone.serve]: max_body_bytes = {serve.max_body_bytes}: expected >= 1024.")
+    _check_limits(serve, f"{file}, [tool.plusone.serve]")
+    for name, limits in serve.models.items():
+        _check_limits(limits, f"{file}, [tool.plusone.serve.models.{name}]")
+    if serve.log_max_bytes < 1024 * 1024:
+        raise ConfigError(f"{file}, [tool.plusone.serve]: log_max_bytes = {serve.log_max_bytes}: expected >= 1048576.")
+
+
+def _check_limits(limits: Serve | Limits, where: str) -> None:
+    least = {"max_body_bytes": 1024, "concurrency": 1, "queue": 1, "timeout_s": 0.001, "log_share": 0.0}
+    for key, smallest in least.items():
+        value = getattr(limits, key)
+        if value is not None and not value >= smallest:
+            raise ConfigError(f"{where}: {key} = {value}: expected >= {smallest}.")
+    if limits.log_share is not None and limits.log_share > 1.0:
+        raise ConfigError(f"{where}: log_share = {limits.log_share}: expected 0 to 1.")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -9,21 +9,26 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
+    "BadRequest",
     "BodyTooLarge",
     "BrokenArtifact",
     "BrokenRule",
     "ConfigError",
     "Conflict",
     "GateClosed",
+    "HeadTooLarge",
     "Incompatible",
     "InvalidInput",
     "MethodNotAllowed",
     "NotFound",
     "NothingChanged",
+    "Overloaded",
     "PipelineError",
     "PlusoneError",
+    "RequestTimeout",
     "StepFailed",
     "StoreError",
+    "TooSlow",
     "Unavailable",
     "UnsafeValue",
     "UsageError",
@@ -187,3 +192,37 @@ class WrongContentType(UsageError):
 
     code = "wrong_content_type"
     status = 415
+
+
+class BadRequest(UsageError):
+    """What came over the connection is no HTTP request."""
+
+    code = "bad_request"
+
+
+class HeadTooLarge(UsageError):
+    """A request has a line or headers of more bytes than the server takes."""
+
+    code = "head_too_large"
+    status = 431
+
+
+class RequestTimeout(UsageError):
+    """A request did not come in whole within the time that the server waits."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class Overloaded(PlusoneError):
+    """More is asked of a model than its limits let wait. Nothing was done: the same request may be sent again."""
+
+    code = "overloaded"
+    status = 429
+
+
+class TooSlow(PlusoneError):
+    """A model did not answer within the time that its limits give it."""
+
+    code = "too_slow"
+    status = 504
