@@ -19,8 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from plusone.base.ids import canonical_json, digest_bytes
 from plusone.base.records import RouteFile
-from plusone.serving import app, routes
-from plusone.serving.supervisor import Supervisor
+from plusone.serving import app
+from plusone.workers import routes
+from plusone.workers.supervisor import Supervisor
 from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
 
 PREDICT = "/models/m/predict"

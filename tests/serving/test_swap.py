@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
-from plusone.serving import routes
 from plusone.serving.swap import Entry, Models, Target
+from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder
 
 

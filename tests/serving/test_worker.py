@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from plusone.serving import routes
+from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder, ask, until
 
 PREDICT = "/models/m/predict"
