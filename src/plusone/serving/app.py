@@ -12,11 +12,11 @@ from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
 from ..predictions.labels import LabelLog
-from ..predictions.layout import sampled
+from ..predictions.layout import labels_folder, predictions_folder, sampled
 from ..predictions.log import PredictionLog
 from ..transport import Endpoint, Head, Request
 from ..workers import routes
-from . import inference, pages, predicting, protocol, stats, swap
+from . import beside, inference, pages, predicting, protocol, stats, swap
 from .lanes import Job, Lane
 
 __all__ = ["App"]
@@ -42,9 +42,9 @@ class App:
         self.log = log
         self.serve = serve
         self.ids = protocol.Ids()
-        self.labels = LabelLog(folder / "labels")
-        self.predictions = PredictionLog(folder / "predictions", max_bytes=serve.log_max_bytes)
-        self.aside = Aside("plusone.serving.big", log=log)
+        self.labels = LabelLog(labels_folder(folder))
+        self.predictions = PredictionLog(predictions_folder(folder), max_bytes=serve.log_max_bytes)
+        self.aside = Aside(beside.COMMAND, log=log)
         self._loop = loop
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[Any] = set()
@@ -56,7 +56,7 @@ class App:
         """Return what is at the address of a request; what is nowhere is an endpoint that says so."""
         parts = head.path.split("/")
         if parts[1:2] == ["v2"]:
-            return inference.resolve(self, head, parts)
+            return inference.resolve(self, head)
         if len(parts) == 4 and parts[1] == "models":
             if parts[3] == "predict":
                 return predicting.resolve(self, head, parts[2])
@@ -66,8 +66,8 @@ class App:
 
     def refuse(self, head: Head | None, error: PlusoneError) -> tuple[int, bytes, bytes, Headers]:
         """Return status, content type, body and headers of an error, in the form of the protocol that was spoken."""
-        if head is not None and head.path.startswith("/v2"):
-            return inference.refusal(error)
+        if head is not None and head.path.split("/", 2)[1:2] == ["v2"]:
+            return inference.refusal(self, error)
         return error.status, b"application/json", protocol.encode(error.as_dict()), self.headers_of(error)
 
     def headers_of(self, error: PlusoneError) -> Headers:
@@ -75,7 +75,7 @@ class App:
         if error.status in (429, 503):
             return (_RETRY,)
         if isinstance(error, protocol.MethodNotAllowed):
-            return (("allow", error.details["allow"]),)
+            return (("allow", error.details["allowed"]),)
         return ()
 
     def fail(self, request: Request, error: Exception, *, model: str, release: int, request_id: str = "") -> None:

@@ -1,12 +1,16 @@
-"""The Open Inference Protocol, version 2, over HTTP: `/v2/...`. What its bodies mean is `protocols/inference.py`."""
+"""The Open Inference Protocol, version 2, over HTTP: `/v2/...`. What its bodies mean is the room `protocols`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..base.errors import InvalidInput, NotFound, PlusoneError
-from ..protocols import inference
+from .. import __version__
+from ..base.errors import NotFound, PlusoneError
+from ..predictions.layout import INFERENCE, Entry
+from ..protocols import descriptions, inference
+from ..protocols.addresses import Address, read_address
+from ..protocols.served import Served
 from ..transport import Endpoint, Head, Request
 from . import protocol, swap
 from .lanes import Job
@@ -15,183 +19,159 @@ from .predicting import ASIDE_BYTES, Refuse
 if TYPE_CHECKING:
     from .app import App
 
-__all__ = ["find", "refusal", "resolve"]
+__all__ = ["find", "refusal", "resolve", "served"]
 
-_READ = ("GET", "HEAD")
 _JSON = b"application/json"
-_KIND = "inference"
 
 
-class Place(NamedTuple):
-    """What an address below `/v2` names."""
-
-    what: str
-    """`server`, `live`, `ready`, `index`, or of a model `metadata`, `ready of model`, `config`, `stats`, `infer`."""
-    model: str = ""
-    version: str = ""
-
-
-def resolve(app: App, head: Head, parts: list[str]) -> Endpoint:
+def resolve(app: App, head: Head) -> Endpoint:
     """Return the endpoint of an address below `/v2`."""
-    place = _place(parts[2:])
-    if place is None:
-        return Refuse(app, head, protocol.no_such_address(head.path))
-    method = "POST" if place.what in ("infer", "index") else "GET, HEAD"
-    if head.method not in method.split(", "):
-        return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, method), place.model)
-    if place.what == "infer":
-        return _Infer(app, head, place)
-    return _Page(app, place)
+    try:
+        address = read_address(head.method, head.path)
+        if address.what == "infer":
+            return _Infer(app, head, address, inference.header_length(head.headers))
+    except PlusoneError as error:
+        return Refuse(app, head, error)
+    return _Page(app, address)
 
 
-def _place(parts: list[str]) -> Place | None:
-    """Return what the parts of a path behind `/v2` name, or None."""
-    match parts:
-        case []:
-            return Place("server")
-        case ["health", "live" | "ready" as what]:
-            return Place(what)
-        case ["repository", "index"]:
-            return Place("index")
-        case ["models", model, *rest] if model:
-            version = ""
-            if len(rest) >= 2 and rest[0] == "versions":
-                version, rest = rest[1], rest[2:]
-            match rest:
-                case []:
-                    return Place("metadata", model, version)
-                case ["ready"]:
-                    return Place("ready of model", model, version)
-                case ["config" | "stats" | "infer" as what]:
-                    return Place(what, model, version)
-                case _:
-                    return None
-        case _:
-            return None
+def served(entry: swap.Entry) -> list[Served]:
+    """Return the releases of a model that are in memory."""
+    return [Served(entry.model, target.release, target.predictor) for target in entry.held]
 
 
-def find(app: App, model: str, version: str, request_id: str) -> tuple[swap.Entry, swap.Target]:
-    """Return the model, and its release of that number; without a number the one that this request falls to.
+def find(app: App, model: str, version: str, request_id: str) -> swap.Target:
+    """Return the release of that number; without a number the one that this request falls to.
 
     Raises:
         NotFound: when the model is not served, or the release is not in memory.
+        Unavailable: when nothing is served yet, or the model could not be loaded.
     """
     entry = app.entry(model)
     if not version:
-        return entry, entry.choose(request_id)
+        return entry.choose(request_id)
     for target in entry.held:
         if str(target.release) == version:
-            return entry, target
+            return target
     held = ", ".join(str(target.release) for target in entry.held)
     raise NotFound(
         f"The release {model}@{version[:40]} is not in memory. Served here: {held}.",
-        mend="leave /versions/N out, or name one of these",
+        mend=f"POST /v2/models/{model}/infer, or name one of these",
     )
 
 
-def refusal(error: PlusoneError) -> tuple[int, bytes, bytes, Sequence[tuple[str, str]]]:
+def refusal(app: App, error: PlusoneError) -> tuple[int, bytes, bytes, Sequence[tuple[str, str]]]:
     """Return status, content type, body and headers of an error, in this protocol's form."""
-    status = 400 if isinstance(error, InvalidInput) else error.status
-    headers = (("retry-after", "1"),) if status in (429, 503) else ()
-    if "allow" in error.details:
-        headers = (("allow", str(error.details["allow"])),)
-    return status, _JSON, protocol.encode({"error": error.message}), headers
+    status, body = inference.refusal(error)
+    return status, _JSON, body, app.headers_of(error)
 
 
 class _Page:
     """Health, metadata and what there is."""
 
-    def __init__(self, app: App, place: Place) -> None:
+    def __init__(self, app: App, address: Address) -> None:
         self.max_body_bytes = app.serve.max_body_bytes
         self._app = app
-        self._place = place
-        self._answer = self._answers()[place.what]
+        self._address = address
+        self._answer = self._answers()[address.what]
 
     def __call__(self, request: Request) -> None:
         """Answer."""
         try:
-            status, value = self._answer()
+            status, value = self._answer(request)
         except Exception as error:
             self._app.fail(request, error, model="", release=0)
             return
-        request.respond(status, b"" if value is None else protocol.encode(value), _JSON)
+        request.respond(status, protocol.encode(value), _JSON)
 
-    def _answers(self) -> dict[str, Callable[[], tuple[int, Any]]]:
+    def _answers(self) -> dict[str, Callable[[Request], tuple[int, Any]]]:
         return {
-            "server": lambda: (200, inference.server_metadata()),
-            "live": lambda: (200, {"live": True}),
+            "server": lambda _: (200, descriptions.server_metadata(__version__)),
+            "live": lambda _: (200, descriptions.server_live()),
             "ready": self._ready,
-            "index": lambda: (200, self._index()),
-            "metadata": lambda: (200, self._described(inference.model_metadata)),
-            "ready of model": self._model_ready,
-            "config": lambda: (200, self._described(inference.model_config)),
-            "stats": lambda: (200, self._stats()),
+            "index": self._index,
+            "model": self._metadata,
+            "model-ready": lambda _: (200, descriptions.model_ready(self._served())),
+            "config": lambda _: (200, descriptions.config(self._served())),
+            "stats": lambda _: (200, descriptions.statistics(self._figures(self._address.model))),
+            "all-stats": lambda _: (200, descriptions.statistics(self._figures(""))),
         }
 
-    def _find(self) -> tuple[swap.Entry, swap.Target]:
-        entry, target = find(self._app, self._place.model, self._place.version, "")
-        return entry, target if self._place.version else entry.live
+    def _served(self) -> Served:
+        address = self._address
+        entry = self._app.entry(address.model)
+        target = find(self._app, address.model, address.version, "") if address.version else entry.live
+        return Served(entry.model, target.release, target.predictor)
 
-    def _ready(self) -> tuple[int, Any]:
+    def _ready(self, request: Request) -> tuple[int, Any]:
         ready = not self._app.models.table.unready()
-        return (200 if ready else 503), {"ready": ready}
+        return (200 if ready else 503), descriptions.server_ready(ready)
 
-    def _model_ready(self) -> tuple[int, Any]:
-        _, target = self._find()
-        return 200, {"name": self._place.model, "version": str(target.release), "ready": True}
+    def _index(self, request: Request) -> tuple[int, Any]:
+        table = self._app.models.table
+        ready = descriptions.read_index_request(request.body)
+        releases = [one for entry in table.entries.values() for one in served(entry)]
+        failed = {name: str(what["error"]) for name, what in table.failed.items()}
+        return 200, descriptions.index(releases, failed, ready=ready)
 
-    def _described(self, describe: Callable[..., Any]) -> Any:
-        entry, target = self._find()
-        return describe(entry.model, [one.release for one in entry.held], target.predictor)
+    def _metadata(self, request: Request) -> tuple[int, Any]:
+        releases = [target.release for target in self._app.entry(self._address.model).held]
+        return 200, descriptions.model_metadata(self._served(), releases)
 
-    def _index(self) -> list[dict[str, str]]:
+    def _figures(self, model: str) -> list[descriptions.Figures]:
+        entries = [self._app.entry(model)] if model else self._app.models.table.entries.values()
+        version = self._address.version
+        if version:
+            find(self._app, model, version, "")
         return [
-            {"name": entry.model, "version": str(target.release), "state": "READY", "reason": ""}
-            for entry in self._app.models.table.entries.values()
+            self._app.counts.figures(entry.model, target.release)
+            for entry in entries
             for target in entry.held
+            if version in ("", str(target.release))
         ]
-
-    def _stats(self) -> dict[str, Any]:
-        entry, target = self._find()
-        return inference.statistics(entry.model, target.release, self._app.counts.totals())
 
 
 class _Infer:
     """`POST /v2/models/{name}[/versions/{n}]/infer`."""
 
-    def __init__(self, app: App, head: Head, place: Place) -> None:
-        self.max_body_bytes: int = app.limits(place.model).max_body_bytes or 0
+    def __init__(self, app: App, head: Head, address: Address, length: int | None) -> None:
+        self.max_body_bytes: int = app.limits(address.model).max_body_bytes or 0
         self._app = app
-        self._place = place
-        self._length = inference.header_length(head.headers.get("inference-header-content-length"))
+        self._model = address.model
+        self._version = address.version
+        self._length = length
+        self._encoding = head.headers.get("content-encoding", "")
+        self._kind = INFERENCE if length is None else f"{INFERENCE};{length}"
 
     def __call__(self, request: Request) -> None:
         """Hand the request to the lane of its model."""
         app = self._app
-        model = self._place.model
         request_id = app.ids.new()
         release = 0
         try:
-            _, target = find(app, model, self._place.version, request_id)
+            target = find(app, self._model, self._version, request_id)
             release = target.release
+            if self._encoding:
+                body = inference.inflate(request.body, self._encoding, self.max_body_bytes)
+                request.parts, request.size = [body], len(body)
             if request.size > ASIDE_BYTES:
                 app.spawn(self._beside(request, request_id, target))
                 return
             asked = inference.read_infer(target.predictor, request.body, self._length)
             job = Job(self, request, request_id, target, None, asked.columns, request.began)
             job.asked = asked
-            app.lane(model).put(job)
+            app.lane(self._model).put(job)
         except Exception as error:
-            known = model if release else ""
+            known = self._model if release else ""
             app.fail(request, error, model=known, release=release, request_id=request_id)
 
     def write(self, job: Job, answer: Any) -> Any:
-        """Return the body and the headers of the answer."""
+        """Return the body, its type and the headers of the answer."""
         return inference.write_infer(
             job.asked,
             job.target.predictor,
             answer,
-            model=self._place.model,
+            model=self._model,
             release=job.target.release,
             prediction_id=job.id,
         )
@@ -203,11 +183,30 @@ class _Infer:
 
     def failed(self, job: Job, error: Exception) -> None:
         """Answer with an error."""
-        self._app.fail(job.request, error, model=self._place.model, release=job.target.release, request_id=job.id)
+        self._app.fail(job.request, error, model=self._model, release=job.target.release, request_id=job.id)
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
-        return job.id, self._kind, job.count, job.request.body, job.payload
+        return job.id, self._kind, job.count, job.request.body if job.payload else None, job.payload
 
     async def _beside(self, request: Request, request_id: str, target: swap.Target) -> None:
         """Have a big request answered by the process beside the worker."""
+        app, model = self._app, self._model
+        options = {"length": self._length, "model": model, "release": target.release, "prediction_id": request_id}
+        try:
+            reply = await app.aside.predict(
+                target.package,
+                target.folder,
+                INFERENCE,
+                request.parts,
+                options=options,
+                timeout_s=app.limits(model).timeout_s or 0.0,
+            )
+        except Exception as error:
+            app.fail(request, error, model=model, release=target.release, request_id=request_id)
+            return
+        headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
+        request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
+        job = Job(self, request, request_id, target, None, None, request.began)
+        job.count = reply.rows
+        app.answered(model, target, [job])

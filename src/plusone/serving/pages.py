@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError, Unavailable
 from ..protocols import openapi
+from ..protocols.served import Served
 from ..transport import Request
 from . import protocol, stats, swap
 
@@ -62,7 +63,8 @@ class Page:
         if self._path == "/health/ready":
             return (503 if table.unready() else 200), protocol.encode(_readiness(table)), b"application/json"
         if self._path == "/openapi.json":
-            served = [entry.live for entry in table.entries.values()]
+            live = [(entry.model, entry.live) for entry in table.entries.values()]
+            served = [Served(model, target.release, target.predictor) for model, target in live]
             body = openapi.document(
                 served, server_url=self._app.server_url(), max_body_bytes=self._app.serve.max_body_bytes
             )

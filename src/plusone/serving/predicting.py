@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
-from ..predictions.labels import read_labels
 from ..predictions.layout import Entry
+from ..predictions.wire import read_labels
 from ..transport import Endpoint, Head, Request
 from . import protocol
 from .lanes import Job
@@ -111,22 +111,31 @@ class _Predict:
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
-        return job.id, self.kind, job.count, job.request.body, job.payload
+        # What the process beside the worker answered was too big to be logged, and its body is gone.
+        return job.id, self.kind, job.count, job.request.body if job.payload else None, job.payload
 
     async def _beside(self, request: Request, request_id: str, target: Any) -> None:
         """Have a big request answered by the process beside the worker."""
         app = self._app
         try:
-            result, rows = await app.aside.predict(
-                target.package, target.folder, self.kind, request.parts, timeout_s=app.limits(self._model).timeout_s
+            reply = await app.aside.predict(
+                target.package,
+                target.folder,
+                self.kind,
+                request.parts,
+                timeout_s=app.limits(self._model).timeout_s or 0.0,
             )
         except Exception as error:
             app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
             return
-        job = Job(self, request, request_id, target, [], None, request.began)
-        job.count = rows
-        self.done(job, result)
+        job = Job(self, request, request_id, target, None, None, request.began)
+        job.count = reply.rows
+        self._reply(job, reply.parts)
         app.answered(self._model, target, [job])
+
+    def _reply(self, job: Job, parts: list[bytes]) -> None:
+        head = b'%b%b","predictions":' % (job.target.prefix, job.id.encode())
+        job.request.respond(200, b"".join([head, *parts, b"}"]))
 
 
 class _PredictArrow(_Predict):
@@ -144,13 +153,16 @@ class _PredictArrow(_Predict):
 
     def done(self, job: Job, result: Any) -> None:
         """Answer with the predictions."""
+        job.payload = result
+        self._reply(job, [result])
+
+    def _reply(self, job: Job, parts: list[bytes]) -> None:
         headers = (
             ("plusone-model", self._model),
             ("plusone-release", str(job.target.release)),
             ("plusone-prediction-id", job.id),
         )
-        job.payload = result
-        job.request.respond(200, result, _ARROW.encode(), headers)
+        job.request.respond(200, b"".join(parts), _ARROW.encode(), headers)
 
 
 class _Labels:

@@ -116,7 +116,7 @@ def method_not_allowed(method: str, path: str, allowed: str) -> PlusoneError:
     return MethodNotAllowed(
         f"{_cut(path)} does not take {_cut(method)}: expected {allowed}.",
         mend=f"{allowed.split(',')[0]} {_cut(path)}",
-        allow=allowed,
+        allowed=allowed,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..protocols.descriptions import Figures
 from ..workers import routes
 
 __all__ = ["BOUNDS_S", "CONTENT_TYPE", "TALLIES", "Series", "Stats"]
@@ -105,6 +106,22 @@ class Stats:
             series.sum_s += seconds
             series.rows += rows
         self._changed = True
+
+    def figures(self, model: str, release: int) -> Figures:
+        """Return what this worker, and those before it in its slot, counted of one release."""
+        series = self._series.get((model, release)) or _empty(model, str(release))
+        succeeded = series.codes.get("200", 0)
+        count = sum(series.codes.values())
+        share = succeeded / count if count else 0.0
+        return Figures(
+            model,
+            release,
+            succeeded=succeeded,
+            succeeded_s=series.sum_s * share,
+            failed=count - succeeded,
+            failed_s=series.sum_s * (1.0 - share),
+            rows=series.rows,
+        )
 
     def tally(self, tallies: dict[str, int], waiting: dict[str, int]) -> None:
         """Take over what others count in this process, from 0 on, and how many requests wait for each model now."""
