@@ -10,6 +10,7 @@ This module knows fields and arrays. It knows no model, no JSON and no onnxrunti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -31,12 +32,12 @@ class Code(msgspec.Struct, frozen=True, dict=True):
     """What stands for the strings of one field, where a graph takes a number in their place.
 
     Attributes:
-        values: by string, its number; `MISSING` may be among the strings.
+        values: by string, its number, None for NaN; `MISSING` may be among the strings.
         other: the number of all other strings, and of a missing one if `MISSING` is not among them.
     """
 
-    values: dict[str, float]
-    other: float
+    values: dict[str, float | None]
+    other: float | None
 
     @cached_property
     def table(self) -> Mapping[str | None, float]:
@@ -48,9 +49,10 @@ class _Table(dict[Any, float]):
     """A dict that answers for every key: its lookup is C all the same, so that `map` over it stays fast."""
 
     def __init__(self, code: Code) -> None:
-        super().__init__(code.values)
-        self._other = code.other
-        self[None] = code.values.get(MISSING, code.other)
+        nan = math.nan
+        super().__init__((key, nan if value is None else value) for key, value in code.values.items())
+        self._other = nan if code.other is None else code.other
+        self[None] = self[MISSING]
 
     def __missing__(self, key: Any) -> float:
         return self._other
