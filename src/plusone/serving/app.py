@@ -11,13 +11,14 @@ from typing import Any
 from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
+from ..hosting import stats, swap
+from ..hosting.lanes import Job, Lane
 from ..predictions.labels import LabelLog
 from ..predictions.layout import labels_folder, predictions_folder, sampled
 from ..predictions.log import PredictionLog
 from ..transport import Endpoint, Head, Request
 from ..workers import routes
-from . import beside, inference, pages, predicting, protocol, stats, swap
-from .lanes import Job, Lane
+from . import beside, inference, pages, predicting, protocol
 
 __all__ = ["App"]
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..base.errors import NotFound, PlusoneError
+from ..hosting import swap
+from ..hosting.lanes import Job
 from ..predictions.layout import INFERENCE, Entry
 from ..protocols import descriptions, inference
 from ..protocols.addresses import Address, read_address
 from ..protocols.served import Served
 from ..transport import Endpoint, Head, Request
-from . import protocol, swap
-from .lanes import Job
+from . import protocol
 from .predicting import ASIDE_BYTES, Refuse
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError, Unavailable
+from ..hosting import stats, swap
 from ..protocols import openapi
 from ..protocols.served import Served
 from ..transport import Request
-from . import protocol, stats, swap
+from . import protocol
 
 if TYPE_CHECKING:
     from .app import App

@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
+from ..hosting.lanes import Job
 from ..predictions.layout import Entry
 from ..predictions.wire import read_labels
 from ..transport import Endpoint, Head, Request
 from . import protocol
-from .lanes import Job
 
 if TYPE_CHECKING:
     from .app import App

@@ -26,11 +26,11 @@ from ..base.clock import now
 from ..base.config import Serve
 from ..base.errors import PlusoneError
 from ..base.records import WorkerReport
+from ..hosting.stats import Stats
+from ..hosting.swap import Models
 from ..transport import Server
 from ..workers import routes, sockets
 from .app import App
-from .stats import Stats
-from .swap import Models
 
 __all__ = ["Worker", "main"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
-from plusone.serving.swap import Entry, Models, Target
+from plusone.hosting.swap import Entry, Models, Target
 from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder
 
