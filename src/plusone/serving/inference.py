@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..base.errors import NotFound, PlusoneError
 from ..hosting import swap
 from ..hosting.lanes import Job
@@ -87,7 +87,7 @@ class _Page:
 
     def _answers(self) -> dict[str, Callable[[Request], tuple[int, Any]]]:
         return {
-            "server": lambda _: (200, descriptions.server_metadata(__version__)),
+            "server": lambda _: (200, descriptions.server_metadata(version("plusone"))),
             "live": lambda _: (200, descriptions.server_live()),
             "ready": self._ready,
             "index": self._index,
@@ -121,14 +121,14 @@ class _Page:
 
     def _figures(self, model: str) -> list[descriptions.Figures]:
         entries = [self._app.entry(model)] if model else self._app.models.table.entries.values()
-        version = self._address.version
-        if version:
-            find(self._app, model, version, "")
+        asked = self._address.version
+        if asked:
+            find(self._app, model, asked, "")
         return [
             self._app.counts.figures(entry.model, target.release)
             for entry in entries
             for target in entry.held
-            if version in ("", str(target.release))
+            if asked in ("", str(target.release))
         ]
 
 
