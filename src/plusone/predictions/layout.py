@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -44,8 +44,9 @@ LabelRow = tuple[str, str, str | None]
 """One label: the prediction's id, the value as JSON, and when it came to be known, as `clock.now` writes times."""
 
 _Batch = tuple[str, int, str, float, Sequence[Entry]]
-_ReadEntry = tuple[str, str, int, bytes | None, bytes | None]
-_ReadBatch = tuple[str, int, str, float, list[_ReadEntry]]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_ReadEntry = tuple[str, str, _Count, bytes | None, bytes | None]
+_ReadBatch = tuple[str, _Count, str, float, list[_ReadEntry]]
 _Labels = tuple[Literal["labels"], str, str, list[LabelRow]]
 _SCALE = 2.0**32
 
