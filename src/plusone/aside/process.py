@@ -126,7 +126,7 @@ class _Server:
             outcome = Outcome(0)
             if kind == Kind.PREDICT:
                 outcome = self._predict(predictor, request, meta, body)
-        except ConnectionError:
+        except (ConnectionError, FrameError):
             raise
         except PlusoneError as error:
             self._send(Kind.FAILED, request, meta_of(error))
