@@ -78,3 +78,4 @@ if not hasattr(Predictor, "from_arrays"):  # until the predictor has it
         )
 
     Predictor.from_arrays = from_arrays
+    Predictor.known = property(lambda self: self._known)

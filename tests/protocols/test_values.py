@@ -96,5 +96,5 @@ def test_any_bytes_are_values_or_refused(kind: str, raw: bytes, rows: int) -> No
             continue
         try:
             assert len(read_binary("f", kind, raw, rows, field, None)) == rows
-        except InvalidInput as error:
-            assert error.details["tensor"] == "f"
+        except InvalidInput:
+            continue
