@@ -61,6 +61,9 @@ class Caller:
         assert job.id not in self.results, "answered twice"
         self.results[job.id] = error
 
+    def entry(self, job: Job) -> Any:
+        return job.id, "json", job.count, None, None
+
     async def all(self, count: int) -> dict[str, Any]:
         deadline = time.monotonic() + 10
         while len(self.results) < count:

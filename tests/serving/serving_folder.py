@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from plusone.base.config import Serve
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.workers import routes
@@ -60,7 +62,8 @@ class ServingFolder:
 
     def start(self, *, workers: int, port: int = 0, wait: bool = True, **settings: Any) -> Supervisor:
         """Start a supervisor and wait until its workers are ready."""
-        serve = Serve(port=port, workers=workers, **{"max_body_bytes": MAX_BODY_BYTES, **settings})
+        common = Serve(port=port, workers=workers, max_body_bytes=MAX_BODY_BYTES)
+        serve = msgspec.structs.replace(common, **settings)
         supervisor = Supervisor(self.path, serve)
         self.supervisors.append(supervisor)
         supervisor.start()

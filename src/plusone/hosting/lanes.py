@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from ..base.config import Limits
 from ..base.errors import Overloaded, PlusoneError, TooSlow, Unavailable
+from ..predictions.layout import Entry
 from ..predictor import Columns, Predictor
 from . import swap
 
@@ -44,6 +45,10 @@ class Endpoint(Protocol):
 
     def failed(self, job: Job, error: Exception) -> None:
         """Answer with an error: a PlusoneError, or whatever the model raised."""
+        ...
+
+    def entry(self, job: Job) -> Entry:
+        """Return what is logged of an answered job."""
         ...
 
 

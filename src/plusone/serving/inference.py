@@ -152,15 +152,16 @@ class _Infer:
         try:
             target = find(app, self._model, self._version, request_id)
             release = target.release
+            parts = request.parts
             if self._encoding:
-                body = inference.inflate(request.body, self._encoding, self.max_body_bytes)
-                request.parts, request.size = [body], len(body)
-            if request.size > ASIDE_BYTES:
-                app.spawn(self._beside(request, request_id, target))
+                parts = [inference.inflate(request.body, self._encoding, self.max_body_bytes)]
+            if sum(map(len, parts)) > ASIDE_BYTES:
+                app.spawn(self._beside(request, parts, request_id, target))
                 return
-            asked = inference.read_infer(target.predictor, request.body, self._length)
+            body = parts[0] if len(parts) == 1 else request.body
+            asked = inference.read_infer(target.predictor, body, self._length)
             job = Job(self, request, request_id, target, None, asked.columns, request.began)
-            job.asked = asked
+            job.asked = asked, body
             app.lane(self._model).put(job)
         except Exception as error:
             known = self._model if release else ""
@@ -168,8 +169,9 @@ class _Infer:
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return the body, its type and the headers of the answer."""
+        asked, _ = job.asked
         return inference.write_infer(
-            job.asked,
+            asked,
             job.target.predictor,
             answer,
             model=self._model,
@@ -188,9 +190,10 @@ class _Infer:
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
-        return job.id, self._kind, job.count, job.request.body if job.payload else None, job.payload
+        # What the process beside the worker answered was too big to be logged, and its body is gone.
+        return job.id, self._kind, job.count, job.asked and job.asked[1], job.payload
 
-    async def _beside(self, request: Request, request_id: str, target: swap.Target) -> None:
+    async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: swap.Target) -> None:
         """Have a big request answered by the process beside the worker."""
         app, model = self._app, self._model
         options = {"length": self._length, "model": model, "release": target.release, "prediction_id": request_id}
@@ -199,7 +202,7 @@ class _Infer:
                 target.package,
                 target.folder,
                 INFERENCE,
-                request.parts,
+                parts,
                 options=options,
                 timeout_s=app.limits(model).timeout_s or 0.0,
             )
