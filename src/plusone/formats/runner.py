@@ -38,6 +38,12 @@ class Answer:
         self.numbers = numbers
         self.rows: int = len(numbers if codes is None else codes)
 
+    def take(self, start: int, stop: int) -> Answer:
+        """Return the answers of the rows `start` to `stop` (exclusive), without a copy."""
+        cut = slice(start, stop)
+        parts = (self.codes, self.probabilities, self.numbers)
+        return Answer(self._classes, *(None if part is None else part[cut] for part in parts))
+
     @property
     def labels(self) -> np.ndarray[Any, Any]:
         """The label of each row, or its number, shape (rows,)."""
