@@ -54,7 +54,7 @@ def _decoded(predictor: Predictor, body: memoryview) -> Iterator[Columns]:
         try:
             columns = predictor.decode(b'{"rows":[%b]}' % text)
         except InvalidInput as error:
-            if "row" in error.details:
+            if isinstance(error.details.get("row"), int):
                 raise _further_down(error, done) from None
             break
         yield columns
