@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from ..base import clock
 from ..base.config import Project
 from ..base.errors import PlusoneError, UsageError
@@ -24,10 +26,10 @@ from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
 from ..predictions.collecting import collect
 from ..release import lifecycle
-from ..serving.supervisor import Supervisor
 from ..store import Store
 from ..store.rows import to_row
 from ..tracking.runs import recover_runs
+from ..workers.supervisor import Supervisor
 from .publishing import Publisher
 
 __all__ = ["Control"]
@@ -62,7 +64,8 @@ class Control:
         self.store = store
         self.on_event = on_event
         self.folder = store.folder / "serving"
-        self.supervisor = Supervisor(self.folder, host, port, workers, project.serve.max_body_bytes)
+        serve = msgspec.structs.replace(project.serve, host=host, port=port, workers=workers)
+        self.supervisor = Supervisor(self.folder, serve)
         self.api = _Api(project.root, control_port, self.folder / "logs" / "control.log")
         self.publisher = Publisher(store, self.folder)
         self.id = new_id()

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..formats.layout import MISSING, Block, Columns
+from ..formats.layout import MISSING, Block, Code, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Known", "compute", "describe", "fits", "invalid", "read_table", "shown"]
+__all__ = ["Known", "compute", "describe", "fits", "invalid", "is_text", "read_table", "shown"]
 
 Known = Mapping[str, frozenset[Any]]
 """By field: the only values that it may hold, where the trained model raises for any other."""
 
 _LIMIT = 2**63
 _SHOWN = 8
+_SHORT = Repr()  # what is written is cut at its levels too: a value from outside may be a thousand lists deep
+_SHORT.maxlevel = 2
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 90
 
 
 def describe(field: Field, known: Known) -> str:
@@ -51,7 +55,7 @@ def fits(value: Any, field: Field, known: Known) -> bool:
     if value is None:
         return field.nullable
     if field.dtype == "string":
-        good = isinstance(value, str)
+        good = isinstance(value, str) and is_text(value)
     elif field.dtype == "bool":
         good = isinstance(value, bool)
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -64,6 +68,15 @@ def fits(value: Any, field: Field, known: Known) -> bool:
     if good and field.name in known:
         return value in known[field.name]
     return good
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be written in UTF-8: half a surrogate pair can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def invalid(row: int, field: Field, value: Any, known: Known) -> InvalidInput:
@@ -82,7 +95,7 @@ def shown(value: Any) -> str:
     """Return a value as a message shows it: as JSON writes it where it can be, and never long."""
     words = {None: "null", True: "true", False: "false"}
     try:
-        text = words[value] if value is None or isinstance(value, bool) else repr(value)
+        text = words[value] if value is None or isinstance(value, bool) else _SHORT.repr(value)
     except ValueError:  # Python refuses to write integers of more than 4,300 digits
         text = "a very large integer"
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -111,22 +124,26 @@ def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block]
                     value=None,
                     expected=describe(by_name[name], known),
                 )
-            values, wrong = _read_column(table.column(name), by_name[name], known, block.dtype)
+            values, wrong = _read_column(table.column(name), by_name[name], known, block)
             array[:, index] = values
             bad |= wrong
         feeds[block.name] = array
     return Columns(table.num_rows, feeds), bad
 
 
-def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[Any, Any]:
+def _read_column(column: Any, field: Field, known: Known, block: Block) -> tuple[Any, Any]:
     """Return the values of one column, shape (rows,), and which of them do not fit."""
     import pyarrow as pa
 
+    code = block.codes.get(field.name)
+    dtype = block.dtype
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     null = column.is_null(nan_is_null=True).to_numpy()
     if pa.types.is_null(column.type):
         filler: Any = MISSING if dtype == "string" else (0 if dtype == "int64" else math.nan)
+        if code is not None:
+            filler = code.table[None]
         return filler, np.full(len(column), not field.nullable)
     if not _type_fits(column.type, field.dtype):
         return (MISSING if dtype == "string" else 0), ~null | (null & (not field.nullable))
@@ -136,7 +153,7 @@ def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[A
         if field.name in known:
             allowed = pa.array(sorted(known[field.name]), type=pa.string())
             wrong |= ~null & ~compute().is_in(values, value_set=allowed).to_numpy()
-        return values.to_numpy(), wrong
+        return (values.to_numpy() if code is None else _coded(values, code)), wrong
     if dtype == "int64" and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
         return compute().fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
     if pa.types.is_boolean(column.type):
@@ -149,6 +166,13 @@ def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[A
     if field.name in known:
         wrong |= ~null & ~np.isin(numbers, np.array(sorted(known[field.name]), dtype=np.float64))
     return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
+
+
+def _coded(values: Any, code: Code) -> Any:
+    """Return the numbers that stand for strings, shape (rows,); each distinct string is looked up once."""
+    encoded = values.combine_chunks().dictionary_encode()
+    table = np.array([code.table[value] for value in encoded.dictionary.to_pylist()], dtype=np.float64)
+    return table[encoded.indices.to_numpy()]
 
 
 def compute() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from ..formats.layout import Block, Columns
 from ..formats.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
 from ..packaging.tables import invalid, read_table
+from .arrays import read_arrays
 from .decode import Decoder
+from .encode import Encoder, key_of
+from .gather import Gatherer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +51,7 @@ class Predictor:
         package: the package's record.
         digest: the sha256 of its manifest.
         signature: what it takes and answers.
+        known: by field, the only values that it may hold, where the model answers to no others.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes) -> None:
@@ -54,16 +59,27 @@ class Predictor:
         self.digest = digest
         self.signature = package.signature
         self._blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
-        self._known = known_values(package)
+        self.known = known_values(package)
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
-        self._decoder = Decoder(package.signature.fields, self._blocks, self._known)
-        self.decode = self._decoder.decode
-        """`decode(body: bytes) -> Columns`: see `Decoder.decode`."""
+        self.decode_rows = Decoder(package.signature.fields, self._blocks, self.known).rows
+        """`decode_rows(body: bytes) -> list[tuple]`: see `Decoder.rows`."""
+        self.gather = Gatherer(package.signature.fields, self._blocks).columns
+        """`gather(rows: list[tuple]) -> Columns`: see `Gatherer.columns`. The rows of many requests may be joined."""
         self.run = self._runner.run
         """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
+        self.encode = Encoder(package.signature.output.classes).rows
+        """`encode(answer: Answer) -> list[bytes]`, one for each row: see `Encoder.rows`."""
         classes = package.signature.output.classes
         self._classes = list(classes)
-        self._keys = [_key(label) for label in classes]
+        self._keys = [key_of(label) for label in classes]
+
+    def decode(self, body: bytes | bytearray | memoryview) -> Columns:
+        """Return the columns of a body of JSON.
+
+        Raises:
+            InvalidInput: for anything that does not fit; see `decode_rows`.
+        """
+        return self.gather(self.decode_rows(body))
 
     def columns(self, data: Any) -> Columns:
         """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; others are ignored.
@@ -74,10 +90,20 @@ class Predictor:
         table = _table(data)
         if table.num_rows == 0:
             raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
-        columns, bad = read_table(table, self.signature.fields, self._blocks, self._known)
+        columns, bad = read_table(table, self.signature.fields, self._blocks, self.known)
         if bad.any():
             raise self._first_wrong(table, int(np.argmax(bad)))
         return columns
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Columns:
+        """Return the columns of one array for each field, shape (rows,); loads no table library.
+
+        Strings are str or bytes, as objects or as numpy's own; nulls are None, or NaN among floats.
+
+        Raises:
+            InvalidInput: by the same rules as `decode`, with the same details.
+        """
+        return read_arrays(arrays, self.signature.fields, self._blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
         """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
@@ -123,15 +149,15 @@ class Predictor:
     def _first_wrong(self, table: pa.Table, place: int) -> InvalidInput:
         row = table.slice(place, 1)
         for field in self.signature.fields:
-            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self._known)
+            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self.known)
             if bad[0]:
-                return invalid(place, field, row.column(field.name)[0].as_py(), self._known)
+                return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)
 
 
 def _alone(blocks: tuple[Block, ...], name: str) -> Block:
     block = next(block for block in blocks if name in block.fields)
-    return Block(block.name, block.dtype, (name,))
+    return msgspec.structs.replace(block, fields=(name,))
 
 
 def _table(data: Any) -> pa.Table:
@@ -141,9 +167,3 @@ def _table(data: Any) -> pa.Table:
         return to_arrow(data)
     except PlusoneError as error:
         raise InvalidInput(f"The data can't be read as a table: {error.message}", mend=error.mend) from error
-
-
-def _key(label: Any) -> str:
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)
