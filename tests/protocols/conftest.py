@@ -68,14 +68,3 @@ def minutes(make: Make) -> Predictor:
 def origin(make: Make, flights: pd.DataFrame) -> Predictor:
     """A classifier whose labels are strings."""
     return make("origin", HistGradientBoostingClassifier(max_iter=3), flights[["hour", "distance", "origin"]], "origin")
-
-
-if not hasattr(Predictor, "from_arrays"):  # until the predictor has it
-
-    def from_arrays(self: Any, arrays: Any) -> Any:
-        return self.columns(
-            pa.table({name: pa.array(array, from_pandas=array.dtype.kind == "f") for name, array in arrays.items()})
-        )
-
-    Predictor.from_arrays = from_arrays
-    Predictor.known = property(lambda self: self._known)

@@ -203,7 +203,8 @@ def _classes() -> dict[str, type[PlusoneError]]:
     found: dict[str, type[PlusoneError]] = {}
     left = [PlusoneError]
     while left:
-        kind = left.pop()
-        found[kind.code] = kind
+        kind = left.pop(0)
+        # A room may have a subclass of its own: it shares the code, and is not what the code stands for.
+        found.setdefault(kind.code, kind)
         left.extend(kind.__subclasses__())
     return found

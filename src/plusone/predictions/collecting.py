@@ -7,6 +7,7 @@ one whose name is there already, because somebody was killed in between, is only
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ..base import clock
 from ..base.errors import StoreError
 from ..base.ids import new_id
 from ..journal import claim, list_segments
@@ -74,6 +74,7 @@ def collect(store: Store, folder: Path) -> Collected:
         while paths:
             found, paths = _collect_some(store, paths, put)
             total = Collected(*(one + other for one, other in zip(total, found, strict=True)))
+        _forget_removed(store, place)
         sweep(place)
     return total
 
@@ -95,7 +96,6 @@ _Put = Callable[[Store, list[_Segment]], Collected]
 def _collect_some(store: Store, paths: list[Path], put: _Put) -> tuple[Collected, list[Path]]:
     """Take over as many of the first segments as fit in memory; return what that was, and those that are left."""
     segments: list[_Segment] = []
-    removed: list[str] = []
     size = 0
     with contextlib.ExitStack() as held:
         while paths and size < _AT_ONCE_BYTES and len(segments) < _AT_ONCE:
@@ -104,19 +104,26 @@ def _collect_some(store: Store, paths: list[Path], put: _Put) -> tuple[Collected
                 continue
             if store.db.one("taken_segment_get", name=path.name) is not None:
                 path.unlink(missing_ok=True)  # whoever took it over was killed before that
-                removed.append(path.name)
             elif (segment := _read(path)) is not None:
                 segments.append(segment)
                 size += sum(map(len, segment.records))
         done = put(store, segments) if segments else Collected()
         for segment in segments:
             segment.path.unlink(missing_ok=True)
-            removed.append(segment.path.name)
-    if removed:
+    return done, paths
+
+
+def _place(folder: Path) -> str:
+    return f"{socket.gethostname()}:{folder.resolve()}"
+
+
+def _forget_removed(store: Store, folder: Path) -> None:
+    """Forget the names of segments of this folder whose files are gone: no other will ever have such a name."""
+    names = [row["name"] for row in store.db.all("taken_segment_list", place=_place(folder))]
+    if removed := [name for name in names if not (folder / name).exists()]:
         with store.db.write() as tx:
             for name in removed:
                 tx.execute("taken_segment_remove", name=name)
-    return done, paths
 
 
 def _read(path: Path) -> _Segment | None:
@@ -149,9 +156,8 @@ def _decoded(segments: list[_Segment], decode: Callable[[bytes], Any]) -> Iterat
 
 
 def _take(tx: Transaction, segments: list[_Segment]) -> None:
-    now = clock.now()
     for segment in segments:
-        tx.execute("taken_segment_add", name=segment.path.name, at=now)
+        tx.execute("taken_segment_add", name=segment.path.name, place=_place(segment.path.parent))
 
 
 # ---------------------------------------------------------------------------------------------- labels

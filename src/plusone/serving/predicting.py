@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import PlusoneError
 from ..hosting.lanes import Job
 from ..predictions.layout import Entry
-from ..predictions.wire import read_labels
+from ..predictions.wire import accepted, read_labels
 from ..transport import Endpoint, Head, Request
 from . import protocol
 
@@ -186,5 +186,5 @@ class _Labels:
         except Exception as error:
             app.fail(request, error, model=self._model if known else "", release=release)
             return
-        request.respond(202, b'{"accepted":%d}' % len(labels))
+        request.respond(202, accepted(len(labels)))
         app.counts.observe(self._model, release, 202, time.perf_counter() - request.began, 0)

@@ -58,10 +58,13 @@ ORDER BY prediction_id, received_at LIMIT :count;
 SELECT model FROM label WHERE prediction_id = :prediction_id LIMIT 1;
 
 -- name: taken_segment_add!
-INSERT INTO taken_segment (name, at) VALUES (:name, :at);
+INSERT INTO taken_segment (name, place) VALUES (:name, :place);
 
 -- name: taken_segment_get^
-SELECT at FROM taken_segment WHERE name = :name;
+SELECT place FROM taken_segment WHERE name = :name;
+
+-- name: taken_segment_list
+SELECT name FROM taken_segment WHERE place = :place ORDER BY name;
 
 -- name: taken_segment_remove!
 DELETE FROM taken_segment WHERE name = :name;

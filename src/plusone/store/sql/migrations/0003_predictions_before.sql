@@ -19,4 +19,5 @@ CREATE TABLE label (
 CREATE INDEX label_by_prediction ON label (prediction_id);
 
 -- Segments that are in the store and whose files may still be there: written in the transaction that takes them over.
-CREATE TABLE taken_segment (name TEXT PRIMARY KEY, at TEXT NOT NULL);
+-- `place` is the machine and the folder of the file.
+CREATE TABLE taken_segment (name TEXT PRIMARY KEY, place TEXT NOT NULL);
