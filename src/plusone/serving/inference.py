@@ -160,7 +160,9 @@ class _Infer:
                 return
             body = parts[0] if len(parts) == 1 else request.body
             asked = inference.read_infer(target.predictor, body, self._length)
-            job = Job(self, request, request_id, target, None, asked.columns, request.began)
+            rows = asked.read.rows
+            columns = asked.columns if rows is None else None
+            job = Job(self, request, request_id, target, rows, columns, request.began)
             job.asked = asked, body
             app.lane(self._model).put(job)
         except Exception as error:
