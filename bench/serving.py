@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.packaging import pack
-from plusone.serving import routes
+from plusone.workers import routes
 
 from . import flights, load, machine
 
