@@ -5,6 +5,7 @@ They live in an environment of their own, which `make slow` makes; PLUSONE_INFER
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -77,7 +78,7 @@ def asked(packages: dict[int, tuple[str, Path]], flights: pd.DataFrame, worker: 
     frame = flights[["carrier", "tailnum", "hour", "weekend", "gust"]].head(ROWS).copy()
     frame.loc[0, "tailnum"] = None
     frame.loc[1, "gust"] = np.nan
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = json.loads(frame.to_json(orient="records") or "")
     return {"port": worker.port, "rows": rows}
 
 
