@@ -26,7 +26,7 @@ BLOCKS = (Block("numbers", "float64", ("x", "y")), Block("strings", "string", ("
 
 def encoder(source: str, place: int, output: str, **changes: Any) -> list[Any]:
     """Two nodes: a column of strings is picked and looked up."""
-    table = {"keys_strings": ["a", "b", MISSING], "domain": "ai.onnx.ml"} | changes
+    table: dict[str, Any] = {"keys_strings": ["a", "b", MISSING], "domain": "ai.onnx.ml"} | changes
     if "values_int64s" not in table:
         values = numpy_helper.from_array(np.array([1.0, np.nan, 3.0]), "v")
         table |= {"values_tensor": values, "default_tensor": numpy_helper.from_array(np.array([-1.0]), "d")}

@@ -13,7 +13,7 @@ from plusone.base.errors import BrokenArtifact
 from plusone.formats.layout import Columns
 from plusone.formats.runner import OnnxRunner
 
-DOUBLE, INT64, STRING = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
+DOUBLE, INT64, STRING = (int(kind) for kind in (TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING))
 
 
 def graph(nodes: list[Any], inputs: dict[str, tuple[int, int]], kind: int, shape: list[Any]) -> bytes:
