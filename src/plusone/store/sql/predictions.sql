@@ -27,9 +27,6 @@ ORDER BY last_at DESC, id DESC;
 SELECT id, model, release, package FROM prediction_chunk
 WHERE first_id <= :prediction_id AND last_id >= :prediction_id ORDER BY last_at DESC, id DESC;
 
--- name: prediction_models
-SELECT DISTINCT model FROM prediction_chunk ORDER BY model;
-
 -- name: label_add!
 -- Not when the one received before it, or the one after, says the same: it was sent twice then.
 INSERT INTO label (model, prediction_id, received_at, value, at)
