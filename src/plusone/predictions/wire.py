@@ -23,6 +23,8 @@ _SHAPE = '{"labels": [{"id": "...", "label": value, "at": "2026-01-31T12:00:00Z"
 _KEYS = ("id", "label", "at")
 _MOST_CLASSES = 20
 _LAST_YEAR = 9999
+_SECONDS = len("2026-01-31T12:00:00Z")
+_to_text = msgspec.to_builtins
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 ReadValue = Callable[[Any], str | None]
@@ -70,7 +72,9 @@ def _read_fast(body: bytes | bytearray | memoryview, output: Output) -> list[Lab
         if at is not None:
             if at.tzinfo is None or at.year <= _EARLIEST.year or at.year >= _LAST_YEAR:
                 return None
-            found.append((one, value, at.astimezone(dt.UTC).isoformat(timespec="microseconds")[:-6] + "Z"))
+            # Ten times as fast as datetime's own way; without a fraction when there is none.
+            text = _to_text(at.astimezone(dt.UTC))
+            found.append((one, value, text if len(text) > _SECONDS else f"{text[:-1]}.000000Z"))
         else:
             found.append((one, value, None))
     return found if len({row[0] for row in found}) == len(found) else None
