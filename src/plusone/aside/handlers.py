@@ -9,8 +9,6 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from ..base.errors import InvalidInput
 from ..formats.layout import Columns
 from ..predictor import Predictor
@@ -36,8 +34,7 @@ def answer_json(predictor: Predictor, body: memoryview, options: Mapping[str, An
     for columns in _decoded(predictor, body):
         for start in range(0, columns.rows, _SLICE_ROWS):
             answer = predictor.run(columns.take(start, start + _SLICE_ROWS))
-            text = msgspec.json.encode(predictor.predictions(answer))
-            yield (b"," if rows else b"[") + text[1:-1]
+            yield (b"," if rows else b"[") + b",".join(predictor.encode(answer))
             rows += answer.rows
     yield b"]"
     return Outcome(rows)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..formats.layout import MISSING, Block, Code, Columns
+from ..formats.layout import MISSING, Block, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,27 +135,22 @@ def _read_column(column: Any, field: Field, known: Known, block: Block) -> tuple
     """Return the values of one column, shape (rows,), and which of them do not fit."""
     import pyarrow as pa
 
-    code = block.codes.get(field.name)
     dtype = block.dtype
-    if pa.types.is_dictionary(column.type):
+    if pa.types.is_dictionary(column.type) and not _type_fits(column.type.value_type, "string"):
         column = column.cast(column.type.value_type)
+    if field.dtype == "string":
+        return _read_text(column, field, known, block)
     null = column.is_null(nan_is_null=True).to_numpy()
     if pa.types.is_null(column.type):
-        filler: Any = MISSING if dtype == "string" else (0 if dtype == "int64" else math.nan)
-        if code is not None:
-            filler = code.table[None]
-        return filler, np.full(len(column), not field.nullable)
+        return 0 if dtype == "int64" else math.nan, np.full(len(column), not field.nullable)
     if not _type_fits(column.type, field.dtype):
-        return (MISSING if dtype == "string" else 0), ~null | (null & (not field.nullable))
+        return 0, ~null | (null & (not field.nullable))
     wrong = null & (not field.nullable)
-    if field.dtype == "string":
-        values = compute().fill_null(column.cast(pa.string()), MISSING)
-        if field.name in known:
-            allowed = pa.array(sorted(known[field.name]), type=pa.string())
-            wrong |= ~null & ~compute().is_in(values, value_set=allowed).to_numpy()
-        return (values.to_numpy() if code is None else _coded(values, code)), wrong
-    if dtype == "int64" and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
-        return compute().fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
+    if dtype == "int64" and pa.types.is_integer(column.type):
+        if pa.types.is_uint64(column.type):
+            wrong |= compute().fill_null(compute().greater(column, pa.scalar(2**63 - 1, pa.uint64())), False).to_numpy()
+        whole = compute().fill_null(column.cast(pa.int64(), safe=False), 0).to_numpy()
+        return whole, wrong | _unknown(whole, null, field, known)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     numbers = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=True)
@@ -163,16 +158,41 @@ def _read_column(column: Any, field: Field, known: Known, block: Block) -> tuple
     wrong |= np.isinf(numbers)
     if field.dtype == "int64":
         wrong |= ~null & ((np.floor(numbers) != numbers) | (numbers < -_LIMIT) | (numbers >= _LIMIT))
-    if field.name in known:
-        wrong |= ~null & ~np.isin(numbers, np.array(sorted(known[field.name]), dtype=np.float64))
+    wrong |= _unknown(numbers, null, field, known)
     return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
 
 
-def _coded(values: Any, code: Code) -> Any:
-    """Return the numbers that stand for strings, shape (rows,); each distinct string is looked up once."""
-    encoded = values.combine_chunks().dictionary_encode()
-    table = np.array([code.table[value] for value in encoded.dictionary.to_pylist()], dtype=np.float64)
-    return table[encoded.indices.to_numpy()]
+def _unknown(values: Any, null: Any, field: Field, known: Known) -> Any:
+    """Return which values are not among those that the field may hold, where that is limited."""
+    if field.name not in known:
+        return np.zeros(len(values), dtype=bool)
+    return ~null & ~np.isin(values, np.array(sorted(known[field.name]), dtype=np.float64))
+
+
+def _read_text(column: Any, field: Field, known: Known, block: Block) -> tuple[Any, Any]:
+    """Return what enters the graph for strings, shape (rows,), and which of them do not fit.
+
+    Each distinct string is looked at once, and a dictionary is never written out: it may be long and often used.
+    """
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    places, distinct = np.zeros(len(column), dtype=np.int64), [None]
+    if _type_fits(kind, "string"):
+        if pa.types.is_dictionary(column.type):
+            column = column.unify_dictionaries().combine_chunks()
+        else:
+            column = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
+        distinct = [*column.dictionary.to_pylist(), None]
+        places = compute().fill_null(column.indices.cast(pa.int64()), len(distinct) - 1).to_numpy()
+    good = np.array([fits(value, field, known) for value in distinct])[places]
+    if not _type_fits(kind, "string"):
+        good &= column.is_null(nan_is_null=True).to_numpy()  # whatever else is there is no string
+    code = block.codes.get(field.name)
+    if code is not None:
+        return np.array([code.table[value] for value in distinct], dtype=np.float64)[places], ~good
+    values = np.array([MISSING if value is None else value for value in distinct], dtype=object)
+    return values[places], ~good
 
 
 def compute() -> Any:

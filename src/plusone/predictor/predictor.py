@@ -17,14 +17,19 @@ from ..formats.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
 from ..packaging.tables import invalid, read_table
 from .arrays import read_arrays
+from .arrow import read_stream, write_stream
 from .decode import Decoder
 from .encode import Encoder, key_of
 from .gather import Gatherer
+from .walk import unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Answer", "Columns", "Predictor", "load"]
+
+ARROW_BYTES = 256 * 1024 * 1024
+"""How large a table that comes as Arrow may be once it is decompressed, unless the caller says otherwise."""
 
 
 def load(folder: Path, digest: str | None = None) -> Predictor:
@@ -87,7 +92,25 @@ class Predictor:
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
         """
-        table = _table(data)
+        return self._read(_table(data))
+
+    def decode_arrow(self, body: bytes | bytearray | memoryview, max_bytes: int = ARROW_BYTES) -> Columns:
+        """Return the columns of an Arrow IPC stream with one column for each field; strings may be dictionaries.
+
+        Args:
+            max_bytes: how large the table may be, decompressed.
+
+        Raises:
+            InvalidInput: by the same rules as `decode`, with the same details.
+        """
+        table = read_stream(body, max_bytes)
+        names = [field.name for field in self.signature.fields]
+        for name in table.column_names:
+            if name not in names:
+                raise unknown(name, names, "The table has")
+        return self._read(table)
+
+    def _read(self, table: pa.Table) -> Columns:
         if table.num_rows == 0:
             raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
         columns, bad = read_table(table, self.signature.fields, self._blocks, self.known)
@@ -118,6 +141,14 @@ class Predictor:
             {"label": classes[code], "probabilities": dict(zip(keys, row, strict=False))}
             for code, row in zip(codes, answer.probabilities.tolist(), strict=True)
         ]
+
+    def encode_arrow(self, answer: Answer, metadata: Mapping[str, str] | None = None) -> bytes:
+        """Return the answers as an Arrow IPC stream: a column `prediction`, or `label` and `probabilities` (structs).
+
+        Args:
+            metadata: what the schema carries beside them, e.g. the release and the id of the request.
+        """
+        return write_stream(answer, self._keys, metadata or {})
 
     def predict(self, data: Any) -> np.ndarray[Any, Any]:
         """Return the labels or the numbers, shape (rows,)."""
