@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -68,3 +68,13 @@ def minutes(make: Make) -> Predictor:
 def origin(make: Make, flights: pd.DataFrame) -> Predictor:
     """A classifier whose labels are strings."""
     return make("origin", HistGradientBoostingClassifier(max_iter=3), flights[["hour", "distance", "origin"]], "origin")
+
+
+@pytest.fixture(scope="session")
+def gaps(make: Make) -> Predictor:
+    """A model of an integer `i` and a truth `t`, both of which may be missing."""
+    numbers = np.arange(60)
+    frame = pd.DataFrame({"i": pd.array(numbers, dtype="Int64"), "t": pd.array(numbers % 2 == 0, dtype="boolean")})
+    frame.loc[frame.index % 7 == 0, "i"] = pd.NA
+    frame.loc[frame.index % 5 == 0, "t"] = pd.NA
+    return make("gaps", HistGradientBoostingRegressor(max_iter=2), frame.assign(y=numbers * 1.0), "y")

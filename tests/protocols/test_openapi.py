@@ -20,7 +20,9 @@ from tests.protocols.clients import run_client
 def found(late: Predictor, minutes: Predictor, origin: Predictor) -> dict[str, Any]:
     """The document of three models, after a journey through JSON."""
     served = [Served("late", 4, late), Served("minutes", 1, minutes), Served("origin", 2, origin)]
-    made = document(served, server_url="http://127.0.0.1:7401", max_body_bytes=1000, model_body_bytes={"late": 77})
+    made = document(
+        served, server_url="http://127.0.0.1:7401", version="1", max_body_bytes=1000, model_body_bytes={"late": 77}
+    )
     return json.loads(json.dumps(made, allow_nan=False))
 
 
@@ -94,7 +96,7 @@ def test_the_examples_are_answered(found: dict[str, Any], late: Predictor, minut
 
 
 def test_a_server_without_models_has_a_document_too() -> None:
-    made = document([], server_url="/", max_body_bytes=1000)
+    made = document([], server_url="/", version="1", max_body_bytes=1000)
     assert "/models" in made["paths"]
     assert not [path for path in made["paths"] if path.endswith("/predict")]
     json.dumps(made, allow_nan=False)

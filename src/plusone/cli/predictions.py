@@ -163,7 +163,7 @@ def label(project: Path | None, model: str, file: Path, as_json: bool) -> None:
     if as_json:
         print_json(taken)
         return
-    click.echo(f"{taken.accepted:,} labels of {taken.model} taken")
+    click.echo(f"{taken.accepted:,} label{'s' if taken.accepted != 1 else ''} of {taken.model} taken")
 
 
 def _shown_answer(one: Prediction) -> Any:

@@ -25,7 +25,7 @@ _AT_ONCE = 10_000
 _COLUMNS = ("id", "label", "at")
 
 
-def take_labels(store: Store, model: str, labels: Iterable[Any], output: Output, *, what: str = "Label") -> LabelsTaken:
+def take_labels(store: Store, model: str, labels: Iterable[Any], output: Output) -> LabelsTaken:
     """Write labels, each an object with `id`, `label` and perhaps `at`, and return how many there are.
 
     None is written unless all fit. Whoever sends them again adds nothing.
@@ -40,7 +40,7 @@ def take_labels(store: Store, model: str, labels: Iterable[Any], output: Output,
         row = read_label(one, place, read_value, output)
         if known.setdefault(row[0], row[1]) != row[1]:
             raise InvalidInput(
-                f"{what} {place}: the prediction {row[0]!r} has another label before it.", row=place, field="label"
+                f"Label {place}: the prediction {row[0]!r} has another label before it.", row=place, field="label"
             )
         rows.append(row)
     received_at = clock.now()
@@ -69,9 +69,9 @@ def read_file(path: Path, output: Output) -> list[dict[str, Any]]:
     known: dict[str, tuple[str, int]] = {}
     for number, row in read(path, text, output):
         try:
-            one, value, _ = read_label(row, number, read_value, output)
+            one, value, _ = read_label(row, number, read_value, output, what=f"{path}, line")
         except InvalidInput as error:
-            raise UsageError(f"{path}, line {number}: {error.message}", line=number, **error.details) from None
+            raise UsageError(error.message, line=number, **error.details) from None
         before = known.setdefault(one, (value, number))
         if before[0] != value:
             raise UsageError(f"{path}, line {number}: {one!r} has another label in line {before[1]}.", line=number)

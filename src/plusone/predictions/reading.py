@@ -116,7 +116,7 @@ def moment(name: str, text: str) -> str:
     try:
         parsed = msgspec.convert(text, dt.datetime)
         if parsed.tzinfo is not None:
-            return parsed.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return max(parsed.astimezone(dt.UTC), _EPOCH).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     except (msgspec.ValidationError, OverflowError):
         pass
     raise UsageError(

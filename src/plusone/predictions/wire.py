@@ -73,37 +73,37 @@ def label_reader(output: Output) -> ReadValue:
     return read
 
 
-def read_label(row: Any, place: int, read_value: ReadValue, output: Output) -> LabelRow:
+def read_label(row: Any, place: int, read_value: ReadValue, output: Output, *, what: str = "Label") -> LabelRow:
     """Return one label of a request.
 
     Args:
         row: what JSON has for it.
-        place: where it stands, from 0, for messages.
+        place: where it stands, from 0, and `what` that is a place of: for messages.
 
     Raises:
         InvalidInput: when it does not fit.
     """
     if not isinstance(row, dict):
         raise _wrong(
-            f"Label {place} is {_kind(row)}: expected an object.", row=place, value=_shown(row), expected=_SHAPE
+            f"{what} {place} is {_kind(row)}: expected an object.", row=place, value=_shown(row), expected=_SHAPE
         )
     for key in row:
         if key not in _KEYS:
             raise _wrong(
-                f"Label {place} has an unknown field {key[:100]!r}.", row=place, field=key[:100], expected=_SHAPE
+                f"{what} {place} has an unknown field {key[:100]!r}.", row=place, field=key[:100], expected=_SHAPE
             )
     for key in ("id", "label"):
         if key not in row:
-            raise _wrong(f"Label {place}: the field {key!r} is missing.", row=place, field=key, expected=_SHAPE)
+            raise _wrong(f"{what} {place}: the field {key!r} is missing.", row=place, field=key, expected=_SHAPE)
     value = read_value(row["label"])
     if value is None:
         expected = expected_of(output)
         raise _wrong(
-            f"Label {place}: {_shown(row['label'])} can't be the label of a prediction of this model: "
+            f"{what} {place}: {_shown(row['label'])} can't be the label of a prediction of this model: "
             f"expected {expected}.",
             row=place, field="label", value=_shown(row["label"]), expected=expected,
         )  # fmt: skip
-    return _read_id(row["id"], place), value, _read_at(row.get("at"), place)
+    return _read_id(row["id"], place, what), value, _read_at(row.get("at"), place, what)
 
 
 def expected_of(output: Output) -> str:
@@ -149,17 +149,17 @@ def _read_number(value: Any) -> str | None:
     return msgspec.json.encode(number + 0.0).decode() if math.isfinite(number) else None
 
 
-def _read_id(value: Any, place: int) -> str:
+def _read_id(value: Any, place: int, what: str) -> str:
     if isinstance(value, str) and 1 <= len(value) <= MOST_ID and value.isprintable():
         return value
     expected = f"text of 1 to {MOST_ID} printable characters"
     raise _wrong(
-        f"Label {place}: {_shown(value)} is no id of a prediction: expected {expected}.",
+        f"{what} {place}: {_shown(value)} is no id of a prediction: expected {expected}.",
         row=place, field="id", value=_shown(value), expected=expected,
     )  # fmt: skip
 
 
-def _read_at(value: Any, place: int) -> str | None:
+def _read_at(value: Any, place: int, what: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -176,7 +176,7 @@ def _read_at(value: Any, place: int) -> str | None:
             return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     expected = "a time with its zone, from 1970 on: 2026-01-31T12:00:00Z"
     raise _wrong(
-        f"Label {place}: {_shown(value)} is no time: expected {expected}.",
+        f"{what} {place}: {_shown(value)} is no time: expected {expected}.",
         row=place, field="at", value=_shown(value), expected=expected,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from ..base.errors import BodyTooLarge, InvalidInput, PlusoneError, WrongContent
 from ..packaging.tables import shown
 from ..predictor import Predictor
 from ..predictor.predictor import Answer, Columns
-from .tensors import Interface, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
+from .tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from .values import DTYPES
 
 __all__ = ["HEADER_LENGTH", "Infer", "Wanted", "header_length", "inflate", "read_infer", "refusal", "write_infer"]
@@ -44,13 +44,18 @@ class Infer(NamedTuple):
 
     Attributes:
         id: what the client called it; empty when it did not say.
-        columns: its rows.
+        read: its rows.
         outputs: which tensors the answer has, in that order.
     """
 
     id: str
-    columns: Columns
+    read: Read
     outputs: tuple[Wanted, ...]
+
+    @property
+    def columns(self) -> Columns:
+        """The rows, ready to enter the graph."""
+        return self.read.columns
 
 
 class _Input(msgspec.Struct, gc=False):
@@ -294,15 +299,16 @@ def _binary_size(one: _Input) -> int | None:
     return size
 
 
-def _missing(request: _Request, parameters: Mapping[str, Any]) -> dict[str, str | None]:
+def _missing(request: _Request, parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return, by input, which string stands for a missing one: its own parameter, or the request's."""
     whole = parameters.get("missing_string")
-    found: dict[str, str | None] = {}
+    found: dict[str, str] = {}
     for one in request.inputs:
         value = whole if one.parameters is None else one.parameters.get("missing_string", whole)
         if value is not None and not isinstance(value, str):
             raise InvalidInput(f"The parameter missing_string is {shown(value)}: expected a string.", tensor=one.name)
-        found[one.name] = value
+        if value is not None:
+            found[one.name] = value
     return found
 
 
@@ -356,8 +362,7 @@ def _raw(predictor: Predictor, interface: Interface, body: bytes) -> Infer:
         )
     slot = next(iter(interface.inputs.values()))
     if slot.datatype == "BYTES":  # one string is the whole body
-        tensor = Tensor(slot.name, slot.datatype, (1,), len(body).to_bytes(4, "little") + body)
+        tensor = Tensor(slot.name, slot.datatype, [1], len(body).to_bytes(4, "little") + body)
     else:
-        tensor = Tensor(slot.name, slot.datatype, (len(body) // DTYPES[slot.datatype].itemsize,), body)
-    columns = read_tensors(predictor, [tensor], {})
-    return Infer("", columns, tuple(Wanted(name, True) for name in interface.outputs))
+        tensor = Tensor(slot.name, slot.datatype, [len(body) // DTYPES[slot.datatype].itemsize], body)
+    return Infer("", read_tensors(predictor, [tensor], {}), tuple(Wanted(name, True) for name in interface.outputs))

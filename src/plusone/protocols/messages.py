@@ -26,12 +26,8 @@ METHODS = (
 )
 """The calls that are answered; the messages of each are called so, with `Request` and `Response` behind it."""
 
-DATA_TYPES = {
-    f"TYPE_{name}": number
-    for number, name in enumerate(
-        "INVALID BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 STRING".split()
-    )
-}
+_TYPES = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
+DATA_TYPES = {f"TYPE_{name}": number for number, name in enumerate((*_TYPES, "STRING"), start=1)}
 """The numbers of Triton's `DataType`, which `ModelConfig` has for its tensors."""
 
 _Row = tuple[str, int, str]

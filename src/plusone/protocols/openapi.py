@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import __version__
 from .inference_paths import inference_components, inference_paths
 from .schemas import columns_schema, example_row, label_schema, prediction_schema, row_schema
 from .served import Served
@@ -40,6 +39,7 @@ def document(
     served: Sequence[Served],
     *,
     server_url: str,
+    version: str,
     max_body_bytes: int,
     model_body_bytes: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def document(
     Args:
         served: the release of each model that an address without a version asks.
         server_url: where this server is reached, `http://host:port`, or `/` for where the document came from.
+        version: plusone's.
         max_body_bytes: how many bytes a body may have.
         model_body_bytes: the same, by model, where one has a limit of its own.
     """
@@ -67,7 +68,7 @@ def document(
         "openapi": "3.1.0",
         "info": {
             "title": "plusone: predictions",
-            "version": __version__,
+            "version": version,
             "description": "Predictions of the models that are live here, and the truth for them when it is known. "
             'Errors are JSON with a stable `code`; those of the Open Inference Protocol are `{"error": "..."}`.',
         },

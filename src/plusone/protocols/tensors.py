@@ -22,9 +22,10 @@ from ..base.records import Field, Output
 from ..packaging.tables import shown
 from ..predictor import Predictor
 from ..predictor.predictor import Answer, Columns
+from .rows import find_turn, read_rows
 from .values import FLOATS, INTEGERS, read_binary, read_list
 
-__all__ = ["Interface", "Slot", "Tensor", "answer_tensors", "interface_of", "pack_strings", "read_tensors"]
+__all__ = ["Interface", "Read", "Slot", "Tensor", "answer_tensors", "interface_of", "pack_strings", "read_tensors"]
 
 _ANY_INTEGER = frozenset(INTEGERS)
 _ANY_FLOAT = frozenset(FLOATS)
@@ -65,6 +66,7 @@ class Interface:
         signature = predictor.signature
         self.fields = {field.name: field for field in signature.fields}
         self.inputs = {field.name: Slot(field.name, _declared(field), 1, _said(field)) for field in signature.fields}
+        self.declared = {field.name: (self.inputs[field.name].datatype, find_turn(field)) for field in signature.fields}
         self.takes = {field.name: _accepted(field) for field in signature.fields}
         self.classes = msgspec.json.encode(signature.output.classes).decode() if signature.output.classes else ""
         slots = _answered(signature.output, self.classes)
@@ -140,16 +142,51 @@ def _label_values(classes: Sequence[Any], datatype: str) -> np.ndarray[Any, Any]
 # ---------------------------------------------------------------------------------------------- tensors to columns
 
 
-def read_tensors(predictor: Predictor, tensors: Sequence[Tensor], missing: Mapping[str, str | None]) -> Columns:
-    """Return the columns of a request's tensors.
+class Read:
+    """The rows of a request, checked.
+
+    Attributes:
+        rows: as tuples, which may be joined with those of other requests to one `predictor.gather`; None where the
+            request was too big for that.
+        count: how many.
+    """
+
+    __slots__ = ("_columns", "_gather", "count", "rows")
+
+    def __init__(self, predictor: Predictor, rows: list[tuple[Any, ...]] | None, columns: Columns | None) -> None:
+        self._gather = predictor.gather
+        self._columns = columns
+        self.rows = rows
+        self.count = len(rows) if rows is not None else (columns.rows if columns is not None else 0)
+
+    @property
+    def columns(self) -> Columns:
+        """The rows, ready to enter the graph."""
+        if self._columns is None:
+            self._columns = self._gather(self.rows or [])
+        return self._columns
+
+
+def read_tensors(predictor: Predictor, tensors: Sequence[Tensor], missing: Mapping[str, str]) -> Read:
+    """Return the rows of a request's tensors.
 
     Args:
-        missing: by tensor, the string that stands for a missing one, or None.
+        missing: by tensor, the string that stands for a missing one; without those that have none.
 
     Raises:
         InvalidInput: for a tensor that the model does not take, lacks, or can't read; it names the tensor.
     """
     interface = interface_of(predictor)
+    rows = read_rows(predictor, interface.declared, tensors, missing) if tensors else None
+    if rows is not None:
+        return Read(predictor, rows, None)
+    return Read(predictor, None, predictor.from_arrays(_arrays(interface, tensors, missing)))
+
+
+def _arrays(
+    interface: Interface, tensors: Sequence[Tensor], missing: Mapping[str, str]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Return one array for each field, each value looked at."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     first: tuple[str, int] | None = None
     for tensor in tensors:
@@ -170,7 +207,7 @@ def read_tensors(predictor: Predictor, tensors: Sequence[Tensor], missing: Mappi
             f"{_listed(interface.inputs)}.",
             tensor=absent[0],
         )
-    return predictor.from_arrays(arrays)
+    return arrays
 
 
 def _field_of(interface: Interface, tensor: Tensor, arrays: Mapping[str, Any]) -> Field:

@@ -16,7 +16,7 @@ from ..base.errors import InvalidInput
 from ..base.records import Field
 from ..packaging.tables import shown
 
-__all__ = ["DTYPES", "FLOATS", "INTEGERS", "read_binary", "read_list"]
+__all__ = ["DTYPES", "FLOATS", "INTEGERS", "read_binary", "read_list", "unpack_strings"]
 
 INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 FLOATS = ("FP16", "FP32", "FP64")
@@ -81,7 +81,7 @@ def read_binary(
         InvalidInput: when the bytes are not those of so many values, or one does not fit the field.
     """
     if datatype == "BYTES":
-        return _strings(_unpack(name, memoryview(data), rows), missing)
+        return _strings(unpack_strings(name, data, rows), missing)
     dtype = DTYPES[datatype]
     if len(data) != rows * dtype.itemsize:
         raise InvalidInput(
@@ -162,8 +162,12 @@ def _strings(data: Sequence[Any], missing: str | None) -> Array:
 # ---------------------------------------------------------------------------------------------- bytes
 
 
-def _unpack(name: str, data: memoryview, rows: int) -> list[str]:
-    """Return the strings of BYTES, each behind its length in four bytes."""
+def unpack_strings(name: str, data: bytes | memoryview, rows: int) -> list[str]:
+    """Return the strings of BYTES, each behind its length in four bytes.
+
+    Raises:
+        InvalidInput: when the bytes are not those of so many strings, or one is no UTF-8.
+    """
     if len(data) < 4 * rows:
         raise InvalidInput(
             f"Input {shown(name)} has {len(data)} bytes: expected at least {4 * rows}, a length of 4 bytes before "
