@@ -77,7 +77,10 @@ class Decoder:
         names = {f"f{index}": name for index, name in enumerate(self._order)}
         types = {key: self._type(self._by_name[name]) for key, name in names.items()}
         options: Any = {"rename": names, "forbid_unknown_fields": True, "kw_only": True, "gc": False}
-        row = msgspec.defstruct("Row", list(types.items()), **options)
+        try:
+            row = msgspec.defstruct("Row", list(types.items()), **options)
+        except ValueError:  # msgspec takes no keys with a quote, a backslash or a control character
+            return _refuse
         lists: list[Any] = [(key, Annotated[cast(Any, list[kind]), _SOME]) for key, kind in types.items()]
         columns = msgspec.defstruct("Columns", lists, **options)
         # Which of the two is there is looked at afterwards: two kinds of bodies would need a tag.
@@ -94,3 +97,7 @@ class Decoder:
         elif known is not None and field.dtype == "int64":
             kind = cast(Any, Literal[tuple(sorted(int(value) for value in known))])
         return kind | None if field.nullable else kind
+
+
+def _refuse(_: Any) -> Any:
+    raise msgspec.ValidationError("the names of the fields are for the slow way")
