@@ -9,7 +9,9 @@ import pytest
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
+from plusone.formats.layout import Block
 from plusone.predictor import walk
+from plusone.predictor.decode import Decoder
 
 FIELDS = (
     Field(name="n", dtype="int64"),
@@ -83,3 +85,47 @@ def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
     error = walk.unknown("t\ud800", ["a", "b"], "The table has")
     assert error.message == "The table has the field 't\\ud800', which the model does not take: expected a, b."
     assert error.details["field"] == "t?"
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "details"),
+    [
+        ('{"rows":[%s,0]}', "Row 200000: Expected `object`, got `int`", {"row": 200_000, "field": None}),
+        ('{"rows":[%s,{"n":1,"x":1}]}', "Row 200000: Object missing required field `s`", {"row": 200_000}),
+        ('{"rows":[%s,{"n":"","x":1,"s":"a"}]}', "Row 200000, field 'n': Expected `int`, got `str`", {"field": "n"}),
+        ('{"rows":[%s,{"n":1,"x":[],"s":"a"}]}', "Row 200000, field 'x': Expected `float | null`", {"field": "x"}),
+        ('{"rows":[%s,{"n":1,"x":1,"s":"a","t":1}]}', "unknown field `t`", {"row": 200_000}),
+        ('{"rows":[%s,{"n":1.5,"x":1,"s":"a"}]}', "Row 200000, field 'n': 1.5 does not fit", {"value": 1.5}),
+        ('{"rows":[%s', "The body is not valid JSON: ", {}),
+        ('{"rows":[%s,\ud800]}', "The body is not valid JSON: ", {}),
+        ('[%s]', "The body does not fit, at $: Expected `object`, got `array`", {}),
+        ('{"row":[%s]}', "The body does not fit, at $: Object contains unknown field `row`", {}),
+    ],
+)  # fmt: skip
+def test_of_a_big_body_the_place_is_said_without_making_objects_of_it(
+    body: str, said: str, details: dict[str, Any]
+) -> None:
+    fields = {field.name: field for field in FIELDS}
+    decoder = Decoder(FIELDS, [Block("all", "string", tuple(fields))], {})
+    good = ",".join(['{"n":1,"x":null,"s":"a"}'] * 200_000)
+    with pytest.raises(InvalidInput) as caught:
+        decoder.rows((body % good).encode("utf-8", "surrogatepass"))
+    assert said in caught.value.message
+    assert {name: caught.value.details.get(name) for name in details} == details
+
+
+def test_a_whole_number_written_as_a_float_is_taken_in_a_big_body_too() -> None:
+    decoder = Decoder(FIELDS, [Block("all", "string", ("n", "x", "s"))], {})
+    rows = [*['{"n":1,"x":null,"s":"a"}'] * 200_000, '{"n":2.0,"x":1,"s":"a"}']
+    assert len(decoder.rows(('{"rows":[' + ",".join(rows) + "]}").encode())) == 200_001
+
+
+def test_a_big_body_of_columns_is_told_the_place_likewise() -> None:
+    decoder = Decoder(FIELDS, [Block("all", "string", ("n", "x", "s"))], {})
+    columns = {"n": [1] * 700_000, "x": [0.5] * 700_000, "s": ["a"] * 699_999 + [None]}
+    with pytest.raises(InvalidInput, match="Row 699999, field 's': Expected `str`, got `null`: expected") as caught:
+        decoder.rows(json.dumps({"columns": columns}).encode())
+    assert (caught.value.details["row"], caught.value.details["field"]) == (699_999, "s")
+    told = walk.told(RecursionError(), FIELDS, {})
+    assert told is not None
+    assert "nested too deeply" in told.message
