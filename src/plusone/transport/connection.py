@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from time import perf_counter
 from typing import cast
 
@@ -112,6 +113,10 @@ class Connection(asyncio.Protocol):
         """Take the client in, or tell it that there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._write = self._transport.write
+        accepted = transport.get_extra_info("socket")
+        if accepted is not None and accepted.family != socket.AF_UNIX:
+            # asyncio does so only where the listener was made with the number of TCP, which 0 stands for, too.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         admitted = self._plane.admit(self)
         if admitted is None:
             self.cut()
