@@ -23,8 +23,7 @@ import pyarrow as pa
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.packaging import pack
-from plusone.predictor import load as load_package
-from plusone.serving import routes
+from plusone.workers import routes
 
 from . import flights, load, machine, serving_sides
 from .serving_sides import CEILING_SIDES, ECHO, MODEL, PATH, PEER_SIDES, PLUSONE, Row, Running

@@ -11,7 +11,7 @@ import pytest
 from plusone.app.publishing import Publisher
 from plusone.base.records import Release, RouteFile
 from plusone.release import lifecycle
-from plusone.serving import routes
+from plusone.workers import routes
 from tests.release.written import Written
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from plusone.predictions.collecting import collect
+from tests.predictions.written import log_predictions, send_labels
 from tests.release.written import PASSED, Written
 
 __all__ = ["CALLS", "Call", "write_story"]
@@ -30,9 +34,16 @@ def write_story(root: Path) -> None:
             live=number <= 3,
         )
     written.release("ships", checks=None)
+    log_predictions(root, ["p1", "p2", "p3"], model="flights", release=3)
+    log_predictions(root, ["p4"], model="flights", release=2, at=1.5e9)
+    send_labels(root, ("p1", "1.5"), ("p3:0", "2.0"), model="flights", at="2026-01-01T00:00:00.000000Z")
+    collect(written.store, root)
     written.close()
+    lines = [msgspec.json.encode(one) for one in LABELS]
+    (root / "late.jsonl").write_bytes(b"\n".join(lines))
 
 
+LABELS = [{"id": "p2", "label": 3, "at": "2026-02-03T04:05:06Z"}, {"id": "ä b", "label": 0.5}]
 WHY = "she said: 'no' \u2028 \"nie\""
 SOME = "model = 'flights' and params.C != '2.0'"
 CALLS: list[Call] = [
@@ -106,6 +117,42 @@ CALLS: list[Call] = [
     Call("lineage", {"thing": "../etc:passwd"}, ["lineage", "../etc:passwd"]),
     Call("list_artifacts", {"run_id": "zzz"}, ["runs", "files", "zzz"]),
     Call("get_log", {"run_id": "zzz"}, ["runs", "log", "zzz"]),
+    Call("list_predictions", {"model": "flights"}, ["predictions", "flights"]),
+    Call("list_predictions", {"model": "ships"}, ["predictions", "list", "ships"]),
+    Call("list_predictions", {"model": "cars"}, ["predictions", "cars"]),
+    Call(
+        "list_predictions",
+        {"model": "flights", "labelled": True, "count": 1},
+        ["predictions", "flights", "--labelled", "--limit", "1"],
+    ),
+    Call(
+        "list_predictions",
+        {"model": "flights", "labelled": False, "release": 3, "since": "2001-09-09T00:00:00Z", "until": "1h"},
+        [
+            "predictions",
+            "flights",
+            "--unlabelled",
+            "--release",
+            "3",
+            "--since",
+            "2001-09-09T00:00:00Z",
+            "--until",
+            "1h",
+        ],
+    ),
+    Call(
+        "list_predictions",
+        {"model": "flights", "count": 2, "page": "2001-09-09T01:46:42.000000Z,p3"},
+        ["predictions", "flights", "--limit", "2", "--page", "2001-09-09T01:46:42.000000Z,p3"],
+    ),
+    Call("list_predictions", {"model": "flights", "page": WHY}, ["predictions", "flights", "--page", WHY]),
+    Call("list_predictions", {"model": "flights", "since": WHY}, ["predictions", "flights", "--since", WHY]),
+    Call("get_prediction", {"prediction_id": "p3"}, ["predictions", "show", "p3"]),
+    Call("get_prediction", {"prediction_id": "none %2540"}, ["predictions", "show", "none %2540"]),
+    Call("add_labels", {"model": "flights", "labels": LABELS}, ["label", "flights", "late.jsonl"]),
+    Call("add_labels", {"model": "flights", "labels": LABELS}, ["label", "flights", "late.jsonl"]),
+    Call("add_labels", {"model": "cars", "labels": LABELS}, ["label", "cars", "late.jsonl"]),
+    Call("get_prediction", {"prediction_id": "p2"}, ["predictions", "show", "p2"]),
     Call("promote", {"target": "flights@4"}, ["promote", "flights@4"]),
     Call("promote", {"target": "flights@4", "override": True}, ["promote", "flights@4", "--override"]),
     Call("promote", {"target": "ships@1", "reason": "x"}, ["promote", "ships@1", "--reason", "x"]),

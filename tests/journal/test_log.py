@@ -329,3 +329,37 @@ def test_a_full_disk_at_the_first_byte_is_a_store_error_and_leaks_no_file(tmp_pa
     journal.close()
     assert records_in(tmp_path) == [b"room again"]
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_was_let_go_of_can_be_claimed_while_its_writer_goes_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.let_go()
+    journal.append(b"one")
+    (first,) = list_segments(tmp_path)
+    with claim(first) as ours:
+        assert not ours
+    journal.let_go()
+    journal.let_go()
+    assert journal.segments() == []
+    assert first.stat().st_size == len(b"PLUSJRN1") + 8 + 3, "room that was not used is given back"
+    with claim(first) as ours:
+        assert ours
+        assert read(first).records == [b"one"]
+        first.unlink()
+    journal.append(b"two")
+    journal.close()
+    assert records_in(tmp_path) == [b"two"]
+
+
+def test_several_segments_are_let_go_of_at_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(10):
+        journal.append(bytes([number + 1]) * 200_000)
+    count = len(list_segments(tmp_path))
+    assert count > 1
+    journal.let_go()
+    for path in list_segments(tmp_path):
+        with claim(path) as ours:
+            assert ours
+    assert len(records_in(tmp_path)) == 10
+    journal.close()

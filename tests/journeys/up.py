@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plusone.base.records import RouteFile
-from plusone.serving import routes
+from plusone.workers import routes
 from tests.http.server import free_port
 from tests.journeys.projects import environment
 from tests.serving.serving_folder import until

@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from plusone import packaging
-from plusone.serving.supervisor import Supervisor, stop_workers
+from plusone.workers.supervisor import Supervisor, stop_workers
 from tests.serving.serving_folder import ServingFolder
 
 

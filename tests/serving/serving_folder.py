@@ -14,9 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from plusone.base.config import Serve
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
-from plusone.serving import routes
-from plusone.serving.supervisor import Supervisor
+from plusone.workers import routes
+from plusone.workers.supervisor import Supervisor
 
 ROW = {"x": 0.5, "z": 0.25}
 BODY = json.dumps({"rows": [ROW]}).encode()
@@ -57,9 +60,11 @@ class ServingFolder:
         models = {model: ModelRoute(version=version, targets=tuple(targets))}
         routes.publish(self.path, RouteFile(sequence=version, models=models))
 
-    def start(self, *, workers: int, port: int = 0, wait: bool = True) -> Supervisor:
+    def start(self, *, workers: int, port: int = 0, wait: bool = True, **settings: Any) -> Supervisor:
         """Start a supervisor and wait until its workers are ready."""
-        supervisor = Supervisor(self.path, "127.0.0.1", port, workers, MAX_BODY_BYTES)
+        common = Serve(port=port, workers=workers, max_body_bytes=MAX_BODY_BYTES)
+        serve = msgspec.structs.replace(common, **settings)
+        supervisor = Supervisor(self.path, serve)
         self.supervisors.append(supervisor)
         supervisor.start()
         if wait:

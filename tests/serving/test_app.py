@@ -19,8 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from plusone.base.ids import canonical_json, digest_bytes
 from plusone.base.records import RouteFile
-from plusone.serving import app, routes
-from plusone.serving.supervisor import Supervisor
+from plusone.serving.predicting import ASIDE_BYTES
+from plusone.workers import routes
+from plusone.workers.supervisor import Supervisor
 from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
 
 PREDICT = "/models/m/predict"
@@ -55,7 +56,8 @@ def test_bodies_without_a_length_and_with_a_charset_are_read(shared_port: int):
     half = len(BODY) // 2
     parts = iter([BODY[:half], BODY[half:]])
     assert ask(shared_port, "POST", PREDICT, parts)[0] == 200
-    assert ask(shared_port, "POST", PREDICT, BODY, {"content-type": "application/json; charset=utf-8"})[0] == 200
+    for kind in ("application/json; charset=utf-8", "Application/JSON", "application/json ;x"):
+        assert ask(shared_port, "POST", PREDICT, BODY, {"content-type": kind})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_a_model_that_fails_is_a_500_with_an_id_that_the_log_has(serving: Servin
 
 def test_small_requests_are_answered_while_big_ones_are(shared_port: int):
     big = json.dumps({"rows": [ROW] * 12_000}).encode()
-    assert app.INLINE_BYTES < len(big) < MAX_BODY_BYTES
+    assert ASIDE_BYTES < len(big) < MAX_BODY_BYTES
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, shared_port, "POST", PREDICT, big) for _ in range(8)]
         small = [ask(shared_port, "POST", PREDICT, BODY)[0] for _ in range(20)]

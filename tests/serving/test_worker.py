@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from plusone.serving import routes
+from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder, ask, until
 
 PREDICT = "/models/m/predict"
@@ -23,6 +23,7 @@ _HEAVY = (
     "click",
     "rich",
     "pytest",
+    "granian",
 )
 
 
@@ -36,7 +37,7 @@ def test_a_worker_loads_nothing_heavy(serving: ServingFolder):
     )
     loaded = set(json.loads(out.stdout.replace("'", '"')))
     assert not loaded & set(_HEAVY)
-    assert {"onnxruntime", "granian"} <= loaded
+    assert {"onnxruntime", "uvloop", "httptools"} <= loaded
 
 
 def test_a_worker_by_itself_binds_its_port_and_holds_its_slot(serving: ServingFolder, tmp_path: Path):

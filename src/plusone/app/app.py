@@ -6,18 +6,20 @@ import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..base.config import Project, load_project
 from ..base.errors import NotFound
+from ..base.logged import LabelsTaken, Prediction, PredictionPage
 from ..base.records import (
     Artifact,
     Decision,
     Experiment,
     Freeing,
     Kept,
+    Output,
     Release,
     Route,
     Run,
@@ -26,10 +28,12 @@ from ..base.records import (
     finite,
 )
 from ..lineage import kept
-from ..lineage.collecting import OLDER_THAN_S, collect, plan
+from ..lineage.collecting import OLDER_THAN_S, PREDICTIONS_S, collect, plan
 from ..lineage.nodes import Lineage
 from ..lineage.trees import trace
 from ..packaging import keeping
+from ..predictions import reading
+from ..predictions.late import read_file, take_labels
 from ..release import lifecycle, making
 from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
@@ -43,6 +47,9 @@ from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
 from .views import Curve, Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
+
+if TYPE_CHECKING:
+    from ..predictions.exporting import Exported
 
 __all__ = ["App"]
 
@@ -238,6 +245,59 @@ class App:
         """
         return trace(self.store, thing, depth=depth, count=count)
 
+    # -------------------------------------------------------------------------------------------- predictions
+
+    def list_predictions(
+        self,
+        *,
+        model: str,
+        release: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        labelled: bool | None = None,
+        count: int = 20,
+        page: str | None = None,
+    ) -> PredictionPage:
+        """Return the next logged predictions of a model, the newest first, with their labels.
+
+        `since` and `until` are times or ages such as `1h`.
+        """
+        name = lifecycle.pick_model(self.store.db, model)
+        return reading.list_predictions(
+            self.store, name, release=release, since=since, until=until, labelled=labelled, count=count, page=page
+        )
+
+    def get_prediction(self, *, prediction_id: str) -> Prediction:
+        """Return a logged prediction: what was asked and answered, and every label that came for it."""
+        return reading.get_prediction(self.store, prediction_id)
+
+    def export_predictions(
+        self,
+        *,
+        model: str,
+        to: Path,
+        release: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+    ) -> Exported:
+        """Write the logged predictions of a model, with their labels, to a Parquet file."""
+        from ..predictions.exporting import export_predictions
+
+        name = lifecycle.pick_model(self.store.db, model)
+        return export_predictions(
+            self.store, name, to, release=release, since=since, until=until, on_progress=on_progress
+        )
+
+    def add_labels(self, *, model: str, labels: list[dict[str, Any]]) -> LabelsTaken:
+        """Give predictions their labels, `{"id", "label"}` and perhaps `"at"` each: all or none; again adds nothing."""
+        return take_labels(self.store, model, labels, self._output(model))
+
+    def label_from_file(self, *, model: str, file: Path) -> LabelsTaken:
+        """Give predictions their labels from a CSV or JSON Lines file; an error names the line."""
+        output = self._output(model)
+        return take_labels(self.store, model, read_file(file, output), output)
+
     # -------------------------------------------------------------------------------------------- keeping and freeing
 
     def keep(self, *, thing: str, reason: str, by: str = "") -> Kept:
@@ -253,20 +313,27 @@ class App:
         """Return what is kept because a person said so, the oldest first."""
         return kept.list_kept(self.store)
 
-    def plan_gc(self, *, older_than_s: float = OLDER_THAN_S) -> Freeing:
+    def plan_gc(self, *, older_than_s: float = OLDER_THAN_S, predictions_s: float = PREDICTIONS_S) -> Freeing:
         """Return what `gc` would free; nothing is changed."""
-        return plan(self.store, older_than_s=older_than_s)
+        return plan(self.store, older_than_s=older_than_s, predictions_s=predictions_s)
 
     def gc(
         self,
         *,
         older_than_s: float = OLDER_THAN_S,
+        predictions_s: float = PREDICTIONS_S,
         on_progress: Callable[[int, int], object] = lambda done, total: None,
     ) -> Freeing:
         """Free what nothing needs and return what was freed."""
-        return collect(self.store, older_than_s=older_than_s, on_progress=on_progress)
+        return collect(self.store, older_than_s=older_than_s, predictions_s=predictions_s, on_progress=on_progress)
 
     # -------------------------------------------------------------------------------------------- inside
+
+    def _output(self, model: str) -> Output:
+        """Return what the live release of a model answers; while none is live, the newest one."""
+        releases = lifecycle.list_releases(self.store.db, lifecycle.pick_model(self.store.db, model))
+        release = next((one for one in releases if one.stage == "live"), releases[-1])
+        return keeping.describe(release.package, self.store.blobs).signature.output
 
     def _model_status(self, model: str, servers: list[ServerReport]) -> ModelStatus:
         releases = self.list_releases(model=model)

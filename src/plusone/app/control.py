@@ -17,16 +17,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from ..base import clock
 from ..base.config import Project
 from ..base.errors import PlusoneError, UsageError
 from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
+from ..predictions.collecting import collect
 from ..release import lifecycle
-from ..serving.supervisor import Supervisor
 from ..store import Store
 from ..store.rows import to_row
 from ..tracking.runs import recover_runs
+from ..workers.supervisor import Supervisor
 from .publishing import Publisher
 
 __all__ = ["Control"]
@@ -36,6 +39,7 @@ _HEARTBEAT_S = 1.0
 _FORGET_S = 3600.0
 _LET_GO_S = 2.0
 _RECOVER_S = 30.0
+_COLLECT_S = 1.0
 
 
 class Control:
@@ -60,7 +64,8 @@ class Control:
         self.store = store
         self.on_event = on_event
         self.folder = store.folder / "serving"
-        self.supervisor = Supervisor(self.folder, host, port, workers, project.serve.max_body_bytes)
+        serve = msgspec.structs.replace(project.serve, host=host, port=port, workers=workers)
+        self.supervisor = Supervisor(self.folder, serve)
         self.api = _Api(project.root, control_port, self.folder / "logs" / "control.log")
         self.publisher = Publisher(store, self.folder)
         self.id = new_id()
@@ -84,6 +89,8 @@ class Control:
         self._guarded(self._publish)
         self.supervisor.start()
         threading.Thread(target=self._recover, daemon=True).start()
+        collecting = threading.Thread(target=self._collect, daemon=True)
+        collecting.start()
         try:
             self.api.start()
             addresses = {"address": self.supervisor.address, "control": self.api.address}
@@ -93,6 +100,10 @@ class Control:
             self.on_event({"event": "stopping"})
             self.api.stop()
             self.supervisor.stop()
+            self._stop.set()  # an error ends the loop, too
+            collecting.join()
+            # What the workers wrote last; without the store it waits for the next `plusone up`.
+            self._guarded(lambda: collect(self.store, self.folder))
             self._guarded(self._sign_off)
 
     def stop(self) -> None:
@@ -129,6 +140,15 @@ class Control:
             with contextlib.suppress(PlusoneError, OSError):
                 recover_runs(self.store)
             self._stop.wait(_RECOVER_S)
+
+    def _collect(self) -> None:
+        """Every second, move what workers logged into the store, and at first what dead ones left; on a thread, because
+        there may be a lot of it, and serving does not wait for it."""
+        while not self._stop.is_set():
+            # As above: the loop tells of a store that can't be had, and nothing is lost.
+            with contextlib.suppress(PlusoneError, OSError):
+                collect(self.store, self.folder)
+            self._stop.wait(_COLLECT_S)
 
     def _routed(self) -> list[str]:
         return [row["model"] for row in self.store.db.all("route_current")]

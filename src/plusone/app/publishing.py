@@ -9,9 +9,9 @@ from ..base import clock
 from ..base.errors import BrokenArtifact
 from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share
 from ..packaging import keeping
-from ..serving import routes
 from ..store import Store
 from ..store.rows import from_row
+from ..workers import routes
 
 __all__ = ["Publisher"]
 

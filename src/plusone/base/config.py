@@ -11,7 +11,7 @@ import msgspec
 
 from .errors import ConfigError
 
-__all__ = ["Limits", "Project", "Serve", "find_project", "load_project"]
+__all__ = ["Limits", "Project", "Serve", "find_project", "limits_of", "load_project"]
 
 
 _FOLDER = ".plusone"
@@ -48,6 +48,13 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     grpc_port: int | None = None
     """Where the Open Inference Protocol is spoken over gRPC; None: nowhere. Needs the extra [grpc]."""
     models: dict[str, Limits] = {}
+
+
+def limits_of(serve: Serve, model: str) -> Limits:
+    """Return the limits of one model with nothing left out: its own where it has some, else those of all."""
+    own = serve.models.get(model, Limits())
+    filled = {key: getattr(own, key) for key in Limits.__struct_fields__}
+    return Limits(**{key: getattr(serve, key) if value is None else value for key, value in filled.items()})
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -232,12 +232,14 @@ class Freeing(Record, frozen=True, kw_only=True):
     count: int
     size_bytes: int
     kinds: dict[str, Amount]
-    """What it was kept as: `model`, `dataset`, `file`, `code`, `log`, `environment`, `temporary`, or `unknown` when no
-    record names it."""
+    """What it was kept as: `model`, `dataset`, `file`, `code`, `log`, `environment`, `predictions`, `temporary`, or
+    `unknown` when no record names it."""
     releases: tuple[str, ...]
     """Releases (`MODEL@n`) that lose their files with it, and can't go live again."""
     deleted_runs: tuple[str, ...]
     """Deleted runs that lose their points and files."""
+    predictions: int
+    """How many logged predictions are forgotten; their labels stay."""
     waiting: int
     """How many blobs nothing needs that are too young: a record of them may be on its way."""
 

@@ -26,18 +26,25 @@ _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
     "--older-than", default="30d", show_default=True, metavar="AGE",
     help="What ended runs need is freed this long after their end: 12h, 30d, 0 ...",
 )  # fmt: skip
+@click.option(
+    "--predictions-older-than", "predictions_older", default="90d", show_default=True, metavar="AGE",
+    help="Logged predictions are forgotten this long after they were answered; labels never are.",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @click.pass_obj
-def gc(project: Path | None, dry_run: bool, older_than: str, yes: bool, as_json: bool) -> None:
+def gc(project: Path | None, dry_run: bool, older_than: str, predictions_older: str, yes: bool, as_json: bool) -> None:
     """Free what nothing live, previous, undecided, running, young or kept needs.
 
-    Releases, checks, decisions and routes stay for ever, and so do the metrics of runs that were not deleted: only
-    files go. It asks before it frees anything.
+    Releases, checks, decisions, routes and labels stay for ever, and so do the metrics of runs that were not deleted:
+    only files go, and old predictions. It asks before it frees anything.
     """
-    older_than_s = _seconds(older_than)
+    ages = {
+        "older_than_s": _seconds("--older-than", older_than),
+        "predictions_s": _seconds("--predictions-older-than", predictions_older),
+    }
     with App(project, create=False) as app:
-        planned = app.plan_gc(older_than_s=older_than_s)
+        planned = app.plan_gc(**ages)
         if dry_run:
             _show(planned, "would be freed", as_json)
             return
@@ -45,18 +52,18 @@ def gc(project: Path | None, dry_run: bool, older_than: str, yes: bool, as_json:
             if as_json or not sys.stdin.isatty():
                 raise UsageError("Nobody can be asked here whether to free it.", mend="plusone gc --yes, or --dry-run")
             _show(planned, "would be freed", as_json)
-            if not planned.count and not planned.deleted_runs:
+            if not planned.count and not planned.deleted_runs and not planned.predictions:
                 return
             click.confirm("Free it?", abort=True)
         with _bar() as on_progress:
-            freed = app.gc(older_than_s=older_than_s, on_progress=on_progress)
+            freed = app.gc(**ages, on_progress=on_progress)
     _show(freed, "freed", as_json)
 
 
-def _seconds(text: str) -> float:
+def _seconds(option: str, text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h|d)?", text.strip())
     if not found or (found[2] is None and float(found[1]) != 0):
-        raise UsageError(f"--older-than {text[:50]!r}: expected a number with s, min, h or d.", mend="--older-than 30d")
+        raise UsageError(f"{option} {text[:50]!r}: expected a number with s, min, h or d.", mend=f"{option} 30d")
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
@@ -72,6 +79,8 @@ def _show(found: Freeing, what: str, as_json: bool) -> None:
         click.echo(f"{what}: {size_text(found.size_bytes)}")
     if found.releases:
         click.echo(f"releases that lose their files, and can't go live again: {_some(found.releases)}")
+    if found.predictions:
+        click.echo(f"logged predictions that are forgotten: {found.predictions:,}")
     if found.deleted_runs:
         click.echo(f"deleted runs that lose their points and files: {_some(found.deleted_runs)}")
 

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
     "runs": ("runs:runs", "List and search runs; show one; compare some; print a log."),
+    "predictions": ("predictions:predictions", "List logged predictions with their labels; show one; export."),
+    "label": ("predictions:label", "Give predictions their labels from a file."),
     "lineage": ("lineage:lineage", "Show what made a thing, and what it made."),
     "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list what is kept."),
     "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),

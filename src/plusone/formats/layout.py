@@ -3,13 +3,16 @@
 A graph has at most three inputs: `numbers` (float64: floats, booleans as 0 and 1, and integers that a float64 holds
 exactly), `integers` (int64: fields that held larger integers in training) and `strings`. One array per block keeps the
 cost of a single row low. A missing number is NaN; a missing string is `MISSING`, because a graph has no null strings.
+Strings that a graph would look up first of all are looked up before it and enter among the numbers: a block's `codes`.
 
 This module knows fields and arrays. It knows no model, no JSON and no onnxruntime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -25,12 +28,57 @@ MISSING = "\ue000missing"
 _EXACT = 2.0**53
 
 
-class Block(msgspec.Struct, frozen=True):
+class Code(msgspec.Struct, frozen=True, dict=True):
+    """What stands for the strings of one field, where a graph takes a number in their place.
+
+    Attributes:
+        values: by string, its number, None for NaN; `MISSING` may be among the strings.
+        other: the number of all other strings, and of a missing one if `MISSING` is not among them.
+    """
+
+    values: dict[str, float | None]
+    other: float | None
+
+    @cached_property
+    def table(self) -> Mapping[str | None, float]:
+        """The same, to be asked with `[]` for any string or None."""
+        return _Table(self)
+
+
+class _Table(dict[Any, float]):
+    """A dict that answers for every key: its lookup is C all the same, so that `map` over it stays fast."""
+
+    def __init__(self, code: Code) -> None:
+        nan = math.nan
+        super().__init__((key, nan if value is None else value) for key, value in code.values.items())
+        self._other = nan if code.other is None else code.other
+        self[None] = self[MISSING]
+
+    def __missing__(self, key: Any) -> float:
+        return self._other
+
+
+class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One input of the graph: an array of shape (rows, fields)."""
 
     name: str
     dtype: Literal["float64", "int64", "string"]
     fields: tuple[str, ...]
+    codes: dict[str, Code] = {}
+    """By field: what stands for its strings, in a block of numbers."""
+
+    def join(self, rows: int, columns: Sequence[Any]) -> np.ndarray[Any, Any]:
+        """Return the block of validated values, shape (rows, fields), one list or array of `rows` for each field."""
+        kinds: dict[str, Any] = {"float64": np.float64, "int64": np.int64, "string": object}
+        out: Any = np.empty((rows, len(self.fields)), dtype=kinds[self.dtype])
+        for index, (name, values) in enumerate(zip(self.fields, columns, strict=True)):
+            if name in self.codes:
+                out[:, index] = np.fromiter(map(self.codes[name].table.__getitem__, values), np.float64, rows)
+            elif self.dtype == "string":
+                out[:, index] = [MISSING if value is None else value for value in values]
+            else:
+                out[:, index] = np.asarray(values, dtype=None if isinstance(values, np.ndarray) else out.dtype)
+        return out
 
 
 class Columns:
@@ -51,6 +99,14 @@ class Columns:
         """Return the rows `start` to `stop` (exclusive), without a copy."""
         feeds = {name: array[start:stop] for name, array in self.feeds.items()}
         return Columns(max(0, min(stop, self.rows) - start), feeds)
+
+    @staticmethod
+    def concat(parts: Sequence[Columns]) -> Columns:
+        """Return the rows of all parts, one after the other; the parts must be of one layout, at least one."""
+        if len(parts) == 1:
+            return parts[0]
+        feeds = {name: np.concatenate([part.feeds[name] for part in parts]) for name in parts[0].feeds}
+        return Columns(sum(part.rows for part in parts), feeds)
 
 
 def plan_blocks(fields: Sequence[Field]) -> tuple[Block, ...]:

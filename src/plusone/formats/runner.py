@@ -5,6 +5,7 @@ This module knows onnxruntime and arrays. It knows no request, no file and no tr
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from ..base.errors import BrokenArtifact
 from .layout import Columns
 
 __all__ = ["Answer", "OnnxRunner"]
+
+_BOUND_ROWS = 32
+"""Up to so many rows arrays are bound: for more, what that saves is nothing beside what the graph takes."""
 
 
 class Answer:
@@ -38,6 +42,12 @@ class Answer:
         self.numbers = numbers
         self.rows: int = len(numbers if codes is None else codes)
 
+    def take(self, start: int, stop: int) -> Answer:
+        """Return the answers of the rows `start` to `stop` (exclusive), without a copy."""
+        cut = slice(start, stop)
+        parts = (self.codes, self.probabilities, self.numbers)
+        return Answer(self._classes, *(None if part is None else part[cut] for part in parts))
+
     @property
     def labels(self) -> np.ndarray[Any, Any]:
         """The label of each row, or its number, shape (rows,)."""
@@ -45,7 +55,7 @@ class Answer:
 
 
 class OnnxRunner:
-    """A graph in memory. Thread safe: onnxruntime sessions are, and nothing here changes after loading.
+    """A graph in memory. Thread safe: onnxruntime sessions are, and what is written here belongs to one thread.
 
     Args:
         graph: the bytes of the ONNX model.
@@ -68,19 +78,67 @@ class OnnxRunner:
             session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own classes, RuntimeError and protobuf errors alike
             raise BrokenArtifact(f"onnxruntime {ort.__version__} can't load the compiled model: {error}") from error
-        self._run = session.run
+        self._session = session
         self._output = output
         self._names = [session.get_outputs()[0].name]
+        self._bindable = all(
+            value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs())
+        )
+        self._local = _Local()
         self.classes = _class_array(classes)
 
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
-        out: Any = self._run(self._names, columns.feeds)[0]
+        rows = columns.rows
+        if rows <= _BOUND_ROWS and self._bindable:
+            bound = self._local.bound.get(rows)
+            out: Any = bound.run(columns.feeds) if bound is not None else self._bind(columns)
+        else:
+            out = self._session.run(self._names, columns.feeds)[0]
         if self._output == "probabilities":
             return Answer(self.classes, out.argmax(axis=1), out, None)
         if self._output == "codes":
             return Answer(self.classes, out, None, None)
         return Answer(None, None, None, out)
+
+    def _bind(self, columns: Columns) -> Any:
+        """Return what the graph answers, and remember arrays of these shapes for this thread's next time."""
+        out: Any = self._session.run(self._names, columns.feeds)[0]
+        if len(out) == columns.rows:
+            self._local.bound[columns.rows] = _Bound(self._session, columns.feeds, self._names[0], out)
+        return out
+
+
+class _Local(threading.local):
+    """What belongs to one thread: by number of rows, the arrays that are bound to the graph."""
+
+    def __init__(self) -> None:
+        self.bound: dict[int, _Bound] = {}
+
+
+class _Bound:
+    """The arrays of one number of rows, bound to the inputs and the output of a graph.
+
+    A run on them saves the making and checking of tensors: for a single row a fifth of what a hundred trees take.
+    """
+
+    __slots__ = ("_binding", "_inputs", "_output", "_run")
+
+    def __init__(self, session: Any, feeds: dict[str, Any], name: str, out: Any) -> None:
+        self._inputs = [(key, np.empty(array.shape, array.dtype)) for key, array in feeds.items()]
+        self._output = np.empty_like(out)
+        self._binding = session.io_binding()
+        for key, array in self._inputs:
+            self._binding.bind_input(key, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        self._binding.bind_output(name, "cpu", 0, out.dtype.type, out.shape, self._output.ctypes.data)
+        self._run = session.run_with_iobinding
+
+    def run(self, feeds: dict[str, Any]) -> Any:
+        """Return what the graph answers to these arrays, in an array of its own."""
+        for key, array in self._inputs:
+            array[:] = feeds[key]
+        self._run(self._binding)
+        return self._output.copy()
 
 
 def _class_array(classes: tuple[Any, ...]) -> np.ndarray[Any, Any]:

@@ -152,6 +152,21 @@ class Journal:
                     return True
         return False
 
+    def let_go(self) -> None:
+        """Let go of what was written so far, cut to its length: others may claim it from here on.
+
+        The next record begins another segment, which is small again.
+        """
+        with self._lock:
+            self._retire()
+            for file in self._files:
+                # Room that was reserved and not used is given back; where that fails it stays, as zeros.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file.descriptor, file.end)
+                file.close()
+            self._files = []
+            self._begun = 0
+
     def seal(self) -> None:
         """Take no more records. The segments stay held until `close`, so that what they hold can be moved."""
         with self._lock:

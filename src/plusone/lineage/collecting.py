@@ -24,9 +24,20 @@ from ..store.database import Database, Transaction
 from ..tracking.runs import recover_runs
 from .references import References, find_references
 
-__all__ = ["GRACE_S", "OLDER_THAN_S", "OnProgress", "collect", "needed_now", "only_one", "plan", "unheard"]
+__all__ = [
+    "GRACE_S",
+    "OLDER_THAN_S",
+    "PREDICTIONS_S",
+    "OnProgress",
+    "collect",
+    "needed_now",
+    "only_one",
+    "plan",
+    "unheard",
+]
 
 OLDER_THAN_S = 30 * 86400.0
+PREDICTIONS_S = 90 * 86400.0
 GRACE_S = 3600.0
 _BATCH = 1000
 _PATIENCE = 1
@@ -39,20 +50,35 @@ def unheard(done: int, total: int) -> None:
     """Do nothing with the progress."""
 
 
-def plan(store: Store, *, older_than_s: float = OLDER_THAN_S, grace_s: float = GRACE_S) -> Freeing:
+def plan(
+    store: Store,
+    *,
+    older_than_s: float = OLDER_THAN_S,
+    predictions_s: float = PREDICTIONS_S,
+    grace_s: float = GRACE_S,
+) -> Freeing:
     """Return what `collect` would free; nothing is changed."""
-    references = find_references(store, store.db, since=clock.ago(older_than_s))
+    forgotten = clock.ago(predictions_s)
+    references = find_references(store, store.db, since=clock.ago(older_than_s), predictions_since=forgotten)
     before = clock.ago(grace_s)
     unneeded = [blob for blob in store.blobs.list() if blob.digest not in references.needed]
     old = [blob for blob in unneeded if blob.modified_at < before]
     left = _left_files(store, references, before)
-    return _freeing(references, old, left, _holding(store.db, references), waiting=len(unneeded) - len(old))
+    return _freeing(
+        references,
+        old,
+        left,
+        _holding(store.db, references),
+        waiting=len(unneeded) - len(old),
+        predictions=_old_predictions(store.db, forgotten),
+    )
 
 
 def collect(
     store: Store,
     *,
     older_than_s: float = OLDER_THAN_S,
+    predictions_s: float = PREDICTIONS_S,
     grace_s: float = GRACE_S,
     on_progress: OnProgress = unheard,
 ) -> Freeing:
@@ -60,13 +86,14 @@ def collect(
 
     Args:
         older_than_s: runs that ended longer ago, and deleted runs that were deleted longer ago, hold nothing.
+        predictions_s: predictions that were logged longer ago are forgotten; what was logged together goes together.
         grace_s: blobs that were stored or asked for less long ago stay: their record may be still to come.
 
     Raises:
         Conflict: when another process does the same just now.
         StoreError: when something can't be removed; what was removed by then is removed.
     """
-    since = clock.ago(older_than_s)
+    since, forgotten = clock.ago(older_than_s), clock.ago(predictions_s)
     before = clock.ago(grace_s)
     with only_one(store):
         _recover(store)
@@ -78,6 +105,8 @@ def collect(
                 references = find_references(store, tx, since=since)
             emptied = _holding(tx, references)
             _forget(tx, references, emptied)
+            predictions = _old_predictions(tx, forgotten)
+            tx.execute("retention_forget_predictions", before=forgotten)
             tx.execute("collected_add", at=clock.now(), since=since)
         seen, kinds = store.db.version(), references.kinds
         # Looked up again: somebody may have written a record before the version was asked for.
@@ -95,7 +124,7 @@ def collect(
         for path, _ in left:
             _remove_left(path)
         references.kinds = kinds  # as what they were kept before deleted runs lost them
-    return _freeing(references, removed, left, emptied, waiting=len(unneeded) - len(old))
+    return _freeing(references, removed, left, emptied, waiting=len(unneeded) - len(old), predictions=predictions)
 
 
 def needed_now(store: Store) -> set[str] | None:
@@ -123,6 +152,11 @@ def _remove(
         seen = store.db.version()
         references = find_references(store, store.db, since=since)
     return seen, references, []
+
+
+def _old_predictions(db: Database | Transaction, before: str) -> int:
+    row = db.one("retention_old_predictions", before=before)
+    return int(row["count"]) if row else 0
 
 
 def _holding(db: Database | Transaction, references: References) -> list[str]:
@@ -155,6 +189,7 @@ def _freeing(
     deleted_runs: Sequence[str],
     *,
     waiting: int,
+    predictions: int,
 ) -> Freeing:
     kinds: dict[str, Amount] = {}
     for blob in blobs:
@@ -171,6 +206,7 @@ def _freeing(
         releases=tuple(name for name, package in references.freed_releases.items() if gone & files.get(package, set())),
         deleted_runs=tuple(deleted_runs),
         waiting=waiting,
+        predictions=predictions,
     )
 
 

@@ -26,7 +26,8 @@ class References:
 
     Attributes:
         needed: digests of blobs that stay.
-        kinds: of every blob that a record names: `model`, `dataset`, `file`, `code`, `log` or `environment`.
+        kinds: of every blob that a record names: `model`, `dataset`, `file`, `code`, `log`, `environment` or
+            `predictions`.
         freed_releases: releases (`MODEL@n`) whose package is not needed, with the package's digest.
         package_files: the digests of the files of each of these packages.
         deleted_runs: deleted runs whose points and files go.
@@ -42,18 +43,19 @@ class References:
         self.held_runs: set[str] = set()
 
 
-def find_references(store: Store, db: Database | Transaction, *, since: str) -> References:
+def find_references(store: Store, db: Database | Transaction, *, since: str, predictions_since: str = "") -> References:
     """Return what the store needs, as its records are now.
 
     Args:
         db: the database, or the transaction to look from.
         since: runs that ended before this time are not held by their age (a time as `clock.now` writes it).
+        predictions_since: predictions that were logged before this time are not held.
     """
-    return _Search(store, db, since).go()
+    return _Search(store, db, since, predictions_since).go()
 
 
 class _Search:
-    def __init__(self, store: Store, db: Database | Transaction, since: str) -> None:
+    def __init__(self, store: Store, db: Database | Transaction, since: str, predictions_since: str) -> None:
         self.store = store
         self.db = db
         self.since = since
@@ -71,6 +73,7 @@ class _Search:
         self.run_models = _grouped(db.all("retention_run_models"), "run_id")
         self.by_owner = _grouped(db.all("retention_artifacts"), "owner")
         self.by_version = _grouped(db.all("retention_code_files"), "version")
+        self.predictions = db.all("retention_predictions", before=predictions_since)
 
     def go(self) -> References:
         needed = self.found.needed
@@ -82,6 +85,7 @@ class _Search:
             packages |= self._need_run(run_id)
         for model_id in models:
             needed |= {row["blob"] for row in self.by_owner.get(model_id, [])}
+        needed |= {row["blob"] for row in self.predictions if not row["old"]}
         for row in self.releases:
             self._need_record_of(row)
         for thing in self.kept:
@@ -198,6 +202,7 @@ class _Search:
         kinds.update({file["digest"]: "code" for files in self.by_version.values() for file in files})
         kinds.update({row["blob"]: "file" for rows in self.by_owner.values() for row in rows})
         kinds.update(dict.fromkeys(self.blob_of.values(), "dataset"))
+        kinds.update({row["blob"]: "predictions" for row in self.predictions})
         for package in self._made_packages() - self.blob_of.keys():
             if package not in self.found.needed or package in self.found.freed_releases.values():
                 self.found.package_files[package] = self._files(package)

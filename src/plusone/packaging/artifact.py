@@ -18,6 +18,7 @@ from ..base.errors import BrokenArtifact, Incompatible, UsageError
 from ..base.ids import canonical_json, check_model_name, digest_bytes, digest_file
 from ..base.records import Package, PackageFile, Signature
 from ..formats import Compiled, find_format
+from ..formats.codes import strings_to_codes
 from ..formats.layout import Block, plan_blocks
 from ..formats.runner import OnnxRunner
 from .tables import compute
@@ -169,7 +170,7 @@ def _build(
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
-    compiled, record = _first_proven(model, trained, signature, blocks, tables, tolerance)
+    compiled, blocks, record = _first_proven(model, trained, signature, blocks, tables, tolerance)
     options: dict[str, Any] = {
         "blocks": [msgspec.to_builtins(block) for block in blocks],
         "output": compiled.output,
@@ -197,19 +198,21 @@ def _first_proven(
     blocks: Sequence[Block],
     tables: Sequence[tuple[str, pa.Table]],
     tolerance: float,
-) -> tuple[Compiled, dict[str, Any]]:
-    """Return the first attempt that loads and is proven equal, and the record of its proof."""
+) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
+    """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
     from .prove import make_cases, prove
 
     failure: Exception | None = None
     cases: Any = None
     for compiled in find_format(model, signature.fields, blocks):
         try:
+            known = {n: frozenset(v) for n, v in _all_known(compiled, signature, tables[0][1]).items()}
             if cases is None:
-                known = {n: frozenset(v) for n, v in _all_known(compiled, signature, tables[0][1]).items()}
                 cases = make_cases(trained, signature, blocks, known, tables)
-            runner = OnnxRunner(compiled.graph, compiled.output, signature.output.classes)
-            return compiled, prove(cases, runner, signature, tolerance, compiled.precision)
+            graph, entry = strings_to_codes(compiled.graph, blocks)
+            runner = OnnxRunner(graph, compiled.output, signature.output.classes)
+            record = prove(cases, runner, signature, entry, known, tolerance, compiled.precision)
+            return msgspec.structs.replace(compiled, graph=graph), entry, record
         except (BrokenArtifact, Incompatible) as error:
             failure = failure or error
     if isinstance(failure, BrokenArtifact):

@@ -84,7 +84,6 @@ class Case(NamedTuple):
 
     what: str
     table: pa.Table
-    columns: Columns
     answers: Any
     probabilities: Any
     refused: int
@@ -118,7 +117,7 @@ def make_cases(
         if field.dtype == "string" and field.unseen == "accept":
             edge = with_value(row, field.name, UNSEEN)
             found.append(_case(trained, signature, blocks, known, f"{field.name!r} unseen", edge))
-    if not any(case.columns.rows for case in found):
+    if not any(case.table.num_rows for case in found):
         raise Incompatible("The signature refuses every row of the training data: there is nothing to prove on.")
     return found
 
@@ -126,15 +125,14 @@ def make_cases(
 def _case(
     trained: Trained, signature: Signature, blocks: Sequence[Block], known: Known, what: str, table: pa.Table
 ) -> Case:
-    columns, bad = read_table(table, signature.fields, blocks, known)
+    _, bad = read_table(table, signature.fields, blocks, known)
     refused = int(bad.sum())
     if refused:
         table = table.take(np.flatnonzero(~bad))
-        columns, _ = read_table(table, signature.fields, blocks, known)
-    if not columns.rows:
-        return Case(what, table, columns, np.empty(0), None, refused)
+    if not table.num_rows:
+        return Case(what, table, np.empty(0), None, refused)
     try:
-        return Case(what, table, columns, trained.answers(table), trained.probabilities(table), refused)
+        return Case(what, table, trained.answers(table), trained.probabilities(table), refused)
     except Incompatible:
         raise
     except Exception as error:
@@ -151,28 +149,38 @@ def _spread(table: pa.Table) -> pa.Table:
 
 
 def prove(
-    cases: Sequence[Case], runner: OnnxRunner, signature: Signature, tolerance: float, precision: str
+    cases: Sequence[Case],
+    runner: OnnxRunner,
+    signature: Signature,
+    blocks: Sequence[Block],
+    known: Known,
+    tolerance: float,
+    precision: str,
 ) -> dict[str, Any]:
     """Return the record of the proof: rows, largest difference, tolerance, labels that differ, precision.
 
     A probability may differ by `tolerance`; a number by `tolerance`, absolute or relative, whichever is larger. A label
     may differ only where the two largest probabilities are within the tolerance of each other.
 
+    Args:
+        blocks: how rows enter the graph of `runner`.
+
     Raises:
         Incompatible: naming the first rows that differ, both answers and by how much.
     """
     largest, ties, rows = 0.0, 0, 0
     for case in cases:
-        if not case.columns.rows:
+        if not case.table.num_rows:
             continue
-        answer = runner.run(case.columns)
+        columns, _ = read_table(case.table, signature.fields, blocks, known)
+        answer = runner.run(columns)
         differences, bad, tied = _compare(case, answer, signature, tolerance)
         if bad.any():
             raise _differs(case, answer, differences, bad, tolerance, precision)
-        _prove_single(case, runner, answer, tolerance, precision)
+        _prove_single(case, columns, runner, answer, tolerance, precision)
         largest = max(largest, float(differences.max(initial=0.0)))
         ties += tied
-        rows += case.columns.rows
+        rows += columns.rows
     return {
         "rows": rows,
         "refused_rows": sum(case.refused for case in cases),
@@ -211,10 +219,12 @@ def _distance(left: Any, right: Any) -> Any:
         return np.where(same, 0.0, np.abs(left - right))
 
 
-def _prove_single(case: Case, runner: OnnxRunner, answer: Any, tolerance: float, precision: str) -> None:
+def _prove_single(
+    case: Case, columns: Columns, runner: OnnxRunner, answer: Any, tolerance: float, precision: str
+) -> None:
     """A row answers the same alone as among others."""
-    for row in {0, case.columns.rows - 1}:
-        alone = runner.run(case.columns.take(row, row + 1))
+    for row in {0, columns.rows - 1}:
+        alone = runner.run(columns.take(row, row + 1))
         left, right = alone.probabilities, answer.probabilities
         if alone.numbers is not None:
             left, right = alone.numbers, answer.numbers

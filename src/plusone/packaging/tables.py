@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from ..formats.layout import MISSING, Block, Columns
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Known", "compute", "describe", "fits", "invalid", "read_table", "shown"]
+__all__ = ["Known", "compute", "describe", "fits", "invalid", "is_text", "read_table", "shown"]
 
 Known = Mapping[str, frozenset[Any]]
 """By field: the only values that it may hold, where the trained model raises for any other."""
 
 _LIMIT = 2**63
 _SHOWN = 8
+_SHORT = Repr()  # what is written is cut at its levels too: a value from outside may be a thousand lists deep
+_SHORT.maxlevel = 2
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 90
 
 
 def describe(field: Field, known: Known) -> str:
@@ -51,7 +55,7 @@ def fits(value: Any, field: Field, known: Known) -> bool:
     if value is None:
         return field.nullable
     if field.dtype == "string":
-        good = isinstance(value, str)
+        good = isinstance(value, str) and is_text(value)
     elif field.dtype == "bool":
         good = isinstance(value, bool)
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -64,6 +68,15 @@ def fits(value: Any, field: Field, known: Known) -> bool:
     if good and field.name in known:
         return value in known[field.name]
     return good
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be written in UTF-8: half a surrogate pair can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def invalid(row: int, field: Field, value: Any, known: Known) -> InvalidInput:
@@ -82,7 +95,7 @@ def shown(value: Any) -> str:
     """Return a value as a message shows it: as JSON writes it where it can be, and never long."""
     words = {None: "null", True: "true", False: "false"}
     try:
-        text = words[value] if value is None or isinstance(value, bool) else repr(value)
+        text = words[value] if value is None or isinstance(value, bool) else _SHORT.repr(value)
     except ValueError:  # Python refuses to write integers of more than 4,300 digits
         text = "a very large integer"
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -111,34 +124,33 @@ def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block]
                     value=None,
                     expected=describe(by_name[name], known),
                 )
-            values, wrong = _read_column(table.column(name), by_name[name], known, block.dtype)
+            values, wrong = _read_column(table.column(name), by_name[name], known, block)
             array[:, index] = values
             bad |= wrong
         feeds[block.name] = array
     return Columns(table.num_rows, feeds), bad
 
 
-def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[Any, Any]:
+def _read_column(column: Any, field: Field, known: Known, block: Block) -> tuple[Any, Any]:
     """Return the values of one column, shape (rows,), and which of them do not fit."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
+    dtype = block.dtype
+    if pa.types.is_dictionary(column.type) and not _type_fits(column.type.value_type, "string"):
         column = column.cast(column.type.value_type)
+    if field.dtype == "string":
+        return _read_text(column, field, known, block)
     null = column.is_null(nan_is_null=True).to_numpy()
     if pa.types.is_null(column.type):
-        filler: Any = MISSING if dtype == "string" else (0 if dtype == "int64" else math.nan)
-        return filler, np.full(len(column), not field.nullable)
+        return 0 if dtype == "int64" else math.nan, np.full(len(column), not field.nullable)
     if not _type_fits(column.type, field.dtype):
-        return (MISSING if dtype == "string" else 0), ~null | (null & (not field.nullable))
+        return 0, ~null | (null & (not field.nullable))
     wrong = null & (not field.nullable)
-    if field.dtype == "string":
-        values = compute().fill_null(column.cast(pa.string()), MISSING)
-        if field.name in known:
-            allowed = pa.array(sorted(known[field.name]), type=pa.string())
-            wrong |= ~null & ~compute().is_in(values, value_set=allowed).to_numpy()
-        return values.to_numpy(), wrong
-    if dtype == "int64" and pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
-        return compute().fill_null(column.cast(pa.int64()), 0).to_numpy(), wrong
+    if dtype == "int64" and pa.types.is_integer(column.type):
+        if pa.types.is_uint64(column.type):
+            wrong |= compute().fill_null(compute().greater(column, pa.scalar(2**63 - 1, pa.uint64())), False).to_numpy()
+        whole = compute().fill_null(column.cast(pa.int64(), safe=False), 0).to_numpy()
+        return whole, wrong | _unknown(whole, null, field, known)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     numbers = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=True)
@@ -146,9 +158,41 @@ def _read_column(column: Any, field: Field, known: Known, dtype: str) -> tuple[A
     wrong |= np.isinf(numbers)
     if field.dtype == "int64":
         wrong |= ~null & ((np.floor(numbers) != numbers) | (numbers < -_LIMIT) | (numbers >= _LIMIT))
-    if field.name in known:
-        wrong |= ~null & ~np.isin(numbers, np.array(sorted(known[field.name]), dtype=np.float64))
+    wrong |= _unknown(numbers, null, field, known)
     return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
+
+
+def _unknown(values: Any, null: Any, field: Field, known: Known) -> Any:
+    """Return which values are not among those that the field may hold, where that is limited."""
+    if field.name not in known:
+        return np.zeros(len(values), dtype=bool)
+    return ~null & ~np.isin(values, np.array(sorted(known[field.name]), dtype=np.float64))
+
+
+def _read_text(column: Any, field: Field, known: Known, block: Block) -> tuple[Any, Any]:
+    """Return what enters the graph for strings, shape (rows,), and which of them do not fit.
+
+    Each distinct string is looked at once, and a dictionary is never written out: it may be long and often used.
+    """
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    places, distinct = np.zeros(len(column), dtype=np.int64), [None]
+    if _type_fits(kind, "string"):
+        if pa.types.is_dictionary(column.type):
+            column = column.unify_dictionaries().combine_chunks()
+        else:
+            column = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
+        distinct = [*column.dictionary.to_pylist(), None]
+        places = compute().fill_null(column.indices.cast(pa.int64()), len(distinct) - 1).to_numpy()
+    good = np.array([fits(value, field, known) for value in distinct])[places]
+    if not _type_fits(kind, "string"):
+        good &= column.is_null(nan_is_null=True).to_numpy()  # whatever else is there is no string
+    code = block.codes.get(field.name)
+    if code is not None:
+        return np.array([code.table[value] for value in distinct], dtype=np.float64)[places], ~good
+    values = np.array([MISSING if value is None else value for value in distinct], dtype=object)
+    return values[places], ~good
 
 
 def compute() -> Any:

@@ -1,4 +1,5 @@
-"""Logged predictions and labels: written by the workers into a journal, collected into the store, and read again.
+"""The prediction log and the labels: what a worker writes beside answering, and how it comes to the store and out.
 
-It knows ids, requests and answers as bytes. It knows no model and no server.
+Two halves that must not load each other. In the worker: `layout`, `log`, `labels` and `wire`, which know files and no
+store. In the control process and below commands: `chunks`, `collecting`, `reading`, `exporting` and `late`.
 """

@@ -6,6 +6,6 @@ knows no store, no route, no server and no trained object.
 
 from __future__ import annotations
 
-from .predictor import Predictor, load
+from .predictor import Answer, Columns, Predictor, load
 
-__all__ = ["Predictor", "load"]
+__all__ = ["Answer", "Columns", "Predictor", "load"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,20 @@ from ..formats.layout import Block, Columns
 from ..formats.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
 from ..packaging.tables import invalid, read_table
+from .arrays import read_arrays
+from .arrow import read_stream, write_stream
 from .decode import Decoder
+from .encode import Encoder, key_of
+from .gather import Gatherer
+from .walk import unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Answer", "Columns", "Predictor", "load"]
+
+ARROW_BYTES = 256 * 1024 * 1024
+"""How large a table that comes as Arrow may be once it is decompressed, unless the caller says otherwise."""
 
 
 def load(folder: Path, digest: str | None = None) -> Predictor:
@@ -47,6 +56,7 @@ class Predictor:
         package: the package's record.
         digest: the sha256 of its manifest.
         signature: what it takes and answers.
+        known: by field, the only values that it may hold, where the model answers to no others.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes) -> None:
@@ -54,16 +64,27 @@ class Predictor:
         self.digest = digest
         self.signature = package.signature
         self._blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
-        self._known = known_values(package)
+        self.known = known_values(package)
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
-        self._decoder = Decoder(package.signature.fields, self._blocks, self._known)
-        self.decode = self._decoder.decode
-        """`decode(body: bytes) -> Columns`: see `Decoder.decode`."""
+        self.decode_rows = Decoder(package.signature.fields, self._blocks, self.known).rows
+        """`decode_rows(body: bytes) -> list[tuple]`: see `Decoder.rows`."""
+        self.gather = Gatherer(package.signature.fields, self._blocks).columns
+        """`gather(rows: list[tuple]) -> Columns`: see `Gatherer.columns`. The rows of many requests may be joined."""
         self.run = self._runner.run
         """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
+        self.encode = Encoder(package.signature.output.classes).rows
+        """`encode(answer: Answer) -> list[bytes]`, one for each row: see `Encoder.rows`."""
         classes = package.signature.output.classes
         self._classes = list(classes)
-        self._keys = [_key(label) for label in classes]
+        self._keys = [key_of(label) for label in classes]
+
+    def decode(self, body: bytes | bytearray | memoryview) -> Columns:
+        """Return the columns of a body of JSON.
+
+        Raises:
+            InvalidInput: for anything that does not fit; see `decode_rows`.
+        """
+        return self.gather(self.decode_rows(body))
 
     def columns(self, data: Any) -> Columns:
         """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; others are ignored.
@@ -71,13 +92,41 @@ class Predictor:
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
         """
-        table = _table(data)
+        return self._read(_table(data))
+
+    def decode_arrow(self, body: bytes | bytearray | memoryview, max_bytes: int = ARROW_BYTES) -> Columns:
+        """Return the columns of an Arrow IPC stream with one column for each field; strings may be dictionaries.
+
+        Args:
+            max_bytes: how large the table may be, decompressed.
+
+        Raises:
+            InvalidInput: by the same rules as `decode`, with the same details.
+        """
+        table = read_stream(body, max_bytes)
+        names = [field.name for field in self.signature.fields]
+        for name in table.column_names:
+            if name not in names:
+                raise unknown(name, names, "The table has")
+        return self._read(table)
+
+    def _read(self, table: pa.Table) -> Columns:
         if table.num_rows == 0:
             raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
-        columns, bad = read_table(table, self.signature.fields, self._blocks, self._known)
+        columns, bad = read_table(table, self.signature.fields, self._blocks, self.known)
         if bad.any():
             raise self._first_wrong(table, int(np.argmax(bad)))
         return columns
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Columns:
+        """Return the columns of one array for each field, shape (rows,); loads no table library.
+
+        Strings are str or bytes, as objects or as numpy's own; nulls are None, or NaN among floats.
+
+        Raises:
+            InvalidInput: by the same rules as `decode`, with the same details.
+        """
+        return read_arrays(arrays, self.signature.fields, self._blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
         """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
@@ -92,6 +141,14 @@ class Predictor:
             {"label": classes[code], "probabilities": dict(zip(keys, row, strict=False))}
             for code, row in zip(codes, answer.probabilities.tolist(), strict=True)
         ]
+
+    def encode_arrow(self, answer: Answer, metadata: Mapping[str, str] | None = None) -> bytes:
+        """Return the answers as an Arrow IPC stream: a column `prediction`, or `label` and `probabilities` (structs).
+
+        Args:
+            metadata: what the schema carries beside them, e.g. the release and the id of the request.
+        """
+        return write_stream(answer, self._keys, metadata or {})
 
     def predict(self, data: Any) -> np.ndarray[Any, Any]:
         """Return the labels or the numbers, shape (rows,)."""
@@ -123,15 +180,15 @@ class Predictor:
     def _first_wrong(self, table: pa.Table, place: int) -> InvalidInput:
         row = table.slice(place, 1)
         for field in self.signature.fields:
-            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self._known)
+            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self.known)
             if bad[0]:
-                return invalid(place, field, row.column(field.name)[0].as_py(), self._known)
+                return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)
 
 
 def _alone(blocks: tuple[Block, ...], name: str) -> Block:
     block = next(block for block in blocks if name in block.fields)
-    return Block(block.name, block.dtype, (name,))
+    return msgspec.structs.replace(block, fields=(name,))
 
 
 def _table(data: Any) -> pa.Table:
@@ -141,9 +198,3 @@ def _table(data: Any) -> pa.Table:
         return to_arrow(data)
     except PlusoneError as error:
         raise InvalidInput(f"The data can't be read as a table: {error.message}", mend=error.mend) from error
-
-
-def _key(label: Any) -> str:
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)

@@ -1,4 +1,4 @@
-"""The data plane: workers that answer predictions, and the supervisor that keeps them alive.
+"""The data plane: a worker that answers predictions.
 
 This room knows the route file, packaged models on the local disk and HTTP. It knows no store, no gate and no web page:
 it goes on answering when all of them are gone. What it needs to know arrives as `route.json` in the serving folder,

@@ -1,244 +1,192 @@
-"""The HTTP application of one worker: predictions, health, metrics and descriptions, over RSGI.
-
-A small request is decoded, run and answered on the event loop: handing it to a thread would cost more than the work. A
-big one goes to a thread, so that the small ones beside it don't wait. Nothing a client sends gives a 5xx, and no
-traceback leaves the process.
-"""
+"""The application of one worker: what is at each address, and what all addresses share. It runs on one event loop."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 import traceback
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..base.errors import PlusoneError, Unavailable
-from . import protocol, routes, stats, swap
+from ..aside.client import Aside
+from ..base.config import Limits, Serve, limits_of
+from ..base.errors import PlusoneError
+from ..hosting import stats, swap
+from ..hosting.lanes import Job, Lane
+from ..predictions.labels import LabelLog
+from ..predictions.layout import labels_folder, predictions_folder, sampled
+from ..predictions.log import PredictionLog
+from ..transport import Endpoint, Head, Request
+from ..workers import routes
+from . import beside, inference, pages, predicting, protocol
 
 __all__ = ["App"]
 
-INLINE_ROWS = 256
-INLINE_BYTES = 256 * 1024
-_BIG_THREADS = 2
-_DISCARD_BYTES = 64 * 1024 * 1024
-_DISCARD_S = 2.0
-
-Headers = list[tuple[str, str]]
-_JSON = ("content-type", "application/json")
-_CLOSE = ("connection", "close")
-_READ = ("GET", "HEAD")
-_PAGES = ("/health/live", "/health/ready", "/metrics", "/models")
+Headers = Sequence[tuple[str, str]]
+_RETRY = ("retry-after", "1")
+_SWEEP_S = 0.25
 
 
 class App:
-    """Answers the requests of one worker. Everything but the big predictions runs on one event loop."""
+    """Answers the requests of one worker.
 
-    def __init__(self, models: swap.Models, counts: stats.Stats, log: swap.Log, *, max_body_bytes: int) -> None:
-        self.in_flight = 0
-        self.last_request_at = 0.0
-        """`time.perf_counter` of the newest request."""
-        self._models = models
-        self._counts = counts
-        self._log = log
-        self._max_body_bytes = max_body_bytes
-        self._ids = protocol.Ids()
-        self._pool = ThreadPoolExecutor(_BIG_THREADS, thread_name_prefix="big-predictions")
-        self._headers: Headers = [_JSON]
+    Args:
+        loop: the event loop that the requests come in on.
+        log: called with an event's name and its fields.
+    """
 
-    def drain(self) -> None:
-        """From now on ask every client, with its answer, to come back on a new connection."""
-        self._headers = [_JSON, _CLOSE]
+    def __init__(
+        self, models: swap.Models, counts: stats.Stats, log: swap.Log, *, loop: Any, serve: Serve, folder: Path
+    ) -> None:
+        self.models = models
+        self.counts = counts
+        self.log = log
+        self.serve = serve
+        self.ids = protocol.Ids()
+        self.labels = LabelLog(labels_folder(folder))
+        self.predictions = PredictionLog(predictions_folder(folder), max_bytes=serve.log_max_bytes)
+        self.aside = Aside(beside.COMMAND, log=log)
+        self._loop = loop
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: set[Any] = set()
+        self._shares: dict[str, float] = {}
 
-    async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        """Answer one request."""
-        if scope.proto != "http":
-            proto.close(404)
-            return
-        began = self.last_request_at = time.perf_counter()
-        self.in_flight += 1
-        try:
-            entry = self._models.table.pathways.get(scope.path)
-            if entry is not None and scope.method == "POST":
-                await self._predict(entry, scope.headers, proto, began)
-            else:
-                await self._page(scope, proto, began)
-        finally:
-            self.in_flight -= 1
+    # ---------------------------------------------------------------------------------- addresses
 
-    # ---------------------------------------------------------------------------------- predictions
+    def resolve(self, head: Head) -> Endpoint:
+        """Return what is at the address of a request; what is nowhere is an endpoint that says so."""
+        parts = head.path.split("/")
+        if parts[1:2] == ["v2"]:
+            return inference.resolve(self, head)
+        if len(parts) == 4 and parts[1] == "models":
+            if parts[3] == "predict":
+                return predicting.resolve(self, head, parts[2])
+            if parts[3] == "labels":
+                return predicting.resolve_labels(self, head, parts[2])
+        return pages.Page(self, head.method, head.path, parts)
 
-    async def _predict(self, entry: swap.Entry, headers: Any, proto: Any, began: float) -> None:
-        request_id = self._ids.new()
-        target = entry.choose(request_id)
-        rows = 0
-        try:
-            length = headers.get("content-length")
-            if length is None or not length.isdigit():
-                body = await self._chunks(proto)
-            elif int(length) > self._max_body_bytes:
-                raise protocol.too_large(self._max_body_bytes, int(length))
-            else:
-                body = await proto()
-            kind = headers.get("content-type")
-            if kind is not None and kind != "application/json":
-                protocol.check_content_type(kind)
-            payload, rows = await self._answer(target, request_id, body)
-        except PlusoneError as error:
-            self._count(entry.model, target.release, error.status, began, 0)
-            await self._refuse(proto, error)
-            return
-        except Exception as error:
-            if _is_gone(error):
-                return
-            self._count(entry.model, target.release, 500, began, 0)
-            self._report_unexpected(error, request_id, entry.model, target.release)
-            await self._refuse(proto, protocol.unexpected(request_id))
-            return
-        proto.response_bytes(200, self._headers, payload)
-        self._count(entry.model, target.release, 200, began, rows)
+    def refuse(self, head: Head | None, error: PlusoneError) -> tuple[int, bytes, bytes, Headers]:
+        """Return status, content type, body and headers of an error, in the form of the protocol that was spoken."""
+        if head is not None and head.path.split("/", 2)[1:2] == ["v2"]:
+            return inference.refusal(self, error)
+        return error.status, b"application/json", protocol.encode(error.as_dict()), self.headers_of(error)
 
-    async def _answer(self, target: swap.Target, request_id: str, body: bytes) -> tuple[bytes, int]:
-        """Return the answer to `body` and its number of rows; big ones are computed in a thread."""
-        predictor = target.predictor
-        loop = asyncio.get_running_loop
-        if len(body) > INLINE_BYTES:
-            return await loop().run_in_executor(self._pool, _compute, target, request_id, body)
-        columns = predictor.decode(body)
-        if columns.rows > INLINE_ROWS:
-            return await loop().run_in_executor(self._pool, _run, target, request_id, columns)
-        return _run(target, request_id, columns)
+    def headers_of(self, error: PlusoneError) -> Headers:
+        """Return the headers that belong to an error."""
+        if error.status in (429, 503):
+            return (_RETRY,)
+        if isinstance(error, protocol.MethodNotAllowed):
+            return (("allow", error.details["allowed"]),)
+        return ()
 
-    async def _chunks(self, proto: Any) -> bytes:
-        """Return a body of unknown length, read up to the limit and no further."""
-        parts: list[bytes] = []
-        size = 0
-        stream = _parts(proto)
-        async for part in stream:
-            size += len(part)
-            if size > self._max_body_bytes:
-                parts.clear()
-                await _discard(stream)
-                raise protocol.too_large(self._max_body_bytes, None)
-            parts.append(part)
-        return b"".join(parts)
+    def fail(self, request: Request, error: Exception, *, model: str, release: int, request_id: str = "") -> None:
+        """Answer with an error, and count it; what nobody foresaw is logged, and told by an id only."""
+        if not isinstance(error, PlusoneError):
+            request_id = request_id or self.ids.new()
+            cause = "".join(traceback.format_exception(error))[-4000:]
+            self.log("prediction_failed", id=request_id, model=model, release=release, error=cause)
+            error = protocol.unexpected(request_id)
+        status, kind, body, headers = self.refuse(request.head, error)
+        request.respond(status, body, kind, headers)
+        self.counts.observe(model, release, status, time.perf_counter() - request.began, 0)
 
-    def _report_unexpected(self, error: Exception, request_id: str, model: str, release: int) -> None:
-        cause = "".join(traceback.format_exception(error))[-4000:]
-        self._log("prediction_failed", id=request_id, model=model, release=release, error=cause)
+    def server_url(self) -> str:
+        """Return where this worker is reached, as far as it knows."""
+        host = f"[{self.serve.host}]" if ":" in self.serve.host else self.serve.host
+        return f"http://{host}:{self.serve.port}"
 
-    def _count(self, model: str, release: int, code: int, began: float, rows: int) -> None:
-        self._counts.observe(model, release, code, time.perf_counter() - began, rows)
+    # ---------------------------------------------------------------------------------- models
 
-    # ---------------------------------------------------------------------------------- everything else
+    def limits(self, model: str) -> Limits:
+        """Return the limits of a model."""
+        return limits_of(self.serve, model)
 
-    async def _page(self, scope: Any, proto: Any, began: float) -> None:
-        path, parts, table = scope.path, scope.path.split("/"), self._models.table
-        try:
-            payload, kind = self._page_content(scope.method, path, parts, table)
-        except PlusoneError as error:
-            if len(parts) == 4 and parts[3] == "predict":
-                self._count(parts[2] if parts[2] in table.entries else "", 0, error.status, began, 0)
-            await self._refuse(proto, error)
-        except Exception as error:
-            request_id = self._ids.new()
-            self._report_unexpected(error, request_id, "", 0)
-            await self._refuse(proto, protocol.unexpected(request_id))
-        else:
-            status = 503 if path == "/health/ready" and table.unready() else 200
-            proto.response_bytes(status, [("content-type", kind), *self._headers[1:]], payload)
+    def entry(self, model: str) -> swap.Entry:
+        """Return the model of that name as it is served now.
 
-    def _page_content(self, method: str, path: str, parts: list[str], table: swap.Table) -> tuple[bytes, str]:
-        """Return the body and the content type of a page; raise what the caller did wrong."""
-        if path in _PAGES:
-            self._require(method in _READ, method, path, "GET, HEAD")
-            if path == "/metrics":
-                return self._metrics(table), stats.CONTENT_TYPE
-            return protocol.encode(_page_value(path, table)), "application/json"
-        if len(parts) == 3 and parts[1] == "models":
-            entry = table.entries.get(parts[2])
-            if entry is None:
-                raise protocol.no_such_model(parts[2], table)
-            self._require(method in _READ, method, path, "GET, HEAD")
-            return protocol.encode(protocol.describe(entry)), "application/json"
-        if len(parts) == 4 and parts[1] == "models" and parts[3] == "predict":
-            self._require(parts[2] not in table.entries, method, path, "POST")
-            raise protocol.no_such_model(parts[2], table)
-        raise protocol.no_such_address(path)
+        Raises:
+            NotFound: when there is none of that name.
+            Unavailable: when it is routed and could not be loaded, or nothing is served yet.
+        """
+        table = self.models.table
+        entry = table.entries.get(model)
+        if entry is None:
+            raise protocol.no_such_model(model, table)
+        return entry
 
-    def _require(self, allowed: bool, method: str, path: str, methods: str) -> None:
-        if not allowed:
-            raise protocol.method_not_allowed(method, path, methods)
+    def lane(self, model: str) -> Lane:
+        """Return the lane of a model."""
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = Lane(
+                model,
+                self.limits(model),
+                self._loop.call_soon,
+                self._loop.call_soon_threadsafe,
+                lambda target, answered: self.answered(model, target, answered),
+            )
+        return lane
 
-    def _metrics(self, table: swap.Table) -> bytes:
+    def lanes(self) -> list[Lane]:
+        """Return the lanes of all models that were asked so far."""
+        return list(self._lanes.values())
+
+    def answered(self, model: str, target: swap.Target, answered: list[Job]) -> None:
+        """Count and log what was answered: jobs of one release."""
+        self.counts.answered(model, target.release, [(job.began, job.count) for job in answered])
+        share = self._shares.get(model)
+        if share is None:
+            share = self._shares[model] = self.limits(model).log_share or 0.0
+        if share < 1.0:
+            answered = [job for job in answered if sampled(job.id, share)]
+        if answered:
+            entries = [job.endpoint.entry(job) for job in answered]
+            self.predictions.log(model, target.release, target.package, entries, time.time())
+
+    # ---------------------------------------------------------------------------------- the life of the worker
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something on the loop whose end nobody waits for."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def start(self) -> None:
+        """Begin to look after what waits too long."""
+        self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        for lane in self._lanes.values():
+            lane.sweep()
+        self._loop.call_later(_SWEEP_S, self._sweep)
+
+    async def close(self) -> None:
+        """Write what is left to write, and end the process beside this one."""
+        for lane in self._lanes.values():
+            lane.close()
+        await self.aside.close()
+        self.predictions.close()
+        self.labels.close()
+
+    def tally(self) -> None:
+        """Bring what the logs and the lanes count to the counts of this worker."""
+        logged, dropped, accepted = self.predictions.logged, self.predictions.dropped, self.labels.accepted
+        self.counts.tally(
+            {"predictions_logged": logged, "predictions_dropped": dropped, "labels_accepted": accepted},
+            {lane.model: lane.waiting for lane in self._lanes.values()},
+        )
+
+    def metrics(self) -> bytes:
+        """Return the counts of all workers, and the state of this one, as Prometheus text."""
+        table = self.models.table
         versions = dict(table.versions)
-        for report in routes.read_reports(self._counts.folder):
+        for report in routes.read_reports(self.counts.folder):
             for model, version in report.versions.items():
                 if model in versions:
                     versions[model] = min(version, versions[model])
+        self.tally()
         try:
-            self._counts.flush()
+            self.counts.flush()
         except OSError as error:
-            self._log("stats_not_written", error=str(error))
-        return self._counts.prometheus(versions)
-
-    async def _refuse(self, proto: Any, error: PlusoneError) -> None:
-        """Answer with an error, then take in what the client still sends: closing at once could lose the answer."""
-        headers = list(self._headers)
-        if error.status == 405:
-            headers.append(("allow", error.message.rpartition("expected ")[2].rstrip(".")))
-        if error.status == 413 and _CLOSE not in headers:
-            headers.append(_CLOSE)
-        proto.response_bytes(error.status, headers, protocol.encode(error.as_dict()))
-        with contextlib.suppress(Exception):  # the body was read already: nothing is left to take in
-            await _discard(_parts(proto))
-
-
-def _page_value(path: str, table: swap.Table) -> dict[str, Any]:
-    if path == "/health/live":
-        return {"live": True}
-    if path == "/models":
-        models = [
-            {"model": name, "release": entry.live.release, "route_version": entry.version, "at": f"/models/{name}"}
-            for name, entry in sorted(table.entries.items())
-        ]
-        return {"models": models, "failed": table.failed}
-    reason = table.unready()
-    if not reason:
-        return {"ready": True, "versions": table.versions, "failed": table.failed, "problem": table.problem}
-    error = Unavailable(f"This worker can't answer predictions yet: {reason}", mend="plusone status")
-    return {"ready": False, "reason": reason, **error.as_dict()}
-
-
-def _compute(target: swap.Target, request_id: str, body: bytes) -> tuple[bytes, int]:
-    return _run(target, request_id, target.predictor.decode(body))
-
-
-def _run(target: swap.Target, request_id: str, columns: Any) -> tuple[bytes, int]:
-    answer = target.predictor.run(columns)
-    predictions = protocol.encode(target.predictor.predictions(answer))
-    return b'%b%b","predictions":%b}' % (target.prefix, request_id.encode(), predictions), answer.rows
-
-
-async def _parts(proto: Any) -> AsyncIterator[bytes]:
-    """Give the body part by part. Granian lets a body be iterated once only; this may be left and taken up again."""
-    async for part in proto:
-        yield part
-
-
-async def _discard(stream: AsyncIterator[bytes]) -> None:
-    """Take in what the client still sends, within bounds: a client cut off while it sends loses the answer."""
-    size = 0
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DISCARD_S):
-            async for part in stream:
-                size += len(part)
-                if size > _DISCARD_BYTES:
-                    return
-
-
-def _is_gone(error: Exception) -> bool:
-    """Whether `error` says that the client left before its request was whole."""
-    return type(error).__name__ in ("RSGIProtocolClosed", "RSGIProtocolError")
+            self.log("stats_not_written", error=str(error))
+        return self.counts.prometheus(versions)

@@ -11,20 +11,19 @@ from typing import Any
 
 import msgspec
 
-from ..base.errors import BodyTooLarge, MethodNotAllowed, NotFound, PlusoneError, Unavailable, WrongContentType
+from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, Unavailable, WrongContentType
 from ..base.records import Signature
-from .swap import Entry, Table
+from ..hosting.swap import Entry, Table
 
 __all__ = [
     "Ids",
-    "check_content_type",
     "describe",
     "encode",
     "method_not_allowed",
     "no_such_address",
     "no_such_model",
-    "too_large",
     "unexpected",
+    "wrong_content_type",
 ]
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -115,17 +114,9 @@ def no_such_address(path: str) -> PlusoneError:
 def method_not_allowed(method: str, path: str, allowed: str) -> PlusoneError:
     """Return the 405 for a path of ours with another method; `allowed` is what the Allow header says."""
     return MethodNotAllowed(
-        f"{_cut(path)} does not take {_cut(method)}: expected {allowed}.", mend=f"{allowed.split(',')[0]} {_cut(path)}"
-    )
-
-
-def too_large(limit: int, size: int | None) -> PlusoneError:
-    """Return the 413 for a body of `size` bytes, or of an unknown number beyond `limit`."""
-    said = f"has {size} bytes" if size is not None else f"has over {limit} bytes"
-    return BodyTooLarge(
-        f"The body {said}: expected at most {limit}.",
-        mend="send fewer rows per request, or raise max_body_bytes under [tool.plusone.serve] in pyproject.toml",
-        limit_bytes=limit,
+        f"{_cut(path)} does not take {_cut(method)}: expected {allowed}.",
+        mend=f"{allowed.split(',')[0]} {_cut(path)}",
+        allowed=allowed,
     )
 
 
@@ -138,13 +129,12 @@ def unexpected(request_id: str) -> PlusoneError:
     )
 
 
-def check_content_type(value: str) -> None:
-    """Raise WrongContentType (415) unless `value` is JSON's; parameters such as charset are not looked at."""
-    kind = value.partition(";")[0].strip().lower()
-    if kind not in ("application/json", ""):
-        raise WrongContentType(
-            f"The body is said to be {_cut(kind)!r}: expected application/json.", mend="content-type: application/json"
-        )
+def wrong_content_type(value: str, expected: tuple[str, ...]) -> PlusoneError:
+    """Return the 415 for a body of another type."""
+    return WrongContentType(
+        f"The body is said to be {_cut(value)!r}: expected {' or '.join(expected)}.",
+        mend=f"content-type: {expected[0]}",
+    )
 
 
 def _cut(text: str) -> str:

@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from granian import _granian
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
+import uvloop
 
 from ..base.clock import now
+from ..base.config import Serve
 from ..base.errors import PlusoneError
 from ..base.records import WorkerReport
-from . import routes, sockets
+from ..hosting.stats import Stats
+from ..hosting.swap import Models
+from ..transport import Server
+from ..workers import routes, sockets
 from .app import App
-from .stats import Stats
-from .swap import Models
 
 __all__ = ["Worker", "main"]
 
@@ -66,17 +66,6 @@ class Log:
             os.write(2, msgspec.json.encode(line, enc_hook=str) + b"\n")
 
 
-class _Server(Server):
-    """Granian in our event loop, on a listening socket that we were given."""
-
-    listener: int
-
-    def _init_shared_socket(self) -> None:
-        holder: Any = _granian.SocketHolder  # its stub has no constructor
-        self._shd = holder(self.listener, False, sockets.BACKLOG)
-        self._ssp = None
-
-
 class Worker:
     """What one serving process holds, from start to drain."""
 
@@ -94,7 +83,9 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self.models = Models(self.folder, self._log, self._changed)
         self.counts = Stats(self.folder, self.slot)
-        self.app = App(self.models, self.counts, self._log, max_body_bytes=options.max_body_bytes)
+        self.serve: Serve = options.serve
+        self.app = App(self.models, self.counts, self._log, loop=self._loop, serve=self.serve, folder=self.folder)
+        self.server = Server(self.app)
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code."""
@@ -113,39 +104,24 @@ class Worker:
         gc.freeze()  # what is loaded now stays: later collections need not walk it
         listener = self._listener()
         door = self._open_door(listener)
-        server = _Server(
-            self.app,
-            address=self._options.host,
-            port=self._options.port,
-            interface=Interfaces.RSGI,
-            log_enabled=False,
-            websockets=False,
-            http=HTTPModes.http1,
-            backlog=sockets.BACKLOG,
-        )
-        server.listener = listener.fileno()
-        serving = self._loop.create_task(server.serve())
+        await self.server.start(listener)
+        self.app.start()
         self._accepting = True
         self._log("accepting", address=listener.getsockname()[:2])
         self._write_report()
-        stopping = self._loop.create_task(self._stopping.wait())
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        unexpected = serving.done()
-        if unexpected:
-            self._log("server_ended", error=repr(serving.exception()))
-        else:
-            await self._drain(server, serving, listener)
+        await self._stopping.wait()
+        await self._drain()
         beat.cancel()
         if door is not None:
             self._loop.remove_reader(door)
             door.close()
-        self._finish()
-        return 1 if unexpected else 0
+        await self._finish()
+        return 0
 
     def _listener(self) -> socket.socket:
         """Return the socket to accept from: the one that was handed down, or else a new one."""
         if self._options.listen_fd is None:
-            return sockets.bind(self._options.host, self._options.port)
+            return sockets.bind(self.serve.host, self.serve.port)
         listener = socket.socket(fileno=self._options.listen_fd)
         listener.set_inheritable(False)
         return listener
@@ -174,25 +150,27 @@ class Worker:
         self._loop.add_reader(door, lambda: self._log("handed_over", done=sockets.hand_over(door, listener.fileno())))
         return door
 
-    async def _drain(self, server: Server, serving: asyncio.Task[None], listener: socket.socket) -> None:
+    async def _drain(self) -> None:
         """Finish what is in flight, within 10 s: take no new connection, and close each after its next answer."""
         began = time.perf_counter()
-        self._log("draining", in_flight=self.app.in_flight)
+        server = self.server
+        self._log("draining", in_flight=server.in_flight)
         self._accepting = False
-        sockets.stop_accepting(listener.fileno())
-        self.app.drain()
+        server.stop_accepting()
+        server.drain()
         self._write_report()
         while (waited := time.perf_counter() - began) < _DRAIN_S:
-            quiet = time.perf_counter() - max(self.app.last_request_at, began)
-            if self.app.in_flight == 0 and (quiet > _QUIET_S or waited > _LINGER_S):
+            quiet = time.perf_counter() - max(server.last_request_at, began)
+            if server.in_flight == 0 and (quiet > _QUIET_S or waited > _LINGER_S):
                 break
             await asyncio.sleep(0.01)
-        server.stop()
-        done, _ = await asyncio.wait((serving,), timeout=max(1.0, _DRAIN_S - waited))
-        self._log("drained", left_in_flight=self.app.in_flight, in_time=bool(done), seconds=round(waited, 3))
+        left = server.in_flight
+        await server.close()
+        self._log("drained", left_in_flight=left, in_time=left == 0, seconds=round(waited, 3))
 
-    def _finish(self) -> None:
+    async def _finish(self) -> None:
         self.models.stop()
+        await self.app.close()
         self._flush()
         self._log("ended")
 
@@ -222,6 +200,7 @@ class Worker:
             self._log("report_not_written", error=str(error))
 
     def _flush(self) -> None:
+        self.app.tally()
         try:
             self.counts.flush()
         except OSError as error:
@@ -242,14 +221,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one worker; return its exit code: 0 after a drain, 2 when it could not begin."""
     parser = argparse.ArgumentParser(prog="plusone.serving.worker", description="One serving process of `plusone up`.")
     parser.add_argument("--folder", type=Path, required=True, help="the serving folder")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=7401)
+    parser.add_argument("--settings", default="{}", help="[tool.plusone.serve] as JSON")
+    parser.add_argument("--port", type=int, default=None, help="instead of the port in the settings")
     parser.add_argument("--slot", type=int, default=0)
     parser.add_argument("--generation", default="")
-    parser.add_argument("--max-body-bytes", type=int, default=16 * 1024 * 1024)
     parser.add_argument("--listen-fd", type=int, default=None, help="an inherited listening socket")
     parser.add_argument("--beside", action="store_true", help="an older generation serves until this one is ready")
     options = parser.parse_args(arguments)
+    try:
+        options.serve = msgspec.json.decode(options.settings, type=Serve)
+    except msgspec.DecodeError as error:
+        parser.error(f"--settings: {error}")
+    if options.port is not None:
+        options.serve = msgspec.structs.replace(options.serve, port=options.port)
     options.folder = options.folder.resolve()
     lock = routes.hold(options.folder / "workers" / f"{options.slot}.lock", wait_s=0.5)
     if lock is None:
@@ -257,7 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     _allow_many_connections()
     try:
-        return asyncio.run(_run(options))
+        return uvloop.run(_run(options))
     except PlusoneError as error:
         Log(options.slot)("not_started", error=str(error))
         return 2

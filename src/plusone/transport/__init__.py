@@ -2,3 +2,9 @@
 
 It knows connections. It knows no model, no address and no body.
 """
+
+from .limits import Limits
+from .request import Application, Endpoint, Head, Request
+from .server import Server
+
+__all__ = ["Application", "Endpoint", "Head", "Limits", "Request", "Server"]

@@ -31,6 +31,16 @@ SELECT run_id, model_id FROM run_model;
 -- name: retention_versions
 SELECT model, number, run_id, model_id FROM model_version WHERE deleted_at IS NULL;
 
+-- name: retention_predictions
+-- The blobs of logged predictions, and whether all that is in one was logged before a time.
+SELECT blob, last_at < :before AS old FROM prediction_chunk WHERE blob <> '';
+
+-- name: retention_old_predictions^
+SELECT coalesce(sum(count), 0) AS count FROM prediction_chunk WHERE last_at < :before;
+
+-- name: retention_forget_predictions!
+DELETE FROM prediction_chunk WHERE last_at < :before;
+
 -- name: retention_forget_artifacts!
 DELETE FROM artifact WHERE owner = :owner;
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from plusone.serving.stats import Stats, SupervisorStats, write_supervisor
+from plusone.hosting.stats import Stats
+from plusone.workers.routes import SupervisorStats, write_supervisor
 
 
 def _values(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

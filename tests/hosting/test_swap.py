@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
-from plusone.serving import routes
-from plusone.serving.swap import Entry, Models, Target
+from plusone.hosting.swap import Entry, Models, Target
+from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder
 
 
@@ -110,7 +111,7 @@ def test_shares_are_met():
         RouteTarget(release=n, digest="d", package="p", folder="f", share=share)
         for n, share in ((1, 0.9), (2, 0.1), (3, 0.0))
     ]
-    entry = Entry("m", 1, tuple(Target("m", target, predictor) for target in targets))
+    entry = Entry("m", 1, tuple(Target("m", target, predictor, Path(), 1e-5) for target in targets))
     counts = {1: 0, 2: 0, 3: 0}
     for number in range(10_000):
         counts[entry.choose(f"id{number}").release] += 1

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from plusone.base.config import Serve
 from plusone.base.errors import Conflict, UsageError
-from plusone.serving import routes
-from plusone.serving.supervisor import Supervisor, stop_workers
-from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ServingFolder, Traffic, all_ready, ask, until
+from plusone.workers import routes
+from plusone.workers.supervisor import Supervisor, stop_workers
+from tests.serving.serving_folder import BODY, ServingFolder, Traffic, all_ready, ask, until
 
 PREDICT = "/models/m/predict"
 
@@ -96,7 +97,7 @@ def test_a_worker_that_cannot_start_is_tried_again_with_a_growing_pause(serving:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 7\n")
     broken.chmod(0o755)
-    supervisor = Supervisor(serving.path, "127.0.0.1", 0, 1, MAX_BODY_BYTES, python=str(broken))
+    supervisor = Supervisor(serving.path, Serve(port=0), python=str(broken))
     serving.supervisors.append(supervisor)
     supervisor.start()
     began = time.monotonic()
@@ -136,11 +137,11 @@ def test_a_port_that_something_else_listens_on_is_refused(serving: ServingFolder
     serving.route(1, live=1)
     serving.start(workers=1, port=port)
     with pytest.raises(Conflict, match="served by another"):
-        Supervisor(serving.path, "127.0.0.1", port, 1, MAX_BODY_BYTES).start()
+        Supervisor(serving.path, Serve(port=port)).start()
     with pytest.raises(Conflict):
         stop_workers(serving.path)
     with pytest.raises(UsageError, match="no-such-host"):
-        Supervisor(serving.path / "other", "no-such-host.invalid", 0, 1, MAX_BODY_BYTES).start()
+        Supervisor(serving.path / "other", Serve(host="no-such-host.invalid", port=0)).start()
 
 
 def test_a_drain_answers_what_is_in_flight_and_ends_with_0(serving: ServingFolder):
@@ -167,8 +168,9 @@ def test_a_drain_answers_what_is_in_flight_and_ends_with_0(serving: ServingFolde
 _SUPERVISE = """
 import sys, time
 from pathlib import Path
-from plusone.serving.supervisor import Supervisor
-supervisor = Supervisor(Path(sys.argv[1]), "127.0.0.1", 0, 2, 1048576)
+from plusone.base.config import Serve
+from plusone.workers.supervisor import Supervisor
+supervisor = Supervisor(Path(sys.argv[1]), Serve(port=0, workers=2))
 supervisor.start()
 print(supervisor.port, flush=True)
 while True:

@@ -8,14 +8,16 @@ it writes before it answers.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from pathlib import Path
 
 import msgspec
 
-from . import routes
+from ..protocols.descriptions import Figures
+from ..workers import routes
 
-__all__ = ["BOUNDS_S", "CONTENT_TYPE", "Series", "Stats", "SupervisorStats", "read_supervisor", "write_supervisor"]
+__all__ = ["BOUNDS_S", "CONTENT_TYPE", "TALLIES", "Series", "Stats"]
 
 BOUNDS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Upper bounds of the latency histogram's buckets, in seconds; one more bucket takes the rest."""
@@ -45,14 +47,16 @@ class Series(msgspec.Struct, kw_only=True):
 class _File(msgspec.Struct, kw_only=True):
     slot: int
     series: list[Series] = []
+    tallies: dict[str, int] = {}
+    waiting: dict[str, int] = {}
 
 
-class SupervisorStats(msgspec.Struct, kw_only=True):
-    """What the supervisor says to `/metrics`: how often it restarted a worker, ever, and which slots should be up."""
-
-    restarts: int = 0
-    slots: list[int] = []
-
+TALLIES = {
+    "predictions_logged": "Predictions that were written to the prediction log.",
+    "predictions_dropped": "Predictions that were left out of the log because there was no room for them.",
+    "labels_accepted": "Labels that were accepted, and are kept.",
+}
+"""What is counted beside requests, and what it means."""
 
 _CODES = {code: str(code) for code in range(100, 600)}
 
@@ -67,8 +71,12 @@ class Stats:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._changed = False
         self._series: dict[tuple[str, int], Series] = {}
-        for series in _read(self._path).series:
+        before = _read(self._path)
+        for series in before.series:
             self._series[series.model, int(series.release or 0)] = series
+        self._tallies_before = before.tallies
+        self._tallies = dict(before.tallies)
+        self._waiting: dict[str, int] = {}
 
     def observe(self, model: str, release: int, code: int, seconds: float, rows: int) -> None:
         """Count one request. `release` is 0 when the request reached none; `rows` is the number of answered rows."""
@@ -84,26 +92,67 @@ class Stats:
         series.rows += rows
         self._changed = True
 
+    def answered(self, model: str, release: int, jobs: list[tuple[float, int]]) -> None:
+        """Count requests that were answered 200 just now: for each when it began (`perf_counter`) and its rows."""
+        series = self._series.get((model, release))
+        if series is None:
+            series = self._series[model, release] = _empty(model, str(release))
+        present = time.perf_counter()
+        codes, buckets = series.codes, series.buckets
+        codes["200"] = codes.get("200", 0) + len(jobs)
+        for began, rows in jobs:
+            seconds = present - began
+            buckets[bisect_left(BOUNDS_S, seconds)] += 1
+            series.sum_s += seconds
+            series.rows += rows
+        self._changed = True
+
+    def figures(self, model: str, release: int) -> Figures:
+        """Return what this worker, and those before it in its slot, counted of one release."""
+        series = self._series.get((model, release)) or _empty(model, str(release))
+        succeeded = series.codes.get("200", 0)
+        count = sum(series.codes.values())
+        share = succeeded / count if count else 0.0
+        return Figures(
+            model,
+            release,
+            succeeded=succeeded,
+            succeeded_s=series.sum_s * share,
+            failed=count - succeeded,
+            failed_s=series.sum_s * (1.0 - share),
+            rows=series.rows,
+        )
+
+    def tally(self, tallies: dict[str, int], waiting: dict[str, int]) -> None:
+        """Take over what others count in this process, from 0 on, and how many requests wait for each model now."""
+        before = self._tallies_before
+        summed = {name: before.get(name, 0) + count for name, count in tallies.items()}
+        if summed != self._tallies or waiting != self._waiting:
+            self._tallies, self._waiting = {**self._tallies, **summed}, waiting
+            self._changed = True
+
     def flush(self) -> None:
         """Write the counts to this slot's file if they changed since the last time. Raises OSError."""
         if self._changed:
-            routes.replace(self._path, _File(slot=self.slot, series=list(self._series.values())))
+            routes.replace(self._path, self._own())
             self._changed = False
+
+    def _own(self) -> _File:
+        return _File(slot=self.slot, series=list(self._series.values()), tallies=self._tallies, waiting=self._waiting)
 
     def totals(self) -> list[Series]:
         """Return the sums over all slots: the files of the others, and this worker's own values."""
         sums: dict[tuple[str, str], Series] = {}
-        for series in [*self._others(), *self._series.values()]:
+        for series in [one for file in self._files() for one in file.series]:
             total = sums.setdefault((series.model, series.release), _empty(series.model, series.release))
             total.add(series)
         return [sums[key] for key in sorted(sums)]
 
-    def _others(self) -> list[Series]:
-        found: list[Series] = []
-        for path in self._path.parent.glob("*.json"):
-            if path.stem.isdigit() and path != self._path:
-                found.extend(_read(path).series)
-        return found
+    def _files(self) -> list[_File]:
+        others = [
+            _read(path) for path in self._path.parent.glob("*.json") if path.stem.isdigit() and path != self._path
+        ]
+        return [*others, self._own()]
 
     def prometheus(self, versions: dict[str, int]) -> bytes:
         """Return every metric as Prometheus text. `versions`: the route version of each model."""
@@ -114,14 +163,26 @@ class Stats:
         )
         for model, version in sorted(versions.items()):
             lines.append(f'plusone_route_version{{model="{model}"}} {version}')
-        supervisor = read_supervisor(self.folder)
+        supervisor = routes.read_supervisor(self.folder)
         _head(lines, "plusone_worker_up", "gauge", "Whether the worker of this slot is alive.")
         for slot in sorted({*supervisor.slots, self.slot}):
             up = slot == self.slot or routes.is_held(self.folder, slot)
             lines.append(f'plusone_worker_up{{slot="{slot}"}} {int(up)}')
         _head(lines, "plusone_worker_restarts_total", "counter", "Workers that died and were started again.")
         lines.append(f"plusone_worker_restarts_total {supervisor.restarts}")
+        self._others_counts(lines)
         return ("\n".join(lines) + "\n").encode()
+
+    def _others_counts(self, lines: list[str]) -> None:
+        files = self._files()
+        for name, meaning in TALLIES.items():
+            _head(lines, f"plusone_{name}_total", "counter", meaning)
+            lines.append(f"plusone_{name}_total {sum(file.tallies.get(name, 0) for file in files)}")
+        alive = [file for file in files if file.slot == self.slot or routes.is_held(self.folder, file.slot)]
+        _head(lines, "plusone_requests_waiting", "gauge", "Requests that wait for the model, in all live workers.")
+        for model in sorted({model for file in alive for model in file.waiting}):
+            count = sum(file.waiting.get(model, 0) for file in alive)
+            lines.append(f'plusone_requests_waiting{{model="{model}"}} {count}')
 
 
 def _requests(lines: list[str], totals: list[Series]) -> None:
@@ -165,18 +226,4 @@ def _read(path: Path) -> _File:
         if len(one.buckets) == len(BOUNDS_S) + 1
         and (not one.release or (one.release.isascii() and one.release.isdigit()))
     ]
-    return _File(slot=file.slot, series=whole)
-
-
-def read_supervisor(folder: Path) -> SupervisorStats:
-    """Return what the newest supervisor of this folder wrote; zero restarts when there is none."""
-    try:
-        return msgspec.json.decode((folder / "stats" / "supervisor.json").read_bytes(), type=SupervisorStats)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return SupervisorStats()
-
-
-def write_supervisor(folder: Path, stats: SupervisorStats) -> None:
-    """Leave `stats` for every worker's `/metrics`. Raises OSError."""
-    (folder / "stats").mkdir(parents=True, exist_ok=True)
-    routes.replace(folder / "stats" / "supervisor.json", stats)
+    return _File(slot=file.slot, series=whole, tallies=file.tallies, waiting=file.waiting)

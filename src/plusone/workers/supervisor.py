@@ -22,10 +22,11 @@ from typing import BinaryIO
 import msgspec
 
 from ..base.clock import now
+from ..base.config import Serve
 from ..base.errors import Conflict, StoreError, UsageError
 from ..base.ids import new_id
 from ..base.records import WorkerReport
-from . import routes, sockets, stats
+from . import routes, sockets
 
 __all__ = ["Supervisor", "stop_workers"]
 
@@ -53,24 +54,22 @@ class _Seat:
 class Supervisor:
     """The workers of a serving folder. Any thread may call it; calls take turns."""
 
-    def __init__(
-        self, folder: Path, host: str, port: int, workers: int, max_body_bytes: int, python: str = sys.executable
-    ) -> None:
+    def __init__(self, folder: Path, serve: Serve, *, python: str = sys.executable) -> None:
         """Prepare; nothing runs before `start`.
 
         Args:
-            port: 0 takes any free port; `port` then says which.
-            workers: the number of processes, 1 or more.
+            serve: where to listen, with how many workers, and within which limits. Port 0 takes any free port; `port`
+                then says which.
             python: the interpreter that the workers run in.
         """
         self.folder = folder.resolve()
-        self.host = host
-        self.port = port
-        self.workers = workers
+        self.host = serve.host
+        self.port = serve.port
+        self.workers = serve.workers
         self.generation = new_id()
         self.restarts = 0
         """How many workers died and were started again, by this supervisor."""
-        self._max_body_bytes = max_body_bytes
+        self._serve = serve
         self._python = python
         self._turn = threading.RLock()
         self._lock: int | None = None
@@ -124,7 +123,7 @@ class Supervisor:
             slot for slot in range(2 * (self.workers + len(self._older)) + 2) if not routes.is_held(self.folder, slot)
         )
         self._seats = [_Seat(slot, listener) for slot, listener in zip(free, listeners, strict=False)]
-        self._restarts_before = stats.read_supervisor(self.folder).restarts
+        self._restarts_before = routes.read_supervisor(self.folder).restarts
         self._write_stats()
         for seat in self._seats:
             self._spawn(seat)
@@ -154,9 +153,9 @@ class Supervisor:
     # ---------------------------------------------------------------------------------- processes
 
     def _spawn(self, seat: _Seat) -> None:
-        command = [self._python, "-m", "plusone.serving.worker", "--folder", str(self.folder), "--host", self.host]
-        command += ["--port", str(self.port), "--slot", str(seat.slot), "--generation", self.generation]
-        command += ["--max-body-bytes", str(self._max_body_bytes)]
+        settings = msgspec.json.encode(msgspec.structs.replace(self._serve, port=self.port)).decode()
+        command = [self._python, "-m", "plusone.serving.worker", "--folder", str(self.folder), "--settings", settings]
+        command += ["--slot", str(seat.slot), "--generation", self.generation]
         if seat.listener is not None:
             command += ["--listen-fd", str(seat.listener.fileno())]
         if self._older:
@@ -244,11 +243,11 @@ class Supervisor:
             stream.write(msgspec.json.encode(line) + b"\n")
 
     def _write_stats(self) -> None:
-        value = stats.SupervisorStats(
+        value = routes.SupervisorStats(
             restarts=self._restarts_before + self.restarts, slots=[seat.slot for seat in self._seats]
         )
         with contextlib.suppress(OSError):  # a full disk stops no worker
-            stats.write_supervisor(self.folder, value)
+            routes.write_supervisor(self.folder, value)
 
     def _bound_logs(self) -> None:
         """Move a log that has grown beyond its bound aside; its writer appends, so it goes on at the new beginning."""

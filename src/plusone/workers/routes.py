@@ -25,14 +25,17 @@ from ..base.records import ModelRoute, RouteFile, WorkerReport
 
 __all__ = [
     "ROUTE_FILE",
+    "SupervisorStats",
     "hold",
     "is_held",
     "publish",
     "read",
     "read_reports",
+    "read_supervisor",
     "replace",
     "report_path",
     "write_report",
+    "write_supervisor",
 ]
 
 ROUTE_FILE = "route.json"
@@ -146,6 +149,27 @@ def _exists(pid: int) -> bool:
     except (ProcessLookupError, OverflowError, ValueError):
         return False
     return pid > 0
+
+
+class SupervisorStats(msgspec.Struct, kw_only=True):
+    """What the supervisor says to `/metrics`: how often it restarted a worker, ever, and which slots should be up."""
+
+    restarts: int = 0
+    slots: list[int] = []
+
+
+def read_supervisor(folder: Path) -> SupervisorStats:
+    """Return what the newest supervisor of this folder wrote; zero restarts when there is none."""
+    try:
+        return msgspec.json.decode((folder / "stats" / "supervisor.json").read_bytes(), type=SupervisorStats)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return SupervisorStats()
+
+
+def write_supervisor(folder: Path, stats: SupervisorStats) -> None:
+    """Leave `stats` for every worker's `/metrics`. Raises OSError."""
+    (folder / "stats").mkdir(parents=True, exist_ok=True)
+    replace(folder / "stats" / "supervisor.json", stats)
 
 
 # ---------------------------------------------------------------------------------- locks

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plusone.base.errors import ConfigError, UsageError
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget, WorkerReport
-from plusone.serving import routes
+from plusone.workers import routes
 
 
 def _route(*shares: float, name: str = "m") -> RouteFile:
@@ -70,7 +70,7 @@ def test_deeply_nested_route_files_are_an_error(tmp_path: Path):
 def test_only_reports_of_living_workers_are_read(tmp_path: Path):
     (tmp_path / "workers").mkdir()
     code = (
-        "import os, sys; from pathlib import Path; from plusone.serving import routes;"
+        "import os, sys; from pathlib import Path; from plusone.workers import routes;"
         "held = routes.hold(Path(sys.argv[1]) / 'workers' / '4.lock'); print(os.getpid(), flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -1,0 +1,333 @@
+"""The requests of each model that wait, and how they become batches.
+
+A model that is quick runs on the event loop: all requests that came in during one turn of the loop are one batch, made
+when the turn ends. Nothing waits for a timer, a lone request is a batch of one, and under load the work that does not
+depend on the number of rows is shared. A model that is slow, or a batch that would hold up the loop, runs in a thread;
+what comes in meanwhile is the next batch, so that the batch grows with the load. What a batch may take is bounded by
+the time it is expected to need, learnt from the runs before.
+
+Each model has a lane of its own with bounds of its own: nobody waits for another model's requests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from ..base.config import Limits
+from ..base.errors import Overloaded, PlusoneError, TooSlow, Unavailable
+from ..predictions.layout import Entry
+from ..predictor import Columns, Predictor
+from . import swap
+
+__all__ = ["INLINE_S", "Endpoint", "Job", "Lane"]
+
+INLINE_S = 0.002
+"""What a batch may take of the event loop; longer ones go to a thread."""
+_BATCH_S = 0.05
+"""What a batch in a thread is meant to take at most, if it has more than one request."""
+_MOST_ROWS = 1024
+
+
+class Endpoint(Protocol):
+    """Where a job came in, and where its answer goes. All but `write` are called on the event loop."""
+
+    def write(self, job: Job, answer: Any) -> Any:
+        """Return what `done` needs, of the `Answer` to a job that came as columns. May be called in a thread."""
+        ...
+
+    def done(self, job: Job, result: Any) -> None:
+        """Answer. `result`: the JSON of the job's predictions, joined by commas, or what `write` returned."""
+        ...
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Answer with an error: a PlusoneError, or whatever the model raised."""
+        ...
+
+    def entry(self, job: Job) -> Entry:
+        """Return what is logged of an answered job."""
+        ...
+
+
+class Job:
+    """One request that waits: rows as tuples, which are cheap to join, or columns."""
+
+    __slots__ = (
+        "asked", "began", "columns", "count", "deadline", "endpoint", "id", "payload", "request", "rows", "target"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        request: Any,
+        request_id: str,
+        target: swap.Target,
+        rows: list[tuple[Any, ...]] | None,
+        columns: Columns | None,
+        began: float,
+    ) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.id = request_id
+        self.target = target
+        self.rows = rows
+        self.columns = columns
+        self.count = len(rows) if rows is not None else columns.rows if columns is not None else 0
+        self.began = began
+        self.deadline = 0.0
+        self.asked: Any = None
+        """What the endpoint wants to know of the request when it writes the answer."""
+        self.payload: bytes | None = None
+        """What was answered, for the log; set by `done`."""
+
+
+Answered = Callable[[swap.Target, list[Job]], None]
+_Batch = list[Job]
+
+
+class Lane:
+    """The requests of one model, in one worker. Everything but the runs in threads happens on the event loop.
+
+    Args:
+        call_soon: of the event loop; what it is given runs when the present turn ends.
+        call_from_thread: likewise, from any thread.
+        answered: called after each batch with what was answered, for the counts and the log.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        limits: Limits,
+        call_soon: Callable[..., Any],
+        call_from_thread: Callable[..., Any],
+        answered: Answered,
+    ) -> None:
+        self.model = model
+        self.limits = limits
+        self._queue: int = limits.queue or 1
+        self._concurrency: int = limits.concurrency or 1
+        self._timeout_s: float = limits.timeout_s or 0.0
+        self._quick: deque[Job] = deque()
+        self._slow: deque[Job] = deque()
+        self._slow_rows = 0
+        self._running: dict[int, tuple[float, _Batch]] = {}
+        self._runs = 0
+        self._due = False
+        self._pool: ThreadPoolExecutor | None = None
+        self._call_soon = call_soon
+        self._call_from_thread = call_from_thread
+        self._answered = answered
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._quick) + len(self._slow)
+
+    @property
+    def running(self) -> int:
+        """How many batches run in threads."""
+        return len(self._running)
+
+    def put(self, job: Job) -> None:
+        """Let a job wait for the end of this turn of the loop or, if it takes long, for a thread.
+
+        Raises:
+            Overloaded: when as many wait as may, or it could not be begun in time.
+        """
+        expected_s = job.count * job.target.row_s
+        waiting = self._quick if expected_s <= INLINE_S else self._slow
+        if len(waiting) >= self._queue:
+            raise Overloaded(
+                f"{len(waiting)} requests wait for the model {self.model!r}: expected at most {self._queue}.",
+                mend="send it again later, or raise queue under [tool.plusone.serve] in pyproject.toml",
+                model=self.model,
+            )
+        job.deadline = job.began + self._timeout_s
+        if waiting is self._quick:
+            waiting.append(job)
+            if not self._due:
+                self._due = True
+                self._call_soon(self._turn)
+            return
+        if self._slow_rows * job.target.row_s > self._timeout_s * self._concurrency:
+            raise Overloaded(
+                f"The requests that wait for the model {self.model!r} need more than {self._timeout_s:g} s already.",
+                mend="send it again later, or start more workers: plusone up --workers N",
+                model=self.model,
+            )
+        waiting.append(job)
+        self._slow_rows += job.count
+        self._fill()
+
+    def _turn(self) -> None:
+        """Run what waits on the loop, and let the loop see to others in between."""
+        self._due = False
+        until = time.perf_counter() + INLINE_S
+        while self._quick:
+            batch = _take(self._quick, INLINE_S)
+            began = time.perf_counter()
+            results = compute(batch)
+            ended = time.perf_counter()
+            self._settle(batch, results, ended - began)
+            if ended > until and self._quick:
+                self._due = True
+                self._call_soon(self._turn)
+                return
+
+    def _fill(self) -> None:
+        """Begin as many runs in threads as may go on at once."""
+        while self._slow and len(self._running) < self._concurrency:
+            batch = _take(self._slow, _BATCH_S)
+            self._slow_rows -= sum(job.count for job in batch)
+            self._start(batch)
+
+    # ---------------------------------------------------------------------------------- runs
+
+    def _start(self, batch: _Batch) -> None:
+        present = time.perf_counter()
+        alive: _Batch = []
+        for job in batch:
+            if job.deadline < present:
+                job.endpoint.failed(job, self._waited())
+            else:
+                alive.append(job)
+        if not alive:
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix=f"model-{self.model}")
+        self._runs = number = self._runs + 1
+        self._running[number] = (present, alive)
+        self._pool.submit(_timed, alive).add_done_callback(
+            lambda future: self._call_from_thread(self._ended, number, alive, future)
+        )
+
+    def _ended(self, number: int, batch: _Batch, future: Future[tuple[list[Any], float]]) -> None:
+        _, waited_for = self._running.pop(number)
+        results, seconds = future.result()
+        # Those that were given up on meanwhile have had their answer.
+        self._settle(batch, results, seconds, alive=set(map(id, waited_for)))
+        self._fill()
+
+    def _settle(self, batch: _Batch, results: list[Any], seconds: float, alive: set[int] | None = None) -> None:
+        target = batch[0].target
+        target.observe(sum(job.count for job in batch), seconds)
+        answered: list[Job] = []
+        for job, result in zip(batch, results, strict=True):
+            if alive is not None and id(job) not in alive:
+                continue
+            if isinstance(result, Exception):
+                job.endpoint.failed(job, result)
+            else:
+                job.endpoint.done(job, result)
+                answered.append(job)
+        if answered:
+            self._answered(target, answered)
+
+    # ---------------------------------------------------------------------------------- time
+
+    def sweep(self) -> None:
+        """Answer those that have waited, or whose batch has run, for longer than they may. Call it now and then."""
+        present = time.perf_counter()
+        while self._slow and self._slow[0].deadline < present:
+            job = self._slow.popleft()
+            self._slow_rows -= job.count
+            job.endpoint.failed(job, self._waited())
+        for number, (began, batch) in list(self._running.items()):
+            late = [job for job in batch if job.deadline < present]
+            if late:
+                self._running[number] = (began, [job for job in batch if job.deadline >= present])
+                for job in late:
+                    job.endpoint.failed(job, self._late())
+
+    def close(self) -> None:
+        """Take no more runs in threads; those under way end by themselves."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _waited(self) -> PlusoneError:
+        return Unavailable(
+            f"The request waited {self._timeout_s:g} s for the model {self.model!r} and was not begun.",
+            mend="send it again later, or start more workers: plusone up --workers N",
+            model=self.model,
+        )
+
+    def _late(self) -> PlusoneError:
+        return TooSlow(
+            f"The model {self.model!r} did not answer within {self._timeout_s:g} s.",
+            mend="raise timeout_s under [tool.plusone.serve] in pyproject.toml, or send fewer rows per request",
+            model=self.model,
+        )
+
+
+def _take(waiting: deque[Job], budget_s: float) -> _Batch:
+    """Take jobs of one release off a queue: one, and as many more as are expected to fit into `budget_s`."""
+    batch = [waiting.popleft()]
+    target, rows = batch[0].target, batch[0].count
+    most = min(_MOST_ROWS, int(budget_s / target.row_s))
+    while waiting and waiting[0].target is target and rows + waiting[0].count <= most:
+        rows += waiting[0].count
+        batch.append(waiting.popleft())
+    return batch
+
+
+def _timed(batch: _Batch) -> tuple[list[Any], float]:
+    began = time.perf_counter()
+    results = compute(batch)
+    return results, time.perf_counter() - began
+
+
+def compute(batch: _Batch) -> list[Any]:
+    """Return a result or an exception for each job of a batch, all of one release. Never raises.
+
+    When the model raises, each job runs alone: only the one that made it raise gets an error.
+    """
+    try:
+        return _together(batch[0].target.predictor, batch)
+    except Exception as error:  # whatever a model raises, its callers get an answer
+        if len(batch) == 1:
+            return [error]
+        return [result for job in batch for result in compute([job])]
+
+
+def _together(predictor: Predictor, batch: _Batch) -> list[Any]:
+    rows: list[tuple[Any, ...]] = []
+    wide: list[Job] = []
+    for job in batch:
+        if job.rows is not None:
+            rows += job.rows
+        else:
+            wide.append(job)
+    if not wide:
+        pieces = predictor.encode(predictor.run(predictor.gather(rows)))
+        return pieces if len(pieces) == len(batch) else _cut(batch, pieces)
+    parts = [job.columns for job in wide if job.columns is not None]
+    if rows:
+        parts.insert(0, predictor.gather(rows))
+    answer = predictor.run(Columns.concat(parts) if len(parts) > 1 else parts[0])
+    results = dict(zip(map(id, wide), _written(wide, answer, len(rows)), strict=True))
+    if rows:
+        plain = [job for job in batch if job.rows is not None]
+        results |= zip(map(id, plain), _cut(plain, predictor.encode(answer.take(0, len(rows)))), strict=True)
+    return [results[id(job)] for job in batch]
+
+
+def _cut(batch: _Batch, pieces: list[bytes]) -> list[bytes]:
+    """Return the pieces of each job, joined."""
+    out: list[bytes] = []
+    at = 0
+    for job in batch:
+        out.append(pieces[at] if job.count == 1 else b",".join(pieces[at : at + job.count]))
+        at += job.count
+    return out
+
+
+def _written(jobs: Iterable[Job], answer: Any, at: int) -> list[Any]:
+    """Return what the endpoint of each job makes of its part of the answer, the first of which begins at row `at`."""
+    out: list[Any] = []
+    for job in jobs:
+        out.append(job.endpoint.write(job, answer.take(at, at + job.count)))
+        at += job.count
+    return out

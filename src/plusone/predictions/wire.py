@@ -1,0 +1,196 @@
+"""The body of `POST /models/{name}/labels`: JSON to labels that fit what the model answers, or a clear refusal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..base.errors import InvalidInput
+from ..base.records import Output
+from .layout import LabelRow
+
+__all__ = ["MOST_ID", "MOST_LABELS", "accepted", "expected_of", "label_reader", "read_label", "read_labels"]
+
+MOST_LABELS = 10_000
+"""How many labels a request may have."""
+MOST_ID = 200
+"""How many characters the id of a prediction may have."""
+_SHAPE = '{"labels": [{"id": "...", "label": value, "at": "2026-01-31T12:00:00Z"}, ...]}'
+_KEYS = ("id", "label", "at")
+_MOST_CLASSES = 20
+_EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+ReadValue = Callable[[Any], str | None]
+"""Returns the JSON that a label is kept as, None when it does not fit."""
+
+
+def read_labels(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow]:
+    """Return the labels of a body, in order; one that stands there twice is returned once.
+
+    The id names a prediction that has one row, or, as `ID:3`, the row 3 (from 0) of one that has more. It need not be
+    the id of a prediction that was logged.
+
+    Raises:
+        InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist.
+    """
+    rows = _rows(body)
+    read_value = label_reader(output)
+    found: dict[str, LabelRow] = {}
+    for place, row in enumerate(rows):
+        label = read_label(row, place, read_value, output)
+        if found.setdefault(label[0], label)[1] != label[1]:
+            raise _wrong(
+                f"Label {place}: the prediction {label[0]!r} has another label before it in this request.",
+                row=place, field="label", value=_shown(row["label"]), expected=f"{found[label[0]][1]}, or one label",
+            )  # fmt: skip
+    return list(found.values())
+
+
+def accepted(count: int) -> bytes:
+    """Return the body of the answer 202 to a request with so many labels."""
+    return b'{"accepted":%d}' % count
+
+
+def label_reader(output: Output) -> ReadValue:
+    """Return a function that gives the JSON of a value if it can be the truth for what the model answers."""
+    if output.kind == "number":
+        return _read_number
+    known = {(type(label), label): msgspec.json.encode(label).decode() for label in output.classes}
+    has_numbers = any(type(label) is int for label in output.classes)
+
+    def read(value: Any) -> str | None:
+        if has_numbers and type(value) is float and value.is_integer():
+            value = int(value)
+        try:
+            return known.get((type(value), value))
+        except TypeError:  # a list or an object
+            return None
+
+    return read
+
+
+def read_label(row: Any, place: int, read_value: ReadValue, output: Output, *, what: str = "Label") -> LabelRow:
+    """Return one label of a request.
+
+    Args:
+        row: what JSON has for it.
+        place: where it stands, from 0, and `what` that is a place of: for messages.
+
+    Raises:
+        InvalidInput: when it does not fit.
+    """
+    if not isinstance(row, dict):
+        raise _wrong(
+            f"{what} {place} is {_kind(row)}: expected an object.", row=place, value=_shown(row), expected=_SHAPE
+        )
+    for key in row:
+        if key not in _KEYS:
+            raise _wrong(
+                f"{what} {place} has an unknown field {key[:100]!r}.", row=place, field=key[:100], expected=_SHAPE
+            )
+    for key in ("id", "label"):
+        if key not in row:
+            raise _wrong(f"{what} {place}: the field {key!r} is missing.", row=place, field=key, expected=_SHAPE)
+    value = read_value(row["label"])
+    if value is None:
+        expected = expected_of(output)
+        raise _wrong(
+            f"{what} {place}: {_shown(row['label'])} can't be the label of a prediction of this model: "
+            f"expected {expected}.",
+            row=place, field="label", value=_shown(row["label"]), expected=expected,
+        )  # fmt: skip
+    return _read_id(row["id"], place, what), value, _read_at(row.get("at"), place, what)
+
+
+def expected_of(output: Output) -> str:
+    """Say what a label of this model must be."""
+    if output.kind == "number":
+        return "a finite number"
+    shown = ", ".join(msgspec.json.encode(label).decode()[:100] for label in output.classes[:_MOST_CLASSES])
+    return f"one of {shown}" + (", ..." if len(output.classes) > _MOST_CLASSES else "")
+
+
+# ---------------------------------------------------------------------------------------------- inside
+
+
+def _rows(body: bytes | bytearray | memoryview) -> list[Any]:
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _wrong(f"The body is no JSON: {error}.", expected=_SHAPE) from None
+    if not isinstance(data, dict) or "labels" not in data:
+        raise _wrong("The body has no labels.", value=_shown(data), expected=_SHAPE)
+    if len(data) > 1:
+        other = next(key for key in data if key != "labels")[:100]
+        raise _wrong(f"The body has an unknown field {other!r}.", field=other, expected=_SHAPE)
+    rows = data["labels"]
+    if not isinstance(rows, list):
+        raise _wrong(
+            f"The labels are {_kind(rows)}: expected a list.", field="labels", value=_shown(rows), expected=_SHAPE
+        )
+    if not 1 <= len(rows) <= MOST_LABELS:
+        expected = f"1 to {MOST_LABELS} labels a request"
+        raise _wrong(f"There are {len(rows)} labels: expected {expected}.", value=str(len(rows)), expected=expected)
+    return rows
+
+
+def _read_number(value: Any) -> str | None:
+    if type(value) not in (int, float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    # 3 and 3.0 are one label, and so are 0.0 and -0.0.
+    return msgspec.json.encode(number + 0.0).decode() if math.isfinite(number) else None
+
+
+def _read_id(value: Any, place: int, what: str) -> str:
+    if isinstance(value, str) and 1 <= len(value) <= MOST_ID and value.isprintable():
+        return value
+    expected = f"text of 1 to {MOST_ID} printable characters"
+    raise _wrong(
+        f"{what} {place}: {_shown(value)} is no id of a prediction: expected {expected}.",
+        row=place, field="id", value=_shown(value), expected=expected,
+    )  # fmt: skip
+
+
+def _read_at(value: Any, place: int, what: str) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            moment = msgspec.convert(value, dt.datetime)
+        except msgspec.ValidationError:
+            moment = None
+        try:
+            # One close to the year 1 or 10000 has no UTC.
+            moment = moment.astimezone(dt.UTC) if moment and moment.tzinfo else None
+        except OverflowError:
+            moment = None
+        if moment is not None and moment >= _EARLIEST:
+            return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    expected = "a time with its zone, from 1970 on: 2026-01-31T12:00:00Z"
+    raise _wrong(
+        f"{what} {place}: {_shown(value)} is no time: expected {expected}.",
+        row=place, field="at", value=_shown(value), expected=expected,
+    )  # fmt: skip
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return _kind(value)
+    return repr(value)[:100] if not isinstance(value, bool | None) else msgspec.json.encode(value).decode()
+
+
+def _wrong(message: str, **details: Any) -> InvalidInput:
+    return InvalidInput(message, mend=f"send {_SHAPE}", **details)

@@ -1,0 +1,204 @@
+"""Arrow's IPC streams to tables, within bounds, and answers to streams.
+
+What comes is hostile until it was looked at: a stream may declare more than it carries, be compressed a millionfold, or
+name one long string in a million places. Sizes are therefore read from the messages before anything is made of them,
+only types that a field can have are taken, and Arrow checks every offset before a value is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import InvalidInput, PlusoneError
+from ..formats.runner import Answer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["read_stream", "write_stream"]
+
+_EXPECTED = "an Arrow IPC stream with one column for each field"
+_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2  # the tags of the union MessageHeader in Arrow's Message.fbs
+
+
+def read_stream(body: bytes | bytearray | memoryview, max_bytes: int) -> pa.Table:
+    """Return the table of a stream, whole and valid; its values are not looked at.
+
+    Args:
+        max_bytes: how large the table may be once it is decompressed, and once it is columns of 8 bytes a value.
+
+    Raises:
+        InvalidInput: when it is no such stream, or a larger one.
+    """
+    import pyarrow as pa
+
+    if bytes(body[:6]) == b"ARROW1":
+        raise InvalidInput(
+            "The body is an Arrow file (it begins with ARROW1): expected an Arrow IPC stream.",
+            mend="write it with pyarrow.ipc.new_stream in place of new_file",
+            expected=_EXPECTED,
+        )
+    with _refusing():
+        data = pa.py_buffer(body)
+        _check_sizes(data, max_bytes)
+        with pa.ipc.open_stream(data) as reader:
+            _check_types(reader.schema)
+            batches = list(reader)
+            rows = sum(batch.num_rows for batch in batches)
+            if rows * max(1, len(reader.schema)) * 8 > max_bytes:
+                raise _too_large(f"has {rows} rows", max_bytes)
+            for batch in batches:
+                batch.validate(full=True)
+            table = pa.Table.from_batches(batches, reader.schema)
+        text = sum(_text_bytes(column) for column in table.columns)
+        if text > max_bytes:
+            raise _too_large(f"has strings of {text} bytes", max_bytes)
+        return table
+
+
+def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str]) -> bytes:
+    """Return the answers as a stream: a column `prediction` of numbers, or `label` and `probabilities`.
+
+    Args:
+        keys: the names of the probabilities, each a field of the structs in that column.
+        metadata: what the schema carries beside them.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    if answer.numbers is not None:
+        columns["prediction"] = pa.array(answer.numbers)
+    else:
+        columns["label"] = pa.array(answer.labels)
+    if answer.probabilities is not None:
+        shares = [pa.array(share) for share in answer.probabilities.T.copy()]
+        columns["probabilities"] = pa.StructArray.from_arrays(shares, list(keys))
+    table = pa.table(columns).replace_schema_metadata(dict(metadata) or None)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn whatever Arrow says of a stream that it can't read into our error."""
+    try:
+        yield
+    except PlusoneError:
+        raise
+    except (OSError, ValueError, KeyError, NotImplementedError, RuntimeError, struct.error, IndexError) as error:
+        # pyarrow's errors are OSError, ValueError, KeyError, NotImplementedError and, for texts, UnicodeDecodeError.
+        said = str(error).encode("utf-8", "replace").decode("utf-8").split("\n", 1)[0][:300]
+        raise InvalidInput(
+            f"The body is not a valid Arrow IPC stream: {said or type(error).__name__}.", expected=_EXPECTED
+        ) from error
+
+
+def _too_large(what: str, max_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"The table in the body {what}: expected at most {max_bytes} bytes of columns.",
+        mend="send it in several requests",
+        expected=f"at most {max_bytes} bytes",
+    )
+
+
+def _check_types(schema: pa.Schema) -> None:
+    """Refuse what no field can have: nested, temporal, binary and run-end encoded columns, and extension types."""
+    from pyarrow import types
+
+    good = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
+    text = (types.is_string, types.is_large_string, types.is_string_view)
+    for field in schema:
+        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+        if not any(is_kind(kind) for is_kind in (*good, *text)):
+            raise InvalidInput(
+                f"The column {field.name!r} has the type {str(field.type)[:100]}: expected integers, floats, booleans "
+                "or strings.",
+                row=None,
+                field=field.name[:200],
+                value=None,
+                expected="integers, floats, booleans or strings",
+            )
+    if len(set(schema.names)) < len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise InvalidInput(f"The table has the column {twice!r} twice.", row=None, field=twice, expected=_EXPECTED)
+
+
+def _text_bytes(column: Any) -> int:
+    """Return how many bytes the strings of a column have when each is written out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    compute: Any = pc
+    if pa.types.is_dictionary(column.type):
+        if not _is_text(column.type.value_type):
+            return 0
+        total = 0
+        for chunk in column.chunks:
+            lengths = compute.fill_null(compute.binary_length(chunk.dictionary), 0)
+            total += compute.sum(lengths.take(chunk.indices)).as_py() or 0
+        return total
+    return (compute.sum(compute.binary_length(column)).as_py() or 0) if _is_text(column.type) else 0
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+# ------------------------------------------------------------------------------------------ sizes before anything else
+
+
+def _check_sizes(data: Any, max_bytes: int) -> None:
+    """Refuse a stream whose buffers would be larger than `max_bytes` once they are decompressed."""
+    import pyarrow as pa
+
+    total = 0
+    with pa.ipc.MessageReader.open_stream(data) as reader:
+        for message in reader:
+            total += _decompressed_bytes(memoryview(message.metadata), memoryview(message.body or b""))
+            if total > max_bytes:
+                raise _too_large(f"is {total} bytes or more when it is decompressed", max_bytes)
+
+
+def _decompressed_bytes(head: memoryview, body: memoryview) -> int:
+    """Return how large the compressed buffers of a message say that they are.
+
+    The head is a flatbuffer that Arrow has verified. A compressed buffer begins with its size as an int64; -1 says that
+    it is not compressed after all (Arrow's columnar format, "Body compression").
+    """
+    message = struct.unpack_from("<I", head, 0)[0]
+    kind, header = _field(head, message, 1), _field(head, message, 2)
+    if not kind or not header or head[kind] not in (_RECORD_BATCH, _DICTIONARY_BATCH):
+        return 0
+    batch = _follow(head, header)
+    if head[kind] == _DICTIONARY_BATCH:
+        batch = _follow(head, _field(head, batch, 1))
+    buffers = _field(head, batch, 2)
+    if not buffers or not _field(head, batch, 3):
+        return 0
+    start = _follow(head, buffers)
+    total = 0
+    for place in range(struct.unpack_from("<I", head, start)[0]):
+        offset, length = struct.unpack_from("<qq", head, start + 4 + 16 * place)
+        if length > 0:
+            total += max(0, struct.unpack_from("<q", body, offset)[0])
+    return total
+
+
+def _field(head: memoryview, table: int, number: int) -> int:
+    """Return where a field of a flatbuffer's table is, 0 if it is not there."""
+    slots = table - struct.unpack_from("<i", head, table)[0]
+    if 4 + 2 * number >= struct.unpack_from("<H", head, slots)[0]:
+        return 0
+    offset = struct.unpack_from("<H", head, slots + 4 + 2 * number)[0]
+    return table + offset if offset else 0
+
+
+def _follow(head: memoryview, place: int) -> int:
+    return place + struct.unpack_from("<I", head, place)[0]

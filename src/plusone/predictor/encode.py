@@ -1,0 +1,51 @@
+"""Answers to the JSON of each row: bytes that a server joins, request by request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from ..formats.runner import Answer
+
+__all__ = ["Encoder", "key_of"]
+
+
+class Encoder:
+    """Writes the predictions of one model. Nothing in it changes after it was made, so threads may share it.
+
+    A number that is not finite is written as null: JSON has no word for it.
+    """
+
+    def __init__(self, classes: Sequence[Any]) -> None:
+        self._classes = tuple(classes)
+        self._write = msgspec.json.Encoder().encode
+        keys = [key_of(label) for label in classes]
+        names = [f"p{index}" for index in range(len(keys))]
+        # Structs are made and written faster than dicts are.
+        members: list[Any] = [(name, float) for name in names]
+        self._shares = msgspec.defstruct("Shares", members, rename=dict(zip(names, keys, strict=True)), gc=False)
+        self._row = msgspec.defstruct("Prediction", [("label", Any), ("probabilities", Any)], gc=False)
+        self._alone = [self._write({"label": label}) for label in classes]
+
+    def rows(self, answer: Answer) -> list[bytes]:
+        """Return the JSON of each row's prediction: a number, or an object with `label` and `probabilities`."""
+        write: Callable[[Any], bytes] = self._write
+        if answer.numbers is not None:
+            return [write(number) for number in answer.numbers.tolist()]
+        if answer.probabilities is None:
+            alone = self._alone
+            return [alone[code] for code in answer.codes.tolist()]
+        classes, shares, row = self._classes, self._shares, self._row
+        return [
+            write(row(classes[code], shares(*values)))
+            for code, values in zip(answer.codes.tolist(), answer.probabilities.tolist(), strict=True)
+        ]
+
+
+def key_of(label: Any) -> str:
+    """Return what stands for a label as a key of a JSON object."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)

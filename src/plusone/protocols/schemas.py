@@ -1,0 +1,165 @@
+"""A signature as JSON Schema: what a request may hold, field by field, and what its answer will.
+
+The schemas say what the decoder does: what they allow is answered, what they forbid is refused. Only that all columns
+are of one length can't be said in a schema; it is said in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..base.records import Field, Output, Signature
+from ..packaging.tables import Known
+
+__all__ = [
+    "columns_schema",
+    "example_row",
+    "field_schema",
+    "label_schema",
+    "prediction_schema",
+    "row_schema",
+]
+
+_TYPES = {"int64": "integer", "float64": "number", "bool": "boolean", "string": "string"}
+_LARGEST = 1.7976931348623157e308
+_SHOWN = 20
+
+
+def field_schema(field: Field, known: Known) -> dict[str, Any]:
+    """Return the schema of one value."""
+    kind: Any = _TYPES[field.dtype]
+    schema: dict[str, Any] = {"type": [kind, "null"] if field.nullable else kind, "description": _words(field, known)}
+    if field.name in known:
+        values: list[Any] = sorted(known[field.name])
+        if field.dtype == "int64":
+            values = [int(value) for value in values]
+        schema["enum"] = [*values, None] if field.nullable else values
+    elif field.dtype == "int64":
+        schema |= {"format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
+    elif field.dtype == "float64":
+        schema |= {"format": "double", "minimum": -_LARGEST, "maximum": _LARGEST}
+    schema["examples"] = [_example(field, known)]
+    return schema
+
+
+def _words(field: Field, known: Known) -> str:
+    """Say what the field holds, and what is done with values that training did not have."""
+    words = {
+        "int64": "An integer of 64 bits.",
+        "float64": "A finite number.",
+        "bool": "True or false.",
+        "string": "Text.",
+    }[field.dtype]
+    parts = [words]
+    if field.minimum is not None and field.maximum is not None:
+        low, high = (_number(value, field) for value in (field.minimum, field.maximum))
+        parts.append(f"In training from {low} to {high}; a value outside is answered.")
+    if field.name in known:
+        parts.append("Any other value is refused with 422: the model does not answer to values it has not seen.")
+    elif field.dtype == "string" and field.categories is not None:
+        shown = ", ".join(field.categories[:_SHOWN])
+        more = f", ... ({len(field.categories)} values)" if len(field.categories) > _SHOWN else ""
+        parts.append(f"In training: {shown}{more}; any other text is answered as one that was never seen.")
+    parts.append(
+        "Null says that it is missing." if field.nullable else "It can't be missing: null is refused with 422."
+    )
+    return " ".join(parts)
+
+
+def _number(value: float, field: Field) -> str:
+    return str(int(value)) if field.dtype == "int64" else repr(value)
+
+
+def row_schema(signature: Signature, known: Known) -> dict[str, Any]:
+    """Return the schema of one row: every field, and no other."""
+    return {
+        "type": "object",
+        "required": [field.name for field in signature.fields],
+        "additionalProperties": False,
+        "properties": {field.name: field_schema(field, known) for field in signature.fields},
+        "examples": [example_row(signature, known)],
+    }
+
+
+def columns_schema(signature: Signature, row: str) -> dict[str, Any]:
+    """Return the schema of columns: a list for every field; `row` is where the row's schema lies."""
+    return {
+        "type": "object",
+        "description": "A list of values for each field, all of one length.",
+        "required": [field.name for field in signature.fields],
+        "additionalProperties": False,
+        "properties": {
+            field.name: {"type": "array", "minItems": 1, "items": {"$ref": f"{row}/properties/{_escaped(field.name)}"}}
+            for field in signature.fields
+        },
+    }
+
+
+def _escaped(name: str) -> str:
+    """Return a name as a part of a JSON pointer in the fragment of an address."""
+    kept = "-._"
+    text = name.replace("~", "~0").replace("/", "~1")
+    return "".join(
+        char if (char.isascii() and char.isalnum()) or char in kept + "~" else _percent(char) for char in text
+    )
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode())
+
+
+def prediction_schema(output: Output) -> dict[str, Any]:
+    """Return the schema of the prediction for one row."""
+    if output.kind == "number":
+        return {
+            "type": ["number", "null"],
+            "description": f"The predicted {output.name}. Null where the model answers no finite number.",
+        }
+    properties: dict[str, Any] = {"label": {**label_schema(output), "description": f"The predicted {output.name}."}}
+    if output.probabilities:
+        keys = [_key(label) for label in output.classes]
+        properties["probabilities"] = {
+            "type": "object",
+            "description": "The probability of each label.",
+            "required": keys,
+            "additionalProperties": False,
+            "properties": {key: {"type": ["number", "null"]} for key in keys},
+        }
+    return {
+        "type": "object",
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def label_schema(output: Output) -> dict[str, Any]:
+    """Return the schema of what a prediction's truth may be."""
+    if output.kind == "number":
+        return {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+    return {"enum": list(output.classes)}
+
+
+def example_row(signature: Signature, known: Known) -> dict[str, Any]:
+    """Return one row that fits: each field's example from training, or a value of its type."""
+    return {field.name: _example(field, known) for field in signature.fields}
+
+
+def _example(field: Field, known: Mapping[str, frozenset[Any]]) -> Any:
+    if field.example is not None or field.nullable:
+        return field.example
+    if field.name in known:
+        least = min(known[field.name])
+        return int(least) if field.dtype == "int64" else least
+    if field.categories:
+        return field.categories[0]
+    plain: dict[str, Any] = {"int64": 0, "float64": 0.0, "bool": False, "string": ""}
+    return plain[field.dtype]
+
+
+def _key(label: Any) -> str:
+    """Return what stands for a label among the keys of `probabilities`."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)

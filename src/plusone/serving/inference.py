@@ -1,0 +1,216 @@
+"""The Open Inference Protocol, version 2, over HTTP: `/v2/...`. What its bodies mean is the room `protocols`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import NotFound, PlusoneError
+from ..hosting import swap
+from ..hosting.lanes import Job
+from ..predictions.layout import INFERENCE, Entry
+from ..protocols import descriptions, inference
+from ..protocols.addresses import Address, read_address
+from ..protocols.served import Served
+from ..transport import Endpoint, Head, Request
+from . import protocol
+from .predicting import ASIDE_BYTES, Refuse
+
+if TYPE_CHECKING:
+    from .app import App
+
+__all__ = ["find", "refusal", "resolve", "served"]
+
+_JSON = b"application/json"
+
+
+def resolve(app: App, head: Head) -> Endpoint:
+    """Return the endpoint of an address below `/v2`."""
+    try:
+        address = read_address(head.method, head.path)
+        if address.what == "infer":
+            return _Infer(app, head, address, inference.header_length(head.headers))
+    except PlusoneError as error:
+        return Refuse(app, head, error)
+    return _Page(app, address)
+
+
+def served(entry: swap.Entry) -> list[Served]:
+    """Return the releases of a model that are in memory."""
+    return [Served(entry.model, target.release, target.predictor) for target in entry.held]
+
+
+def find(app: App, model: str, version: str, request_id: str) -> swap.Target:
+    """Return the release of that number; without a number the one that this request falls to.
+
+    Raises:
+        NotFound: when the model is not served, or the release is not in memory.
+        Unavailable: when nothing is served yet, or the model could not be loaded.
+    """
+    entry = app.entry(model)
+    if not version:
+        return entry.choose(request_id)
+    for target in entry.held:
+        if str(target.release) == version:
+            return target
+    held = ", ".join(str(target.release) for target in entry.held)
+    raise NotFound(
+        f"The release {model}@{version[:40]} is not in memory. Served here: {held}.",
+        mend=f"POST /v2/models/{model}/infer, or name one of these",
+    )
+
+
+def refusal(app: App, error: PlusoneError) -> tuple[int, bytes, bytes, Sequence[tuple[str, str]]]:
+    """Return status, content type, body and headers of an error, in this protocol's form."""
+    status, body = inference.refusal(error)
+    return status, _JSON, body, app.headers_of(error)
+
+
+class _Page:
+    """Health, metadata and what there is."""
+
+    def __init__(self, app: App, address: Address) -> None:
+        self.max_body_bytes = app.serve.max_body_bytes
+        self._app = app
+        self._address = address
+        self._answer = self._answers()[address.what]
+
+    def __call__(self, request: Request) -> None:
+        """Answer."""
+        try:
+            status, value = self._answer(request)
+        except Exception as error:
+            self._app.fail(request, error, model="", release=0)
+            return
+        request.respond(status, protocol.encode(value), _JSON)
+
+    def _answers(self) -> dict[str, Callable[[Request], tuple[int, Any]]]:
+        return {
+            "server": lambda _: (200, descriptions.server_metadata(version("plusone"))),
+            "live": lambda _: (200, descriptions.server_live()),
+            "ready": self._ready,
+            "index": self._index,
+            "model": self._metadata,
+            "model-ready": lambda _: (200, descriptions.model_ready(self._served())),
+            "config": lambda _: (200, descriptions.config(self._served())),
+            "stats": lambda _: (200, descriptions.statistics(self._figures(self._address.model))),
+            "all-stats": lambda _: (200, descriptions.statistics(self._figures(""))),
+        }
+
+    def _served(self) -> Served:
+        address = self._address
+        entry = self._app.entry(address.model)
+        target = find(self._app, address.model, address.version, "") if address.version else entry.live
+        return Served(entry.model, target.release, target.predictor)
+
+    def _ready(self, request: Request) -> tuple[int, Any]:
+        ready = not self._app.models.table.unready()
+        return (200 if ready else 503), descriptions.server_ready(ready)
+
+    def _index(self, request: Request) -> tuple[int, Any]:
+        table = self._app.models.table
+        ready = descriptions.read_index_request(request.body)
+        releases = [one for entry in table.entries.values() for one in served(entry)]
+        failed = {name: str(what["error"]) for name, what in table.failed.items()}
+        return 200, descriptions.index(releases, failed, ready=ready)
+
+    def _metadata(self, request: Request) -> tuple[int, Any]:
+        releases = [target.release for target in self._app.entry(self._address.model).held]
+        return 200, descriptions.model_metadata(self._served(), releases)
+
+    def _figures(self, model: str) -> list[descriptions.Figures]:
+        entries = [self._app.entry(model)] if model else self._app.models.table.entries.values()
+        asked = self._address.version
+        if asked:
+            find(self._app, model, asked, "")
+        return [
+            self._app.counts.figures(entry.model, target.release)
+            for entry in entries
+            for target in entry.held
+            if asked in ("", str(target.release))
+        ]
+
+
+class _Infer:
+    """`POST /v2/models/{name}[/versions/{n}]/infer`."""
+
+    def __init__(self, app: App, head: Head, address: Address, length: int | None) -> None:
+        self.max_body_bytes: int = app.limits(address.model).max_body_bytes or 0
+        self._app = app
+        self._model = address.model
+        self._version = address.version
+        self._length = length
+        self._encoding = head.headers.get("content-encoding", "")
+        self._kind = INFERENCE if length is None else f"{INFERENCE};{length}"
+
+    def __call__(self, request: Request) -> None:
+        """Hand the request to the lane of its model."""
+        app = self._app
+        request_id = app.ids.new()
+        release = 0
+        try:
+            target = find(app, self._model, self._version, request_id)
+            release = target.release
+            parts = request.parts
+            if self._encoding:
+                parts = [inference.inflate(request.body, self._encoding, self.max_body_bytes)]
+            if sum(map(len, parts)) > ASIDE_BYTES:
+                app.spawn(self._beside(request, parts, request_id, target))
+                return
+            body = parts[0] if len(parts) == 1 else request.body
+            asked = inference.read_infer(target.predictor, body, self._length)
+            job = Job(self, request, request_id, target, None, asked.columns, request.began)
+            job.asked = asked, body
+            app.lane(self._model).put(job)
+        except Exception as error:
+            known = self._model if release else ""
+            app.fail(request, error, model=known, release=release, request_id=request_id)
+
+    def write(self, job: Job, answer: Any) -> Any:
+        """Return the body, its type and the headers of the answer."""
+        asked, _ = job.asked
+        return inference.write_infer(
+            asked,
+            job.target.predictor,
+            answer,
+            model=self._model,
+            release=job.target.release,
+            prediction_id=job.id,
+        )
+
+    def done(self, job: Job, result: Any) -> None:
+        """Answer with the outputs."""
+        job.payload, kind, headers = result
+        job.request.respond(200, job.payload, kind, headers)
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Answer with an error."""
+        self._app.fail(job.request, error, model=self._model, release=job.target.release, request_id=job.id)
+
+    def entry(self, job: Job) -> Entry:
+        """Return what is logged of an answered request."""
+        # What the process beside the worker answered was too big to be logged, and its body is gone.
+        return job.id, self._kind, job.count, job.asked and job.asked[1], job.payload
+
+    async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: swap.Target) -> None:
+        """Have a big request answered by the process beside the worker."""
+        app, model = self._app, self._model
+        options = {"length": self._length, "model": model, "release": target.release, "prediction_id": request_id}
+        try:
+            reply = await app.aside.predict(
+                target.package,
+                target.folder,
+                INFERENCE,
+                parts,
+                options=options,
+                timeout_s=app.limits(model).timeout_s or 0.0,
+            )
+        except Exception as error:
+            app.fail(request, error, model=model, release=target.release, request_id=request_id)
+            return
+        headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
+        request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
+        job = Job(self, request, request_id, target, None, None, request.began)
+        job.count = reply.rows
+        app.answered(model, target, [job])

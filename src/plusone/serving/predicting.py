@@ -1,0 +1,190 @@
+"""`POST /models/{name}/predict` and `/labels`: from the bytes of a request to a job of a lane, and back to bytes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import PlusoneError
+from ..hosting.lanes import Job
+from ..predictions.layout import Entry
+from ..predictions.wire import accepted, read_labels
+from ..transport import Endpoint, Head, Request
+from . import protocol
+
+if TYPE_CHECKING:
+    from .app import App
+
+__all__ = ["ASIDE_BYTES", "Refuse", "resolve", "resolve_labels"]
+
+ASIDE_BYTES = 256 * 1024
+"""Bodies over this are read by the process beside the worker: on the loop they would hold up small requests."""
+_ARROW = "application/vnd.apache.arrow.stream"
+_SMALL_BYTES = 64 * 1024
+
+
+def resolve(app: App, head: Head, model: str) -> Endpoint:
+    """Return the endpoint of a prediction request."""
+    if head.method != "POST":
+        return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, "POST"), model)
+    if head.content_type in ("application/json", ""):
+        return _Predict(app, model)
+    if head.content_type == _ARROW:
+        return _PredictArrow(app, model)
+    return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW)), model)
+
+
+def resolve_labels(app: App, head: Head, model: str) -> Endpoint:
+    """Return the endpoint of a request that brings labels."""
+    if head.method != "POST":
+        return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, "POST"), model)
+    if head.content_type not in ("application/json", ""):
+        return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json",)), model)
+    return _Labels(app, model)
+
+
+class Refuse:
+    """An address that answers with one error, and counts it for the model that was meant."""
+
+    def __init__(self, app: App, head: Head, error: PlusoneError, model: str = "") -> None:
+        # A small body is read, so that the connection can go on; a big one is not worth it.
+        self.max_body_bytes = _SMALL_BYTES if error.status == 404 else app.serve.max_body_bytes
+        self._app = app
+        self._error = error
+        self._model = model
+
+    def __call__(self, request: Request) -> None:
+        """Answer."""
+        known = self._model in self._app.models.table.entries
+        self._app.fail(request, self._error, model=self._model if known else "", release=0)
+
+
+class _Predict:
+    """JSON rows or columns, answered in JSON."""
+
+    kind = "json"
+
+    def __init__(self, app: App, model: str) -> None:
+        self.max_body_bytes: int = app.limits(model).max_body_bytes or 0
+        self._app = app
+        self._model = model
+        self._new_id = app.ids.new
+        self._put = app.lane(model).put if model in app.models.table.entries else None
+
+    def __call__(self, request: Request) -> None:
+        """Hand the request to the lane of its model; the answer comes with the batch that it is in."""
+        app = self._app
+        request_id = self._new_id()
+        entry = app.models.table.entries.get(self._model)
+        if entry is None:
+            app.fail(request, protocol.no_such_model(self._model, app.models.table), model="", release=0)
+            return
+        target = entry.choose(request_id)
+        if request.size > ASIDE_BYTES:
+            app.spawn(self._beside(request, request_id, target))
+            return
+        try:
+            (self._put or self._find_put())(self._job(request, request_id, target))
+        except Exception as error:
+            app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
+
+    def _find_put(self) -> Any:
+        self._put = self._app.lane(self._model).put
+        return self._put
+
+    def _job(self, request: Request, request_id: str, target: Any) -> Job:
+        rows = target.predictor.decode_rows(request.body)
+        return Job(self, request, request_id, target, rows, None, request.began)
+
+    def write(self, job: Job, answer: Any) -> Any:
+        """Return what `done` takes, for a job that came as columns."""
+        return b",".join(job.target.predictor.encode(answer))
+
+    def done(self, job: Job, result: Any) -> None:
+        """Answer with the predictions."""
+        job.payload = payload = b'%b%b","predictions":[%b]}' % (job.target.prefix, job.id.encode(), result)
+        job.request.respond(200, payload)
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Answer with an error."""
+        self._app.fail(job.request, error, model=self._model, release=job.target.release, request_id=job.id)
+
+    def entry(self, job: Job) -> Entry:
+        """Return what is logged of an answered request."""
+        # What the process beside the worker answered was too big to be logged, and its body is gone.
+        return job.id, self.kind, job.count, job.request.body if job.payload else None, job.payload
+
+    async def _beside(self, request: Request, request_id: str, target: Any) -> None:
+        """Have a big request answered by the process beside the worker."""
+        app = self._app
+        try:
+            reply = await app.aside.predict(
+                target.package,
+                target.folder,
+                self.kind,
+                request.parts,
+                timeout_s=app.limits(self._model).timeout_s or 0.0,
+            )
+        except Exception as error:
+            app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
+            return
+        job = Job(self, request, request_id, target, None, None, request.began)
+        job.count = reply.rows
+        self._reply(job, reply.parts)
+        app.answered(self._model, target, [job])
+
+    def _reply(self, job: Job, parts: list[bytes]) -> None:
+        head = b'%b%b","predictions":' % (job.target.prefix, job.id.encode())
+        job.request.respond(200, b"".join([head, *parts, b"}"]))
+
+
+class _PredictArrow(_Predict):
+    """An Arrow IPC stream of rows, answered by one of predictions; model, release and id are headers."""
+
+    kind = "arrow"
+
+    def _job(self, request: Request, request_id: str, target: Any) -> Job:
+        columns = target.predictor.decode_arrow(request.body)
+        return Job(self, request, request_id, target, None, columns, request.began)
+
+    def write(self, job: Job, answer: Any) -> Any:
+        """Return the answer as an Arrow IPC stream."""
+        return job.target.predictor.encode_arrow(answer)
+
+    def done(self, job: Job, result: Any) -> None:
+        """Answer with the predictions."""
+        job.payload = result
+        self._reply(job, [result])
+
+    def _reply(self, job: Job, parts: list[bytes]) -> None:
+        headers = (
+            ("plusone-model", self._model),
+            ("plusone-release", str(job.target.release)),
+            ("plusone-prediction-id", job.id),
+        )
+        job.request.respond(200, b"".join(parts), _ARROW.encode(), headers)
+
+
+class _Labels:
+    """Labels for predictions made earlier; 202 says that they are kept, whatever happens to this process."""
+
+    def __init__(self, app: App, model: str) -> None:
+        self.max_body_bytes: int = app.limits(model).max_body_bytes or 0
+        self._app = app
+        self._model = model
+
+    def __call__(self, request: Request) -> None:
+        """Keep the labels, or say why not."""
+        app = self._app
+        release = 0
+        known = False
+        try:
+            entry = app.entry(self._model)
+            known = True
+            labels = read_labels(request.body, entry.live.predictor.signature.output)
+            app.labels.append(self._model, labels)
+        except Exception as error:
+            app.fail(request, error, model=self._model if known else "", release=release)
+            return
+        request.respond(202, accepted(len(labels)))
+        app.counts.observe(self._model, release, 202, time.perf_counter() - request.began, 0)
