@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 TARGET = "late"
 WORDS = ["carrier", "origin", "dest"]
@@ -39,10 +40,14 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 
 def train(frame: pd.DataFrame, model: str = "gradient boosting") -> Pipeline:
-    """A fitted scikit-learn pipeline: string categories to numbers, then one of `MODELS`."""
+    """A fitted scikit-learn pipeline: string categories to numbers, then one of `MODELS`.
+
+    On one thread: where something else runs too, OpenMP's threads wait for each other most of the time.
+    """
     encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
     columns = ColumnTransformer([("words", encode, WORDS)], remainder="passthrough")
-    return Pipeline([("columns", columns), ("trees", MODELS[model]())]).fit(frame[FEATURES], frame[TARGET])
+    with threadpool_limits(1):
+        return Pipeline([("columns", columns), ("trees", MODELS[model]())]).fit(frame[FEATURES], frame[TARGET])
 
 
 def rows(frame: pd.DataFrame, count: int, seed: int = 1) -> list[dict[str, Any]]:
