@@ -67,7 +67,7 @@ def serving(scratch: Path) -> dict[str, Any]:
     for table in serving_report.tables(result):
         console.print(table)
     for line in serving_report.lines(result):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return result
 
 
@@ -77,7 +77,7 @@ def beside(scratch: Path) -> dict[str, Any]:
 
     result = serving_beside.measure(scratch, {"fastapi": peer("fastapi")})
     for line in serving_beside.lines(result):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return result
 
 
@@ -87,7 +87,7 @@ def worker(scratch: Path) -> dict[str, Any]:
 
     result = serving_worker.measure(scratch)
     for line in serving_worker.lines(result):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return result
 
 
@@ -97,7 +97,7 @@ def overload(scratch: Path) -> dict[str, Any]:
 
     result = serving_overload.measure(scratch)
     for line in serving_overload.lines(result):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return result
 
 

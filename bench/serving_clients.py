@@ -114,7 +114,7 @@ def send(port: int, path: str, file: str, chunked: bool = False) -> dict[str, An
     """
     body = Path(file).read_bytes()
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.settimeout(60)
+        connection.settimeout(180)  # a peer may take a minute where the machine is slow
         head = _head(path, len(body))
         if chunked:
             head = re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", head)
