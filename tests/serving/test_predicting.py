@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plusone.journal import list_segments, read
+from plusone.journal import list_segments
+from plusone.journal.reading import read
 from plusone.predictions.layout import decode_batches, decode_labels, labels_folder, predictions_folder
 from plusone.serving.predicting import ASIDE_BYTES
 from plusone.workers.supervisor import Supervisor

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -36,7 +36,10 @@ class Endpoint(Protocol):
     """Where a job came in, and where its answer goes. All but `write` are called on the event loop."""
 
     def write(self, job: Job, answer: Any) -> Any:
-        """Return what `done` needs, of the `Answer` to a job that came as columns. May be called in a thread."""
+        """Return what `done` needs, of the `Answer` to a job that came as columns, or asked for something.
+
+        May be called in a thread.
+        """
         ...
 
     def done(self, job: Job, result: Any) -> None:
@@ -79,7 +82,7 @@ class Job:
         self.began = began
         self.deadline = 0.0
         self.asked: Any = None
-        """What the endpoint wants to know of the request when it writes the answer."""
+        """What the endpoint wants to know of the request when it writes the answer; None for plain JSON of rows."""
         self.payload: bytes | None = None
         """What was answered, for the log; set by `done`."""
 
@@ -294,23 +297,33 @@ def compute(batch: _Batch) -> list[Any]:
 
 def _together(predictor: Predictor, batch: _Batch) -> list[Any]:
     rows: list[tuple[Any, ...]] = []
-    wide: list[Job] = []
+    plain = True
     for job in batch:
         if job.rows is not None:
             rows += job.rows
-        else:
-            wide.append(job)
-    if not wide:
+        plain = plain and job.rows is not None and job.asked is None
+    if plain:
         pieces = predictor.encode(predictor.run(predictor.gather(rows)))
         return pieces if len(pieces) == len(batch) else _cut(batch, pieces)
-    parts = [job.columns for job in wide if job.columns is not None]
+    return _mixed(predictor, batch, rows)
+
+
+def _mixed(predictor: Predictor, batch: _Batch, rows: list[tuple[Any, ...]]) -> list[Any]:
+    """Answer a batch of which some came as columns, or write their answers in their own way."""
+    parts = [job.columns for job in batch if job.columns is not None]
     if rows:
         parts.insert(0, predictor.gather(rows))
     answer = predictor.run(Columns.concat(parts) if len(parts) > 1 else parts[0])
-    results = dict(zip(map(id, wide), _written(wide, answer, len(rows)), strict=True))
-    if rows:
-        plain = [job for job in batch if job.rows is not None]
-        results |= zip(map(id, plain), _cut(plain, predictor.encode(answer.take(0, len(rows)))), strict=True)
+    results: dict[int, Any] = {}
+    at = 0
+    # In the order in which their rows were put together.
+    for job in sorted(batch, key=lambda job: job.rows is None):
+        part = answer.take(at, at + job.count)
+        at += job.count
+        if job.rows is not None and job.asked is None:
+            results[id(job)] = b",".join(predictor.encode(part))
+        else:
+            results[id(job)] = job.endpoint.write(job, part)
     return [results[id(job)] for job in batch]
 
 
@@ -320,14 +333,5 @@ def _cut(batch: _Batch, pieces: list[bytes]) -> list[bytes]:
     at = 0
     for job in batch:
         out.append(pieces[at] if job.count == 1 else b",".join(pieces[at : at + job.count]))
-        at += job.count
-    return out
-
-
-def _written(jobs: Iterable[Job], answer: Any, at: int) -> list[Any]:
-    """Return what the endpoint of each job makes of its part of the answer, the first of which begins at row `at`."""
-    out: list[Any] = []
-    for job in jobs:
-        out.append(job.endpoint.write(job, answer.take(at, at + job.count)))
         at += job.count
     return out

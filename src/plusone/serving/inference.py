@@ -160,7 +160,9 @@ class _Infer:
                 return
             body = parts[0] if len(parts) == 1 else request.body
             asked = inference.read_infer(target.predictor, body, self._length)
-            job = Job(self, request, request_id, target, None, asked.columns, request.began)
+            rows = asked.read.rows
+            columns = asked.columns if rows is None else None
+            job = Job(self, request, request_id, target, rows, columns, request.began)
             job.asked = asked, body
             app.lane(self._model).put(job)
         except Exception as error:
@@ -190,7 +192,7 @@ class _Infer:
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
-        # What the process beside the worker answered was too big to be logged, and its body is gone.
+        # Of what the process beside the worker answered nothing more is known: it was too big for the log.
         return job.id, self._kind, job.count, job.asked and job.asked[1], job.payload
 
     async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: swap.Target) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError, Unavailable
@@ -64,14 +65,20 @@ class Page:
         if self._path == "/health/ready":
             return (503 if table.unready() else 200), protocol.encode(_readiness(table)), b"application/json"
         if self._path == "/openapi.json":
-            live = [(entry.model, entry.live) for entry in table.entries.values()]
-            served = [Served(model, target.release, target.predictor) for model, target in live]
-            body = openapi.document(
-                served, server_url=self._app.server_url(), max_body_bytes=self._app.serve.max_body_bytes
-            )
-            return 200, protocol.encode(body), b"application/json"
+            return 200, protocol.encode(self._openapi(table)), b"application/json"
         value = {"live": True} if self._path == "/health/live" else _models(table)
         return 200, protocol.encode(value), b"application/json"
+
+    def _openapi(self, table: swap.Table) -> dict[str, Any]:
+        app = self._app
+        live = [(entry.model, entry.live) for entry in table.entries.values()]
+        return openapi.document(
+            [Served(model, target.release, target.predictor) for model, target in live],
+            server_url=app.server_url(),
+            version=version("plusone"),
+            max_body_bytes=app.serve.max_body_bytes,
+            model_body_bytes={model: app.limits(model).max_body_bytes or 0 for model, _ in live},
+        )
 
     def _require_reading(self) -> None:
         if self._method not in _READ:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
 from ..hosting.lanes import Job
-from ..predictions.layout import Entry
+from ..predictions.layout import ARROW, JSON, Entry
+from ..predictions.log import MOST_BODY_BYTES
 from ..predictions.wire import accepted, read_labels
 from ..transport import Endpoint, Head, Request
 from . import protocol
@@ -19,7 +20,7 @@ __all__ = ["ASIDE_BYTES", "Refuse", "resolve", "resolve_labels"]
 
 ASIDE_BYTES = 256 * 1024
 """Bodies over this are read by the process beside the worker: on the loop they would hold up small requests."""
-_ARROW = "application/vnd.apache.arrow.stream"
+_ARROW_TYPE = "application/vnd.apache.arrow.stream"
 _SMALL_BYTES = 64 * 1024
 
 
@@ -29,9 +30,9 @@ def resolve(app: App, head: Head, model: str) -> Endpoint:
         return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, "POST"), model)
     if head.content_type in ("application/json", ""):
         return _Predict(app, model)
-    if head.content_type == _ARROW:
+    if head.content_type == _ARROW_TYPE:
         return _PredictArrow(app, model)
-    return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW)), model)
+    return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW_TYPE)), model)
 
 
 def resolve_labels(app: App, head: Head, model: str) -> Endpoint:
@@ -62,7 +63,8 @@ class Refuse:
 class _Predict:
     """JSON rows or columns, answered in JSON."""
 
-    kind = "json"
+    kind = JSON
+    aside_bytes = ASIDE_BYTES
 
     def __init__(self, app: App, model: str) -> None:
         self.max_body_bytes: int = app.limits(model).max_body_bytes or 0
@@ -80,7 +82,7 @@ class _Predict:
             app.fail(request, protocol.no_such_model(self._model, app.models.table), model="", release=0)
             return
         target = entry.choose(request_id)
-        if request.size > ASIDE_BYTES:
+        if request.size > self.aside_bytes:
             app.spawn(self._beside(request, request_id, target))
             return
         try:
@@ -111,18 +113,19 @@ class _Predict:
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
-        # What the process beside the worker answered was too big to be logged, and its body is gone.
-        return job.id, self.kind, job.count, job.request.body if job.payload else None, job.payload
+        return job.id, self.kind, job.count, job.request.body or None, job.payload
 
     async def _beside(self, request: Request, request_id: str, target: Any) -> None:
         """Have a big request answered by the process beside the worker."""
         app = self._app
+        # What is sent goes out of its list. Bodies that will be logged are joined, and so stay with the request.
+        parts = [request.body] if request.size <= MOST_BODY_BYTES else request.parts
         try:
             reply = await app.aside.predict(
                 target.package,
                 target.folder,
                 self.kind,
-                request.parts,
+                parts,
                 timeout_s=app.limits(self._model).timeout_s or 0.0,
             )
         except Exception as error:
@@ -135,26 +138,18 @@ class _Predict:
 
     def _reply(self, job: Job, parts: list[bytes]) -> None:
         head = b'%b%b","predictions":' % (job.target.prefix, job.id.encode())
-        job.request.respond(200, b"".join([head, *parts, b"}"]))
+        job.payload = payload = b"".join([head, *parts, b"}"])
+        job.request.respond(200, payload)
 
 
 class _PredictArrow(_Predict):
-    """An Arrow IPC stream of rows, answered by one of predictions; model, release and id are headers."""
+    """An Arrow IPC stream of rows, answered by one of predictions; model, release and id are headers.
 
-    kind = "arrow"
+    Always by the process beside the worker: the library that reads them would take the memory of a second worker.
+    """
 
-    def _job(self, request: Request, request_id: str, target: Any) -> Job:
-        columns = target.predictor.decode_arrow(request.body)
-        return Job(self, request, request_id, target, None, columns, request.began)
-
-    def write(self, job: Job, answer: Any) -> Any:
-        """Return the answer as an Arrow IPC stream."""
-        return job.target.predictor.encode_arrow(answer)
-
-    def done(self, job: Job, result: Any) -> None:
-        """Answer with the predictions."""
-        job.payload = result
-        self._reply(job, [result])
+    kind = ARROW
+    aside_bytes = -1
 
     def _reply(self, job: Job, parts: list[bytes]) -> None:
         headers = (
@@ -162,7 +157,8 @@ class _PredictArrow(_Predict):
             ("plusone-release", str(job.target.release)),
             ("plusone-prediction-id", job.id),
         )
-        job.request.respond(200, b"".join(parts), _ARROW.encode(), headers)
+        job.payload = payload = b"".join(parts)
+        job.request.respond(200, payload, _ARROW_TYPE.encode(), headers)
 
 
 class _Labels:
