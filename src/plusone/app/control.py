@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import importlib.util
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ import msgspec
 
 from ..base import clock
 from ..base.config import Project
-from ..base.errors import PlusoneError, UsageError
+from ..base.errors import ConfigError, PlusoneError, UsageError
 from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
 from ..predictions.collecting import collect
@@ -86,6 +87,7 @@ class Control:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self.api.check_port()
+        self._check_grpc()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guarded(self._publish)
         self.supervisor.start()
@@ -106,6 +108,14 @@ class Control:
             # What the workers wrote last; without the store it waits for the next `plusone up`.
             self._guarded(lambda: collect(self.store, self.folder))
             self._guarded(self._sign_off)
+
+    def _check_grpc(self) -> None:
+        port = self.project.serve.grpc_port
+        if port is not None and importlib.util.find_spec("grpc") is None:
+            raise ConfigError(
+                f"grpc_port = {port} under [tool.plusone.serve]: gRPC is not installed.",
+                mend="pip install 'plusone[grpc]', or leave grpc_port out",
+            )
 
     def stop(self) -> None:
         """Make `run` return soon; safe from any thread."""
