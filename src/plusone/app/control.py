@@ -42,6 +42,7 @@ _LET_GO_S = 2.0
 _RECOVER_S = 30.0
 _COLLECT_S = 1.0
 _COLLECT_NICE = 10
+_LAST_S = 5.0
 
 
 class Control:
@@ -106,7 +107,8 @@ class Control:
             self._stop.set()  # an error ends the loop, too
             collecting.join()
             # What the workers wrote last; without the store it waits for the next `plusone up`.
-            self._guarded(lambda: collect(self.store, self.folder))
+            until = time.monotonic() + _LAST_S
+            self._guarded(lambda: collect(self.store, self.folder, is_over=lambda: time.monotonic() > until))
             self._guarded(self._sign_off)
 
     def _check_grpc(self) -> None:
@@ -160,7 +162,7 @@ class Control:
         while not self._stop.is_set():
             # As above: the loop tells of a store that can't be had, and nothing is lost.
             with contextlib.suppress(PlusoneError, OSError):
-                collect(self.store, self.folder)
+                collect(self.store, self.folder, is_over=self._stop.is_set)
             self._stop.wait(_COLLECT_S)
 
     def _routed(self) -> list[str]:
