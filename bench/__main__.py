@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from . import command
 
@@ -30,6 +29,10 @@ PEERS = {
     # The packages of each peer. Those that use what plusone uses too are held to the same versions of it.
     "fastapi": (["fastapi", "uvicorn[standard]", "scikit-learn", "pandas"], True),
     "mlflow": (["mlflow"], False),
+    "mlserver": (["mlserver", "scikit-learn", "pandas"], False),
+    "bentoml": (["bentoml", "scikit-learn", "pandas"], False),
+    "litserve": (["litserve", "scikit-learn", "pandas"], False),
+    "ceilings": (["onnxruntime", "numpy", "msgspec", "uvloop", "granian", "fastwsgi", "socketify"], True),
     "trackio": (["trackio"], False),
     "tensorboardX": (["tensorboardX"], False),
 }
@@ -55,33 +58,46 @@ def peer(name: str) -> Path:
 
 
 def serving(scratch: Path) -> dict[str, Any]:
-    """Measure the servers, and print the comparison."""
+    """Measure plusone, its peers and bare programs under load, and print the comparison."""
     from . import serving as servers  # here: what the other measurements need is far less than this loads
+    from . import serving_report
 
-    python = peer("fastapi")
-    result = servers.measure(scratch, python)
-    result["summary"] = servers.summary(result)
-    varied = max(line["machine_varied"] for line in result["summary"])
-    table = Table(
-        title="one worker, one row per request, requests/s",
-        caption=f"load: {result['generator']}; medians of {servers.ROUNDS} pairs of {servers.SECONDS:.0f} s; "
-        f"the answers differ by at most {result['difference']:.0e}; "
-        f"a fixed loop on this machine varied by {varied:.2f} times meanwhile",
-    )
-    for heading in ("connections", "plusone", "FastAPI by hand", "times", "p99 ms", "p99 ms, FastAPI", "failed"):
-        table.add_column(heading, justify="right")
-    for line in result["summary"]:
-        ours, other = line["plusone"], line["fastapi"]
-        table.add_row(
-            str(line["connections"]),
-            f"{ours['requests_per_s']:,.0f}",
-            f"{other['requests_per_s']:,.0f}",
-            f"{line['ratio']:.1f}",
-            f"{ours['p99_ms']:.1f}",
-            f"{other['p99_ms']:.1f}",
-            f"{ours['failed']} / {other['failed']}",
-        )
-    console.print(table)
+    pythons = {name: peer(name) for name in ("fastapi", "mlserver", "mlflow", "bentoml", "litserve", "ceilings")}
+    result = servers.measure(scratch, pythons)
+    for table in serving_report.tables(result):
+        console.print(table)
+    for line in serving_report.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
+def beside(scratch: Path) -> dict[str, Any]:
+    """Measure small requests beside a body of 50 MB, and print what they waited."""
+    from . import serving_beside
+
+    result = serving_beside.measure(scratch, {"fastapi": peer("fastapi")})
+    for line in serving_beside.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
+def worker(scratch: Path) -> dict[str, Any]:
+    """Measure memory and start of a serving worker, and print them."""
+    from . import serving_worker
+
+    result = serving_worker.measure(scratch)
+    for line in serving_worker.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
+def overload(scratch: Path) -> dict[str, Any]:
+    """Measure a model that is asked for more than it can do, and print it."""
+    from . import serving_overload
+
+    result = serving_overload.measure(scratch)
+    for line in serving_overload.lines(result):
+        console.print(line, soft_wrap=True)
     return result
 
 
@@ -150,6 +166,9 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
     "serving": serving,
+    "beside": beside,
+    "worker": worker,
+    "overload": overload,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 TARGET = "late"
 WORDS = ["carrier", "origin", "dest"]
@@ -32,15 +33,23 @@ def flights() -> pd.DataFrame:
     return frame.filter([*FEATURES, TARGET]).reset_index(drop=True)
 
 
-def train(frame: pd.DataFrame) -> Pipeline:
-    """A fitted scikit-learn pipeline: string categories to numbers, then gradient boosting."""
+MODELS: dict[str, Callable[[], Any]] = {
+    "gradient boosting": lambda: HistGradientBoostingClassifier(max_iter=100, random_state=0),
+    "random forest": lambda: RandomForestClassifier(100, min_samples_leaf=20, random_state=0),
+}
+
+
+def train(frame: pd.DataFrame, model: str = "gradient boosting") -> Pipeline:
+    """A fitted scikit-learn pipeline: string categories to numbers, then one of `MODELS`.
+
+    On one thread: where something else runs too, OpenMP's threads wait for each other most of the time.
+    """
     encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
     columns = ColumnTransformer([("words", encode, WORDS)], remainder="passthrough")
-    model = Pipeline([("columns", columns), ("trees", HistGradientBoostingClassifier(max_iter=100, random_state=0))])
-    return model.fit(frame[FEATURES], frame[TARGET])
+    with threadpool_limits(1):
+        return Pipeline([("columns", columns), ("trees", MODELS[model]())]).fit(frame[FEATURES], frame[TARGET])
 
 
-def bodies(frame: pd.DataFrame, count: int = 256) -> list[bytes]:
-    """One request of one row each, as JSON; both sides are sent the same bytes."""
-    rows: list[dict[str, Any]] = frame[FEATURES].sample(count, random_state=1).to_dict("records")  # type: ignore[assignment]  # keys are the column names
-    return [json.dumps({"rows": [row]}).encode() for row in rows]
+def rows(frame: pd.DataFrame, count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Real rows to ask about, as a request carries them."""
+    return frame[FEATURES].sample(count, random_state=seed).to_dict("records")  # type: ignore[return-value]  # keys are the column names

@@ -21,11 +21,18 @@ SCRIPT = """
 local bodies = {}
 for line in io.lines("%(bodies)s") do bodies[#bodies + 1] = line end
 local at = 0
+local whole = {}
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
+-- Each request is put together once: that halves what the generator takes of the machine.
 request = function()
   at = at %% #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[at])
+  local ready = whole[at]
+  if not ready then
+    ready = wrk.format(nil, nil, nil, bodies[at])
+    whole[at] = ready
+  end
+  return ready
 end
 done = function(summary, latency, requests)
   local e = summary.errors

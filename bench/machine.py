@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -31,24 +32,32 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], ready: str, log: Path, environment: Mapping[str, str], cwd: Path) -> Iterator[int]:
+def running(
+    command: list[str], ready: str, log: Path, environment: Mapping[str, str], cwd: Path, within_s: float = 15.0
+) -> Iterator[int]:
     """Run a server while the block runs: started, answering 200 at `ready`, ended. Gives its process id.
+
+    It is asked to end, killed when it has not within `within_s`, and whatever it started ends with it.
 
     One thread for every numeric library: it favours the peer, whose model spends more on threads than it gains.
     """
     env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=env, cwd=cwd)
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=env, cwd=cwd, start_new_session=True
+        )
         try:
             _wait(process, ready, log)
             yield process.pid
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(within_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
 
 
 def _wait(process: subprocess.Popen[bytes], ready: str, log: Path, within_s: float = 60.0) -> None:
@@ -61,10 +70,36 @@ def _wait(process: subprocess.Popen[bytes], ready: str, log: Path, within_s: flo
         with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(ready, timeout=2) as answer:  # noqa: S310 - our own address
             if answer.status == 200:
                 return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise RuntimeError(
         f"the server did not answer at {ready} within {within_s} s:\n{log.read_text('utf-8', 'replace')[-4000:]}"
     )
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that descend from it."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int((folder / "stat").read_text("ascii", "replace").rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(folder.name))
+    found = [pid]
+    for one in found:
+        found.extend(parents.get(one, []))
+    return found
+
+
+def memory(pid: int) -> dict[str, int]:
+    """What a process holds now, in bytes: `rss`, `pss` (shared pages divided among their users), `uss` (its own)."""
+    found = {"rss": 0, "pss": 0, "uss": 0}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
+            key, _, rest = line.partition(":")
+            name = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}.get(key)
+            if name is not None:
+                found[name] += int(rest.split()[0]) * 1024
+    return found
 
 
 def resident_bytes(pid: int) -> int:

@@ -199,7 +199,7 @@ def _first_proven(
     tolerance: float,
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
-    from ..formats.codes import strings_to_codes
+    from .codes import strings_to_codes
     from .prove import make_cases, prove
 
     failure: Exception | None = None

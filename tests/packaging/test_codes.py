@@ -15,9 +15,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from plusone.formats.codes import strings_to_codes
 from plusone.formats.layout import MISSING, Block, Code, Columns
 from plusone.formats.runner import OnnxRunner
+from plusone.packaging.codes import strings_to_codes
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
