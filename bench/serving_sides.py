@@ -90,19 +90,22 @@ def _uvicorn(folder: Path, port: int) -> list[str]:
     return [*command, "--workers", "1", "--no-access-log", "--log-level", "warning"]
 
 
-def _mlserver(folder: Path, port: int) -> list[str]:
-    """Write the two files that MLServer reads. It listens on two ports more, whatever is asked of it."""
-    ports = {"http_port": port, "grpc_port": machine.free_port(), "metrics_port": machine.free_port()}
-    settings = folder / "mlserver"
-    settings.mkdir(exist_ok=True)
-    server = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
-    model = {"name": MODEL, "implementation": "peer_mlserver.FlightDelays"}
-    (settings / "settings.json").write_text(json.dumps(server), "utf-8")
-    (settings / "model-settings.json").write_text(
-        json.dumps({**model, "parameters": {"uri": str(folder / "model.joblib")}}), "utf-8"
-    )
-    program = f"import sys; sys.path.append({str(HERE)!r}); from mlserver.cli import main; main()"
-    return ["-c", program, "start", str(settings)]
+def _mlserver(name: str, batching: Mapping[str, Any]) -> Callable[[Path, int], list[str]]:
+    """MLServer as its settings have it: two files. It listens on two ports more, whatever is asked of it."""
+
+    def arguments(folder: Path, port: int) -> list[str]:
+        ports = {"http_port": port, "grpc_port": machine.free_port(), "metrics_port": machine.free_port()}
+        server = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
+        uri = str(folder / "model.joblib")
+        model = {"name": MODEL, "implementation": "peer_mlserver.FlightDelays", "parameters": {"uri": uri}, **batching}
+        settings = folder / name
+        settings.mkdir(exist_ok=True)
+        (settings / "settings.json").write_text(json.dumps(server), "utf-8")
+        (settings / "model-settings.json").write_text(json.dumps(model), "utf-8")
+        program = f"import sys; sys.path.append({str(HERE)!r}); from mlserver.cli import main; main()"
+        return ["-c", program, "start", str(settings)]
+
+    return arguments
 
 
 def _mlflow(folder: Path, port: int) -> list[str]:
@@ -146,16 +149,21 @@ CEILING_SIDES = (
     _ceiling("granian", "bare, granian", "on_granian"),
     _ceiling("socketify", "bare, socketify", "on_socketify"),
 )
+_INFER = {
+    "venv": "mlserver",
+    "ready": "/v2/health/ready",
+    "path": f"/v2/models/{MODEL}/infer",
+    "body": _tensors,
+    "probability": lambda answer: answer["outputs"][0]["data"][1],
+}
 PEER_SIDES = (
     FASTAPI,
+    _peer("mlserver", "MLServer", _mlserver("mlserver", {}), **_INFER),
     _peer(
-        "mlserver",
-        "MLServer",
-        _mlserver,
-        ready="/v2/health/ready",
-        path=f"/v2/models/{MODEL}/infer",
-        body=_tensors,
-        probability=lambda answer: answer["outputs"][0]["data"][1],
+        "mlserver-batching",
+        "MLServer, batches of 2 ms",
+        _mlserver("mlserver-batching", {"max_batch_size": 64, "max_batch_time": 0.002}),
+        **_INFER,
     ),
     _peer(
         "mlflow",
