@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 PYTEST_FLAGS ?= -n 2
+, := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,7 +25,7 @@ demo: $(VENV)/.demo  ## the whole story on real data: release, serve, release ag
 test: $(VENV)/.dev  ## the tests, without the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
-slow: $(VENV)/.dev $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed  ## the slow tests alone: processes killed, traffic under a swap
+slow: $(VENV)/.dev $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed  ## the slow tests alone: processes killed, traffic under a swap
 	@$(BIN)/python -m pytest -m slow || test $$? -eq 5
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
@@ -44,7 +45,7 @@ docs: $(VENV)/.dev  ## write docs/reference from the code
 	@$(BIN)/python docs/generate.py
 
 clean:  ## remove what make made (not the project that the demo left)
-	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-mlflow-skinny .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-inference $(VENV)-mlflow $(VENV)-mlflow-skinny .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps are made last, so that an interrupted install is begun again.
 $(VENV)/.python:
@@ -66,12 +67,22 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
-	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,examples,test,dev]'
+	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,grpc,examples,test,dev]'
 	@touch $@
 
-# MLflow's clients, each in an environment of its own: what they need is none of ours. $* is mlflow or mlflow-skinny.
+# Clients and checkers of others, in environments of their own: what they need is none of ours.
+# $(call install,ENVIRONMENT,CONSTRAINTS,PACKAGES)
+define install
+	@echo "installing $(3) into $(1): the slow tests run what is in it"
+	@$(BIN)/python -m venv --clear $(1)
+	@$(1)/bin/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c $(2) $(3)
+endef
+
+$(VENV)-inference/.installed: $(VENV)/.python tests/protocols/constraints.txt
+	$(call install,$(VENV)-inference,tests/protocols/constraints.txt,'tritonclient[http$(,)grpc]' kserve openapi-spec-validator schemathesis)
+	@touch $@
+
+# $* is mlflow or mlflow-skinny.
 $(VENV)-%/.installed: $(VENV)/.python tests/mlflow/constraints.txt
-	@echo "installing $*, whose client the slow tests run"
-	@$(BIN)/python -m venv --clear $(VENV)-$*
-	@$(VENV)-$*/bin/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c tests/mlflow/constraints.txt $*
+	$(call install,$(VENV)-$*,tests/mlflow/constraints.txt,$*)
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import shutil
 import socket
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
+import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
@@ -43,6 +45,7 @@ ROW: dict[str, Any] = {
 GOOD = json.dumps({"rows": [ROW]}, separators=(",", ":")).encode()
 GOOD_ROW = json.dumps(ROW, separators=(",", ":")).encode()
 JSON = {"content-type": "application/json"}
+ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 
 
 class Answer(NamedTuple):
@@ -202,3 +205,53 @@ class Quick:
     def worst_ms(self, share: float = 1.0) -> float:
         """The time that this share of the requests did not exceed, in milliseconds."""
         return sorted(self.seconds)[int((len(self.seconds) - 1) * share)] * 1000
+
+
+# ---------------------------------------------------------------------------------------------- good requests
+
+
+def head_of(path: str, more: str, kind: str = "application/json") -> bytes:
+    """Return the head of a POST."""
+    return f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\n{more}\r\n\r\n".encode()
+
+
+def tensors(**changes: Any) -> dict[str, Any]:
+    """Return a request of the Open Inference Protocol of one row; `...` leaves an input out."""
+    kinds = {"carrier": "BYTES", "origin": "BYTES", "tailnum": "BYTES", "month": "INT64", "distance": "INT64"}
+    inputs: list[dict[str, Any]] = []
+    for name, value in {**ROW, "tailnum": "N1"}.items():
+        kind = kinds.get(name, "BOOL" if name == "weekend" else "FP64")
+        tensor = {"name": name, "shape": [1, 1], "datatype": kind, "data": [value]}
+        change = changes.get(name, {})
+        if change is not ...:
+            inputs.append({**tensor, **change})
+    return {"inputs": inputs}
+
+
+def arrow_body(rows: int = 1) -> bytes:
+    """Return a good Arrow IPC stream."""
+    table = pa.Table.from_pylist([ROW] * rows).set_column(2, "tailnum", pa.array([None] * rows, pa.string()))
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+# ---------------------------------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture(scope="module")
+def hostage(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostage]:
+    """The worker that all these tests are sent to."""
+    folder = tmp_path_factory.mktemp("package") / "flights"
+    hostage = Hostage(pack_flights(flights, folder), folder)
+    yield hostage
+    hostage.end()
+
+
+@pytest.fixture
+def worker(hostage: Hostage) -> Iterator[Hostage]:
+    """The worker, which must have survived the test."""
+    hostage.check_alive()
+    yield hostage
+    hostage.check_alive()

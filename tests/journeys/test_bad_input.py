@@ -5,63 +5,36 @@ A worker of its own process serves a model of flights. After each test it must b
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import random
-import socket
 import struct
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import pytest
 
 from tests.journeys.hostile import (
+    ARROW,
     GOOD,
     GOOD_ROW,
     INFER,
     JSON,
     LABELS,
-    MB,
     PREDICT,
     ROW,
     Answer,
     Hostage,
-    Quick,
     answers_in,
+    arrow_body,
     check_refusal,
-    pack_flights,
-    receive_all,
+    hostage,
+    tensors,
+    worker,
 )
 from tests.packaged import flights, one_thread
 
-__all__ = ["flights", "one_thread"]
+__all__ = ["flights", "hostage", "one_thread", "worker"]
 
 pytestmark = pytest.mark.slow
-
-QUICK_MS = 100.0
-
-
-@pytest.fixture(scope="module")
-def hostage(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostage]:
-    """The worker that all these tests are sent to."""
-    folder = tmp_path_factory.mktemp("package") / "flights"
-    hostage = Hostage(pack_flights(flights, folder), folder)
-    yield hostage
-    hostage.end()
-
-
-@pytest.fixture
-def worker(hostage: Hostage) -> Iterator[Hostage]:
-    """The worker, which must have survived the test."""
-    hostage.check_alive()
-    yield hostage
-    hostage.check_alive()
 
 
 def with_row(**changes: Any) -> bytes:
@@ -100,7 +73,7 @@ BODIES: dict[str, bytes] = {
     "rows is an object": b'{"rows":{}}',
     "zero rows": b'{"rows":[]}',
     "zero rows in columns": json.dumps({"columns": {name: [] for name in ROW}}).encode(),
-    "unequal columns": json.dumps({"columns": {name: [value] * (2 if name == "month" else 1) for name, value in ROW.items()}}).encode(),
+    "unequal columns": json.dumps({"columns": {**{name: [1] for name in ROW}, "month": [3, 4]}}).encode(),
     "rows and columns": json.dumps({"rows": [ROW], "columns": {name: [value] for name, value in ROW.items()}}).encode(),
     "a row that is a list": b'{"rows":[[1,2]]}',
     "a row that is null": b'{"rows":[null]}',
@@ -165,19 +138,6 @@ def test_what_the_stated_policy_takes_is_answered(worker: Hostage) -> None:
 # ---------------------------------------------------------------------------------------------- the other protocols
 
 
-def tensors(**changes: Any) -> dict[str, Any]:
-    """Return a request of the Open Inference Protocol of one row; `...` leaves an input out."""
-    kinds = {"carrier": "BYTES", "origin": "BYTES", "tailnum": "BYTES", "month": "INT64", "distance": "INT64"}
-    inputs: list[dict[str, Any]] = []
-    for name, value in {**ROW, "tailnum": "N1"}.items():
-        kind = kinds.get(name, "BOOL" if name == "weekend" else "FP64")
-        tensor = {"name": name, "shape": [1, 1], "datatype": kind, "data": [value]}
-        change = changes.get(name, {})
-        if change is not ...:
-            inputs.append({**tensor, **change})
-    return {"inputs": inputs}
-
-
 def test_a_good_request_of_tensors_is_answered(worker: Hostage) -> None:
     answer = worker.ask("POST", INFER, json.dumps(tensors()).encode())
     assert answer.status == 200, answer
@@ -237,10 +197,10 @@ def test_binary_tensors_of_any_bytes_are_answered_or_refused(worker: Hostage) ->
     chance = random.Random(11)
     for _ in range(300):
         sizes = {name: chance.choice([0, 1, 4, 8, 8, 8, 16]) for name in ROW}
-        inputs = [
-            {key: value for key, value in {**tensor, "parameters": {"binary_data_size": sizes[tensor["name"]]}}.items() if key != "data"}
-            for tensor in tensors()["inputs"]
-        ]  # fmt: skip
+        inputs = tensors()["inputs"]
+        for tensor in inputs:
+            del tensor["data"]
+            tensor["parameters"] = {"binary_data_size": sizes[tensor["name"]]}
         head = json.dumps({"inputs": inputs}).encode()
         tail = chance.randbytes(sum(sizes.values()) + chance.choice([0, 0, 0, -1, 5]))
         if chance.random() < 0.5:
@@ -248,18 +208,6 @@ def test_binary_tensors_of_any_bytes_are_answered_or_refused(worker: Hostage) ->
         answer = worker.ask("POST", INFER, head + tail, {"Inference-Header-Content-Length": str(len(head))})
         if answer.status != 200:
             check_refusal(answer, (400,), inference=True)
-
-
-def arrow_body(rows: int = 1) -> bytes:
-    """Return a good Arrow IPC stream."""
-    table = pa.Table.from_pylist([ROW] * rows).set_column(2, "tailnum", pa.array([None] * rows, pa.string()))
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 
 
 @pytest.mark.parametrize("rows", [1, 20_000])
@@ -382,195 +330,3 @@ def test_a_wrong_method_is_405_with_those_that_are_taken(worker: Hostage, method
     answer = worker.ask(method, path, GOOD)
     check_refusal(answer, (405,))
     assert answer.headers["allow"]
-
-
-# ---------------------------------------------------------------------------------------------- big and slow
-
-
-def head_of(path: str, more: str, kind: str = "application/json") -> bytes:
-    return f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\n{more}\r\n\r\n".encode()
-
-
-@pytest.mark.parametrize("path", [PREDICT, LABELS, INFER])
-def test_a_body_over_the_limit_is_refused_before_it_is_sent(worker: Hostage, path: str) -> None:
-    for more in (f"content-length: {100 * MB}", f"content-length: {10**15}\r\nexpect: 100-continue"):
-        with worker.connect() as connection:
-            began = time.perf_counter()
-            connection.sendall(head_of(path, more))
-            data = connection.recv(65536)
-            assert time.perf_counter() - began < 1.0
-            ((status, body),) = answers_in(data)
-            check_refusal(Answer(status, JSON, body), (413,), inference=path == INFER)
-
-
-@pytest.mark.parametrize("path", [PREDICT, LABELS, INFER])
-def test_a_client_that_sends_100_mb_all_the_same_reads_the_refusal(worker: Hostage, path: str) -> None:
-    piece = bytes(MB)
-    with worker.connect() as connection:
-        connection.sendall(head_of(path, "transfer-encoding: chunked"))
-        with contextlib.suppress(ConnectionError):
-            for _ in range(100):
-                connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
-        ((status, body),) = answers_in(receive_all(connection))
-    check_refusal(Answer(status, JSON, body), (413,), inference=path == INFER)
-
-
-def of_50_mb() -> dict[str, tuple[bytes, int]]:
-    """Bodies of 50 MB by what they are, with the status that they get."""
-    rows = b",".join([GOOD_ROW] * (50 * MB // len(GOOD_ROW)))
-    return {
-        "good": (b'{"rows":[%b]}' % rows, 200),
-        "wrong at the end": (b'{"rows":[%b,{}]}' % rows, 422),
-        "half": (b'{"rows":[%b' % rows, 422),
-        "numbers": (b'{"rows":[%b0]}' % (b"0," * (25 * MB)), 422),
-        "spaces": (b" " * (50 * MB), 422),
-        "brackets": (b"[" * (50 * MB), 422),
-    }
-
-
-@pytest.mark.parametrize("name", ["good", "wrong at the end", "half", "numbers", "spaces", "brackets"])
-def test_small_requests_stay_quick_beside_a_body_of_50_mb(worker: Hostage, name: str, record_property: Any) -> None:
-    body, expected = of_50_mb()[name]
-    worker.ask("POST", PREDICT, b'{"rows":[%b]}' % b",".join([GOOD_ROW] * 6000))  # the process beside runs
-    with Quick(worker.port) as quick:
-        answer = worker.ask("POST", PREDICT, body)
-    assert answer.status == expected, answer.body[:300]
-    record_property("beside", [len(quick.seconds), round(quick.worst_ms(0.98), 1), round(quick.worst_ms(), 1)])
-    assert not quick.failures
-    assert quick.worst_ms(0.98) < QUICK_MS, (quick.worst_ms(0.5), quick.worst_ms(0.98), quick.worst_ms())
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"labels":[%b' % (b"[]," * (5 * MB)),
-        b'{"labels":[%b{}]}' % (b"{}," * (5 * MB)),
-        b'{"labels":[%b]}' % b",".join(b'{"id":"a%d","label":true}' % number for number in range(500_000)),
-        b'{"rows":[{"carrier":"%b"}]}' % (b"a" * (15 * MB)),
-    ],
-    ids=["lists", "objects", "labels", "text"],
-)
-@pytest.mark.parametrize("path", [LABELS, "/v2/repository/index"])
-def test_small_requests_stay_quick_beside_big_bodies_that_no_model_reads(
-    worker: Hostage, path: str, body: bytes, record_property: Any
-) -> None:
-    with Quick(worker.port) as quick:
-        answer = worker.ask("POST", path, body)
-    check_refusal(answer, (400, 413, 422), inference=path.startswith("/v2"))
-    record_property("beside", [len(quick.seconds), round(quick.worst_ms(), 1)])
-    assert quick.worst_ms() < QUICK_MS, (quick.worst_ms(0.5), quick.worst_ms(0.98), quick.worst_ms())
-
-
-def test_slow_clients_hold_up_nobody_and_are_sent_away(worker: Hostage) -> None:
-    head = head_of(PREDICT, f"content-length: {len(GOOD)}")
-    connections: list[socket.socket] = []
-    with contextlib.ExitStack() as stack:
-        for number in range(300):
-            connection = stack.enter_context(worker.connect())
-            connections.append(connection)
-            connection.sendall([head[:20], head + GOOD[:10], b""][number % 3])
-        end = threading.Event()
-
-        def dribble() -> None:
-            place = 10
-            while not end.wait(0.5):
-                place += 1
-                for connection in connections[:2]:
-                    with contextlib.suppress(OSError):
-                        connection.sendall((head[10:] if connection is connections[0] else GOOD)[place : place + 1])
-
-        thread = threading.Thread(target=dribble)
-        thread.start()
-        with Quick(worker.port) as quick:
-            # A head has 10 s; a body has 10 s without a byte, and must then have come at some speed.
-            for connection in connections[:2] + connections[30:39:3] + connections[31:40:3]:
-                ((status, body),) = answers_in(receive_all(connection))
-                check_refusal(Answer(status, JSON, body), (408,))
-        end.set()
-        thread.join()
-        assert not quick.failures
-        assert quick.worst_ms(0.98) < QUICK_MS
-
-
-def test_clients_that_leave_in_the_middle_of_a_body_cost_nothing(worker: Hostage) -> None:
-    head = head_of(PREDICT, f"content-length: {40 * MB}")
-    piece = bytes(MB)
-    for _ in range(40):
-        with worker.connect() as connection:
-            connection.sendall(head)
-            for _ in range(8):
-                connection.sendall(piece)
-    worker.check_alive()
-    memory = Path(f"/proc/{worker.pid}/status").read_text("ascii")
-    resident_kb = int(next(line for line in memory.splitlines() if line.startswith("VmRSS")).split()[1])
-    assert resident_kb < 300 * 1024, "uploads that were broken off stay in memory"
-
-
-# ---------------------------------------------------------------------------------------------- bytes
-
-
-def good_requests() -> list[bytes]:
-    """Good requests of every kind, as bytes."""
-    tensor = json.dumps(tensors()).encode()
-    label = b'{"labels":[{"id":"a","label":true}]}'
-    chunked = b"".join(b"%x\r\n%b\r\n" % (len(GOOD[i : i + 40]), GOOD[i : i + 40]) for i in range(0, len(GOOD), 40))
-    return [
-        head_of(PREDICT, f"content-length: {len(GOOD)}") + GOOD,
-        head_of(PREDICT, f"content-length: {len(GOOD)}\r\nexpect: 100-continue") + GOOD,
-        head_of(PREDICT, "transfer-encoding: chunked") + chunked + b"0\r\n\r\n",
-        head_of(PREDICT, f"content-length: {len(arrow_body())}", ARROW["content-type"]) + arrow_body(),
-        head_of(LABELS, f"content-length: {len(label)}") + label,
-        head_of(INFER, f"content-length: {len(tensor)}") + tensor,
-        head_of(INFER, f"inference-header-content-length: 40\r\ncontent-length: {len(tensor)}") + tensor,
-        *(f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode() for path in ("/models", "/models/m", "/metrics", "/health/ready", "/openapi.json", "/v2", "/v2/models/m", "/v2/health/ready", "/v2/models/m/versions/1/config")),
-    ]  # fmt: skip
-
-
-WORDS = [b"\r\n", b"\n", b"\r\n\r\n", b":", b" ", b"\0", b"\xff", b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n", b"connection: close\r\n", b"upgrade: websocket\r\n", b"HTTP/1.0", b"HTTP/2.0", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"-1", b"%00", b"{", b"]", b'"', b"1e400"]  # fmt: skip
-
-
-def changed(chance: random.Random, data: bytes) -> bytes:
-    """Return bytes of which some were changed, left out, doubled or put in."""
-    out = bytearray(data)
-    for _ in range(chance.choice([1, 1, 1, 2, 3, 8])):
-        if not out:
-            break
-        place = min(chance.choice([chance.randrange(len(out)), chance.randrange(min(len(out), 120))]), len(out) - 1)
-        change = chance.randrange(6)
-        if change == 0:
-            out[place] = chance.randrange(256)
-        elif change == 1:
-            del out[place : place + chance.choice([1, 2, 10, 200])]
-        elif change == 2:
-            out[place:place] = chance.choice(WORDS)
-        elif change == 3:
-            out[place:place] = out[place : place + chance.choice([1, 10, 100])]
-        elif change == 4:
-            out[place:place] = chance.randbytes(chance.choice([1, 4, 60]))
-        else:
-            del out[place:]
-    return bytes(out)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_no_bytes_get_a_5xx_or_hurt_the_worker(worker: Hostage, seed: int) -> None:
-    chance = random.Random(seed)
-    requests = good_requests()
-    for request in requests:
-        for status, body in answers_in(worker.exchange(request + b"GET /models HTTP/1.1\r\n\r\n")):
-            assert status < 500, (request, body)
-    statuses: dict[int, int] = {}
-    for number in range(1500):
-        data = changed(chance, b"".join(chance.choice(requests) for _ in range(chance.choice([1, 1, 2, 5]))))
-        if number % 20 == 0:
-            data = chance.randbytes(chance.choice([1, 50, 5000, 60_000]))
-        for status, body in answers_in(worker.exchange(data)):
-            statuses[status] = statuses.get(status, 0) + 1
-            assert status < 500, (data, body)
-            if status >= 400 and body:
-                error = json.loads(body)["error"]
-                assert error if isinstance(error, str) else error["message"], body
-        if number % 300 == 0:
-            worker.check_alive()
-    assert statuses[200] > 100
-    assert statuses[400] > 100

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import StoreError
-from plusone.predictions.chunks import CODEC, SCHEMA, decode, encode, join, span, table_of
+from plusone.predictions.chunks import CODEC, SCHEMA, Builder, decode, encode, join, span
+
+Entries = Sequence[tuple[str, str, int, bytes | None, bytes | None]]
+
+
+def table_of(batches: Sequence[tuple[float, Entries]]) -> pa.Table:
+    builder = Builder()
+    for at, entries in batches:
+        builder.add(at, entries)
+    return builder.table()
+
 
 BODIES = st.one_of(st.none(), st.binary(max_size=100))
 ENTRIES = st.lists(

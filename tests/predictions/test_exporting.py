@@ -44,8 +44,8 @@ def test_a_release_and_a_span_of_time_alone(serving: Path, store: Store, tmp_pat
     log_predictions(serving, ["d"], at=T, release=2)
     collect(store, serving)
     to = tmp_path / "out.parquet"
-    span = {"since": "2023-11-14T22:13:21Z", "until": "2023-11-14T22:13:22Z"}
-    assert export_predictions(store, "m", to, **span).predictions == 1
+    found = export_predictions(store, "m", to, since="2023-11-14T22:13:21Z", until="2023-11-14T22:13:22Z")
+    assert found.predictions == 1
     assert pq.read_table(to)["id"].to_pylist() == ["b"]
     assert export_predictions(store, "m", to, release=2).predictions == 1
     assert pq.read_table(to)["id"].to_pylist() == ["d"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from plusone.base import clock
 from plusone.base.errors import NotFound, UsageError
 from plusone.base.logged import Prediction
+from plusone.predictions import reading
 from plusone.predictions.collecting import collect
 from plusone.predictions.reading import get_prediction, labels_in, list_predictions, moment, readable
 from plusone.store import Store
@@ -49,7 +50,10 @@ def test_a_prediction_comes_back_whole_with_its_label(serving: Path, store: Stor
     assert get_prediction(store, "a") == found
 
 
-def test_pages_go_through_all_of_them_newest_first_whatever_the_chunks(serving: Path, store: Store):
+def test_pages_go_through_all_of_them_newest_first_whatever_the_chunks(
+    serving: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "_CHUNKS", 2)
     dice = random.Random(1)
     times: dict[str, float] = {}
     for chunk in range(8):  # chunks that overlap in time, and equal times

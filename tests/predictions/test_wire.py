@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from plusone.base import clock
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Output
-from plusone.predictions.wire import MOST_LABELS, accepted, read_labels
+from plusone.predictions.wire import MOST_LABELS, _read_fast, _read_slowly, accepted, read_labels
 
 YES_NO = Output(name="late", kind="classes", classes=(False, True))
 COUNTS = Output(name="n", kind="classes", classes=(0, 1, 7))
@@ -143,6 +144,24 @@ JSON = st.recursive(
     max_leaves=10,
 )
 ROWS = st.fixed_dictionaries({}, optional={"id": JSON, "label": JSON, "at": JSON, "x": JSON})
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(max_size=5),
+            st.sampled_from([True, False, 0, 1, 7, "a", 1.5, None]),
+            st.none() | st.datetimes(timezones=st.just(dt.UTC) | st.none()),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_fast_way_takes_what_the_slow_way_takes(rows: list[tuple[str, Any, dt.datetime | None]]) -> None:
+    data = body(*({"id": one, "label": value, "at": at and at.isoformat()} for one, value, at in rows))
+    for output in OUTPUTS:
+        fast = _read_fast(data, output)
+        assert fast is None or fast == _read_slowly(data, output)
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from plusone import packaging
 from plusone.base.errors import InvalidInput
 from plusone.predictor import Predictor, load
+from plusone.predictor.decode import Decoder
+
+from .layouts import Layout, Row, layouts_and_rows
 
 GOOD = {"n": 3, "x": 1.5, "gap": None, "yes": True, "known": "a", "open text": "q"}
 ORDER = ["n", "x", "gap", "yes", "known", "open text"]
@@ -213,3 +217,140 @@ def test_a_table_is_taken_as_the_same_json_is(predictor: Predictor, rows: list[d
                 outcomes.append(error.details.get("field"))
         if outcomes[1] is not None:  # None: Arrow itself could not make a table of it
             assert outcomes[0] == outcomes[1]
+
+
+def test_rows_of_many_requests_are_joined(predictor: Predictor) -> None:
+    rows = [GOOD | {"n": place, "open text": "pq"[place % 2]} for place in range(9)]
+    bodies = [json.dumps({"rows": rows[start : start + 2]}).encode() for start in range(0, 9, 2)]
+    joined = [row for body in bodies for row in predictor.decode_rows(body)]
+    assert len(joined) == 9
+    order = [name for block in predictor.package.options["blocks"] for name in block["fields"]]
+    assert [dict(zip(order, row, strict=True)) for row in joined] == rows
+    answer = predictor.run(predictor.gather(joined))
+    parts = [predictor.run(predictor.decode(body)) for body in bodies]
+    np.testing.assert_array_equal(answer.probabilities, np.concatenate([part.probabilities for part in parts]))
+    encoded = predictor.encode(answer)
+    assert encoded == [row for part in parts for row in predictor.encode(part)]
+    assert [json.loads(row) for row in encoded] == predictor.predictions(answer)
+
+
+def test_columns_are_rows(predictor: Predictor) -> None:
+    rows = [GOOD, GOOD | {"gap": 0.5, "open text": None}, GOOD | {"x": 7}]
+    columns = {name: [row[name] for row in rows] for name in reversed(ORDER)}
+    body = json.dumps({"columns": columns}).encode()
+    assert predictor.decode_rows(body) == predictor.decode_rows(json.dumps({"rows": rows}).encode())
+    columns["n"] = [3.0, 3, 3]
+    assert predictor.decode_rows(json.dumps({"columns": columns}).encode()) == predictor.decode_rows(body)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (b'"columns": {', b'"rows": [], "columns": {', "'columns' beside 'rows'"),
+        (b'"columns": {', b'"rows": null, "columns": {', "'columns' beside 'rows'"),
+        (b'"x": [1.5]', b'"x": [1.5, 2.5]', "The column 'x' has 2 values, the column 'n' has 1"),
+        (b'"x": [1.5]', b'"x": [[1.5]]', "Row 0, field 'x'"),
+        (b'"x": [1.5]', b'"x": 1.5', "The column 'x' is a number"),
+        (b'"x": [1.5], ', b"", "'columns' has no field 'x'"),
+        (b'"x": [1.5]', b'"x": [1.5], "z": [1]', "'columns' has the field 'z'"),
+        (b'"known": ["a"]', b'"known": ["c"]', "Row 0, field 'known'"),
+    ],
+)
+def test_columns_that_do_not_fit(before: bytes, after: bytes, said: str, predictor: Predictor) -> None:
+    body = json.dumps({"columns": {name: [value] for name, value in GOOD.items()}}).encode()
+    assert body.count(before) == 1
+    with pytest.raises(InvalidInput, match=said):
+        predictor.decode_rows(body.replace(before, after))
+
+
+def test_a_key_that_is_there_twice_counts_the_last_time(predictor: Predictor) -> None:
+    good = json.dumps({"rows": [GOOD]}).encode()
+    for first in (b"1.25", b'"wrong"', b"null"):
+        twice = good.replace(b'"x": 1.5', b'"x": %b, "x": 1.5' % first)
+        assert predictor.decode_rows(twice) == predictor.decode_rows(good)
+    with pytest.raises(InvalidInput, match="Row 0, field 'x'"):
+        predictor.decode_rows(good.replace(b'"x": 1.5', b'"x": 1.5, "x": "wrong"'))
+    assert predictor.decode_rows(b'{"rows": [], ' + good[1:]) == predictor.decode_rows(good)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b'"\\ud800"', "Row 0, field 'open text'"),
+        (b'"\xff"', "not UTF-8"),
+        (b'"\xed\xa0\x80"', "not UTF-8"),
+        (b'"a', "not valid JSON"),
+        (b'"\x01"', "not valid JSON"),
+        (b"[" * 5000, "not valid JSON|nested too deeply"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "Row 0, field 'open text'|nested too deeply"),
+        (b"1" * 100_000, "Row 0, field 'open text'"),
+        (b"1e" + b"9" * 100_000, "Row 0, field 'open text'"),
+        (b"0." + b"1" * 100_000, "Row 0, field 'open text'"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_values_that_no_reader_likes(value: bytes, said: str, predictor: Predictor) -> None:
+    for form in (b'{"rows": [%b]}', b'{"columns": %b}'):
+        row = {name: [value] if form.startswith(b'{"c') else value for name, value in GOOD.items()}
+        body = form % json.dumps(row).encode().replace(b'"q"', value)
+        with pytest.raises(InvalidInput, match=said) as caught:
+            predictor.decode_rows(body)
+        assert len(json.dumps(caught.value.as_dict(), allow_nan=False, ensure_ascii=False).encode()) < 2000
+
+
+def test_bytes_that_were_changed_are_rows_or_refused(predictor: Predictor) -> None:
+    """Seeded, so that it is the same each time."""
+    drawn = random.Random(0)
+    good = [json.dumps({"rows": [GOOD, GOOD | {"gap": 1e-5, "open text": 'ä\\"'}]}, ensure_ascii=False).encode()]
+    good.append(json.dumps({"columns": {name: [value, value] for name, value in GOOD.items()}}).encode())
+    pieces = [
+        b"null",
+        b"true",
+        b"1e400",
+        b"-",
+        b"0",
+        b"\xff",
+        b'"',
+        b"\\u",
+        b"\\ud800",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b",",
+        b":",
+        b"",
+    ]
+    outcomes = {"rows": 0, "refused": 0}
+    for _ in range(6000):
+        body = bytearray(drawn.choice(good))
+        for _ in range(drawn.choice((1, 1, 2, 3))):
+            place = drawn.randrange(len(body))
+            body[place : place + drawn.randrange(3)] = drawn.choice([*pieces, bytes([drawn.randrange(256)])])
+        try:
+            rows = predictor.decode_rows(bytes(body))
+        except InvalidInput as error:
+            json.dumps(error.as_dict(), allow_nan=False, ensure_ascii=False).encode()
+            outcomes["refused"] += 1
+        else:
+            assert predictor.gather(rows).rows == len(rows) > 0
+            outcomes["rows"] += 1
+    assert min(outcomes.values()) > 100, outcomes
+
+
+@given(layouts_and_rows(), st.data())
+def test_one_value_that_does_not_fit_is_named_for_any_signature(
+    drawn: tuple[Layout, list[Row]], data: st.DataObject
+) -> None:
+    layout, rows = drawn
+    fields, blocks, known = layout
+    decode = Decoder(fields, blocks, known).rows
+    field = data.draw(st.sampled_from(fields))
+    place = data.draw(st.integers(0, len(rows) - 1))
+    wrong = {"int64": 0.5, "float64": "1", "bool": 1, "string": 5}[field.dtype]
+    rows[place] = rows[place] | {field.name: wrong}
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    for body in ({"rows": rows}, {"columns": columns}):
+        with pytest.raises(InvalidInput) as caught:
+            decode(json.dumps(body).encode())
+        assert (caught.value.details["row"], caught.value.details["field"]) == (place, field.name)

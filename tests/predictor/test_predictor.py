@@ -15,14 +15,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from plusone.base.errors import InvalidInput, UsageError
 from plusone.predictor import Predictor
+
+from .layouts import stream
 
 Package = Callable[..., Predictor]
 
@@ -53,6 +56,64 @@ def test_every_door_answers_the_same(late: Predictor, flights: pd.DataFrame) -> 
         np.testing.assert_array_equal(
             late.run(late.decode(body).take(start, start + 1)).probabilities[0], expected[start]
         )
+
+
+def test_arrays_and_arrow_streams_are_doors_too(late: Predictor, flights: pd.DataFrame) -> None:
+    head = flights.head(50).drop(columns="target")
+    expected = late.predict_proba(head)
+    arrays = {str(name): column.to_numpy() for name, column in head.items()}
+    np.testing.assert_array_equal(late.run(late.from_arrays(arrays)).probabilities, expected)
+    table = pa.Table.from_pandas(head, preserve_index=False)
+    words = [name for name in table.column_names if head[name].dtype.kind not in "ifb"]
+    for name in words:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).dictionary_encode())
+    answer = late.run(late.decode_arrow(stream(table, "zstd")))
+    np.testing.assert_array_equal(answer.probabilities, expected)
+    found = pa.ipc.open_stream(late.encode_arrow(answer, {"release": "3"})).read_all()
+    assert found.to_pylist() == late.predictions(answer)
+
+    with pytest.raises(InvalidInput, match="The table has the field 'more', which the model does not take"):
+        late.decode_arrow(stream(table.append_column("more", table.column("hour"))))
+    with pytest.raises(InvalidInput, match="no column 'gust'"):
+        late.decode_arrow(stream(table.drop_columns("gust")))
+    with pytest.raises(InvalidInput, match="no rows"):
+        late.decode_arrow(stream(table.slice(0, 0)))
+    with pytest.raises(InvalidInput, match="expected at most 100 bytes"):
+        late.decode_arrow(stream(table), 100)
+    nulls = table.set_column(table.column_names.index("hour"), "hour", pa.nulls(50, pa.int64()))
+    with pytest.raises(InvalidInput, match="Row 0, field 'hour': null"):
+        late.decode_arrow(stream(nulls))
+
+
+def test_rows_are_encoded_one_by_one(late: Predictor, flights: pd.DataFrame) -> None:
+    answer = late.run(late.columns(flights.head(70)))
+    rows = late.encode(answer)
+    assert [json.loads(row) for row in rows] == late.predictions(answer)
+    assert late.encode(answer.take(10, 12)) == rows[10:12]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        HistGradientBoostingClassifier(max_iter=20),
+        RandomForestClassifier(20, random_state=0),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=200, tol=0.1, random_state=0)),
+    ],
+    ids=lambda model: str(model)[:20],
+)
+def test_a_row_answers_the_same_whatever_it_is_joined_with(model: Any, flights: pd.DataFrame, package: Package) -> None:
+    """Trees and linear models bit by bit; where a softmax or a network is, the last bits may differ."""
+    data = flights[["month", "hour", "distance", "target"]]
+    predictor = package(model.fit(data.drop(columns="target"), data["target"]), data)
+    columns = predictor.columns(data.head(200))
+    alone = np.concatenate([predictor.run(columns.take(row, row + 1)).probabilities for row in range(200)])
+    off = 1e-12 if "MLP" in str(model) else 0.0
+    for size in (2, 3, 7, 32, 33, 200):
+        parts = [predictor.run(columns.take(start, min(200, start + size))) for start in range(0, 200, size)]
+        joined = np.concatenate([part.probabilities for part in parts])
+        np.testing.assert_allclose(joined, alone, rtol=0, atol=off)
 
 
 def test_predictions_are_ready_for_json(late: Predictor, flights: pd.DataFrame, package: Package) -> None:

@@ -8,19 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 _ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("PLUSONE_INFERENCE_PYTHON") or _ROOT / ".venv-inference" / "bin" / "python")
 
 
 def run_client(script: str, given: Any, *, timeout_s: float = 60.0) -> Any:
-    """Return what a script prints as JSON; `given` is its standard input, as JSON.
-
-    Skips the test where the environment is not installed.
-    """
-    if not PYTHON.exists():
-        pytest.skip("the clients are not installed: make .venv-inference/.installed")
+    """Return what a script prints as JSON; `given` is its standard input, as JSON."""
+    assert PYTHON.exists(), (
+        f"There is no {PYTHON}: `make slow` makes it, or PLUSONE_INFERENCE_PYTHON names another one."
+    )
     done = subprocess.run(
         [PYTHON, "-c", script],
         input=json.dumps(given),

@@ -40,6 +40,7 @@ _FORGET_S = 3600.0
 _LET_GO_S = 2.0
 _RECOVER_S = 30.0
 _COLLECT_S = 1.0
+_COLLECT_NICE = 10
 
 
 class Control:
@@ -143,7 +144,9 @@ class Control:
 
     def _collect(self) -> None:
         """Every second, move what workers logged into the store, and at first what dead ones left; on a thread, because
-        there may be a lot of it, and serving does not wait for it."""
+        there may be a lot of it, and serving does not wait for it: not for its share of the processors either."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _COLLECT_NICE)
         while not self._stop.is_set():
             # As above: the loop tells of a store that can't be had, and nothing is lost.
             with contextlib.suppress(PlusoneError, OSError):

@@ -8,7 +8,7 @@ import click
 
 from ..app.app import App
 from ..base import clock
-from .output import json_option, print_json, print_table
+from ..terminal.output import json_option, print_json, print_table
 
 __all__ = ["experiments"]
 

@@ -9,7 +9,7 @@ import click
 
 from ..app.app import App
 from ..base import clock
-from .output import json_option, print_json, print_table, size_text
+from ..terminal.output import json_option, print_json, print_table, size_text
 
 __all__ = ["files", "get"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +11,8 @@ import click
 from ..app.app import App
 from ..base.errors import UsageError
 from ..base.records import Freeing
-from .output import json_option, print_json, print_table, size_text
+from ..terminal.bars import bar
+from ..terminal.output import json_option, print_json, print_table, size_text
 
 __all__ = ["gc"]
 
@@ -55,7 +54,7 @@ def gc(project: Path | None, dry_run: bool, older_than: str, predictions_older: 
             if not planned.count and not planned.deleted_runs and not planned.predictions:
                 return
             click.confirm("Free it?", abort=True)
-        with _bar() as on_progress:
+        with bar("freeing", in_bytes=True) as on_progress:
             freed = app.gc(**ages, on_progress=on_progress)
     _show(freed, "freed", as_json)
 
@@ -87,18 +86,3 @@ def _show(found: Freeing, what: str, as_json: bool) -> None:
 
 def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], object]]:
-    """Give a function that moves a bar on standard error, when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    columns = (TextColumn("freeing"), BarColumn(24), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("freeing", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -11,7 +11,7 @@ import click
 
 from ..app.app import App
 from ..importing.mlflow import Counts, Imported, import_tracking
-from .output import json_option, print_json, print_table
+from ..terminal.output import json_option, print_json, print_table
 
 __all__ = ["import_"]
 

@@ -9,7 +9,7 @@ import click
 from ..app.app import App
 from ..base import clock
 from ..base.errors import UsageError
-from .output import by_option, json_option, print_json, print_table
+from ..terminal.output import by_option, json_option, print_json, print_table
 
 __all__ = ["keep"]
 

@@ -10,7 +10,7 @@ import click
 from ..app.app import App
 from ..base.ids import digest_file
 from ..lineage.nodes import Branch, Lineage, Thing
-from .output import json_option, print_json
+from ..terminal.output import json_option, print_json
 
 __all__ = ["lineage"]
 

@@ -8,7 +8,7 @@ import click
 
 from ..app.app import App
 from ..app.views import Moved
-from .output import by_option, json_option, print_json, stage_style
+from ..terminal.output import by_option, json_option, print_json, stage_style
 
 __all__ = ["print_moved", "promote", "reject", "rollback"]
 

@@ -12,7 +12,7 @@ import click
 from ..app.app import App
 from ..app.views import Curve
 from ..base.files import write_atomic
-from .output import json_option, number, print_json, print_table, sparkline
+from ..terminal.output import json_option, number, print_json, print_table, sparkline
 
 __all__ = ["draw", "plot"]
 

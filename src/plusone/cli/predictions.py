@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,8 @@ import msgspec
 from ..app.app import App
 from ..base import clock
 from ..base.logged import Label, Prediction
-from .output import json_option, print_json, print_table
+from ..terminal.bars import bar
+from ..terminal.output import json_option, print_json, print_table
 
 __all__ = ["label", "predictions"]
 
@@ -52,7 +50,7 @@ def _span_options(function: Any) -> Any:
     return function
 
 
-@predictions.command("list")
+@predictions.command("list", epilog="\b\nExample:\n  plusone predictions list flight-delays --labelled --limit 100")
 @click.argument("model")
 @_span_options
 @click.option("--labelled/--unlabelled", default=None, help="Only those that have a label, or have none.")
@@ -137,7 +135,7 @@ def export(
     as_json: bool,
 ) -> None:
     """Write the predictions of a model, with their labels, to a Parquet file."""
-    with App(project, create=False) as app, _bar() as on_progress:
+    with App(project, create=False) as app, bar("predictions") as on_progress:
         found = app.export_predictions(
             model=model, to=to, release=release, since=since, until=until, on_progress=on_progress
         )
@@ -181,18 +179,3 @@ def _labels(labels: tuple[Label, ...]) -> str:
 def _cell(value: Any) -> str:
     text = "-" if value is None else msgspec.json.encode(value).decode()
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], object]]:
-    """Give a function that moves a bar on standard error, when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("predictions"), BarColumn(24), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("predictions", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -14,9 +14,9 @@ from ..app.views import Moved
 from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
 from ..release.making import Made, Request
+from ..terminal.output import by_option, facts, json_option, print_json, stage_style
+from ..terminal.progress import Progress
 from .move import print_moved
-from .output import by_option, facts, json_option, print_json, stage_style
-from .progress import Progress
 
 __all__ = ["release"]
 

@@ -15,9 +15,9 @@ from ..app.views import RunDetail, RunsDifference
 from ..base import clock
 from ..base.errors import PlusoneError
 from ..base.records import Run
+from ..terminal.output import json_option, number, print_json, print_table, size_text, sparkline, stage_style
 from .experiments import experiments as list_experiments
 from .files import files, get
-from .output import json_option, number, print_json, print_table, size_text, sparkline, stage_style
 from .plot import plot
 
 __all__ = ["runs"]

@@ -11,7 +11,7 @@ from ..app.app import App
 from ..app.views import Difference, ModelStatus
 from ..base import clock
 from ..base.records import Check, Field, Release, Session
-from .output import facts, json_option, number, print_json, print_table, stage_style
+from ..terminal.output import facts, json_option, number, print_json, print_table, stage_style
 
 __all__ = ["checks", "decisions", "diff", "show", "status"]
 

@@ -17,7 +17,7 @@ from ..base.errors import UsageError
 from ..lineage.collecting import needed_now
 from ..store import Store, open_project, open_store
 from ..store.moving import copy_store
-from .output import json_option, print_json
+from ..terminal.output import json_option, print_json
 
 __all__ = ["store"]
 

@@ -18,7 +18,6 @@ from ..base.errors import BrokenArtifact, Incompatible, UsageError
 from ..base.ids import canonical_json, check_model_name, digest_bytes, digest_file
 from ..base.records import Package, PackageFile, Signature
 from ..formats import Compiled, find_format
-from ..formats.codes import strings_to_codes
 from ..formats.layout import Block, plan_blocks
 from ..formats.runner import OnnxRunner
 from .tables import compute
@@ -200,6 +199,7 @@ def _first_proven(
     tolerance: float,
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
+    from .codes import strings_to_codes
     from .prove import make_cases, prove
 
     failure: Exception | None = None

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ..base.errors import StoreError
 
-__all__ = ["CODEC", "SCHEMA", "decode", "encode", "join", "span", "table_of", "time_text"]
+__all__ = ["CODEC", "SCHEMA", "Builder", "decode", "encode", "join", "span", "time_text"]
 
 CODEC = "parquet"
 _LEVEL = 3
@@ -27,21 +27,37 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns of a chunk. A request or an answer that was too big to be logged is null."""
+_Entry = tuple[str, str, int, bytes | None, bytes | None]
 _EARLIEST, _LATEST = 0.0, 253402300799.0  # the year 9999: what a time can be written as
 
 
-def table_of(batches: Sequence[tuple[float, Sequence[tuple[str, str, int, bytes | None, bytes | None]]]]) -> pa.Table:
-    """Return the predictions of these batches, each of one unix time, sorted by time and id."""
-    columns: list[list[Any]] = [[], [], [], [], [], []]
-    for at, entries in batches:
+class Builder:
+    """Puts predictions together until they are a table.
+
+    Attributes:
+        size_bytes: how big their requests and answers are.
+    """
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._columns: list[list[Any]] = [[] for _ in SCHEMA]
+
+    def add(self, at: float, entries: Sequence[_Entry]) -> None:
+        """Add predictions of one unix time."""
         if not entries:
-            continue
+            return
         ids, kinds, rows, requests, answers = zip(*entries, strict=True)
         moment = int(at * 1e6) if _EARLIEST <= at <= _LATEST else 0
-        for column, values in zip(columns, (ids, [moment] * len(entries), kinds, rows, requests, answers), strict=True):
+        self.size_bytes += sum(map(len, filter(None, requests))) + sum(map(len, filter(None, answers)))
+        for column, values in zip(
+            self._columns, (ids, [moment] * len(entries), kinds, rows, requests, answers), strict=True
+        ):
             column.extend(values)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return _sorted(pa.Table.from_arrays(arrays, schema=SCHEMA))
+
+    def table(self) -> pa.Table:
+        """Return them as a table, sorted by time and id."""
+        arrays = [pa.array(values, field.type) for values, field in zip(self._columns, SCHEMA, strict=True)]
+        return _sorted(pa.Table.from_arrays(arrays, schema=SCHEMA))
 
 
 def join(tables: Sequence[pa.Table]) -> pa.Table:

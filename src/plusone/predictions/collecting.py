@@ -31,13 +31,14 @@ __all__ = ["Collected", "add_labels", "collect"]
 
 _AT_ONCE_BYTES = 32 * 1024 * 1024
 _AT_ONCE = 100
-# A chunk of at least so many bytes is a blob; below, it is a row, and merged with what comes behind it.
-_BLOB_BYTES = 1024 * 1024
+# A chunk has about so many bytes of requests and answers: it is read whole to show one of them.
+_CHUNK_BYTES = 8 * 1024 * 1024
+# One that has at least so many when it is compressed is a blob; below, it is a row, and merged with what comes behind.
+_BLOB_BYTES = 256 * 1024
 _ATTEMPTS = 3
 _DAMAGED = ".damaged"
 
 _Release = tuple[str, int, str]
-_Batches = list[tuple[float, Any]]
 
 
 class Collected(NamedTuple):
@@ -184,34 +185,47 @@ class _Merged(Exception):
 
 
 def _put_predictions(store: Store, segments: list[_Segment]) -> Collected:
-    torn = sum(segment.torn_bytes for segment in segments)
-    by_release: dict[_Release, _Batches] = defaultdict(list)
-    for batches, wasted in _decoded(segments, decode_batches):
-        torn += wasted
-        for model, release, package, at, entries in batches or ():
-            if entries:
-                by_release[model, release, package].append((at, entries))
-    from .chunks import table_of
-
-    tables = {release: table_of(batches) for release, batches in by_release.items()}
+    tables, torn = _tables(segments)
     for attempt in range(_ATTEMPTS):
         try:
             _write(store, segments, tables, merging=attempt < _ATTEMPTS - 1)
             break
         except _Merged:
             continue
-    count = sum(table.num_rows for table in tables.values())
+    count = sum(table.num_rows for _, table in tables)
     return Collected(predictions=count, segments=len(segments), torn_bytes=torn)
 
 
-def _write(store: Store, segments: list[_Segment], tables: dict[_Release, pa.Table], *, merging: bool) -> None:
+def _tables(segments: list[_Segment]) -> tuple[list[tuple[_Release, pa.Table]], int]:
+    """Return the predictions of each release, in tables that are not too big, and how many bytes were torn."""
+    from .chunks import Builder
+
+    torn = sum(segment.torn_bytes for segment in segments)
+    builders: dict[_Release, Builder] = defaultdict(Builder)
+    tables: list[tuple[_Release, pa.Table]] = []
+    for batches, wasted in _decoded(segments, decode_batches):
+        torn += wasted
+        for model, number, package, at, entries in batches or ():
+            release = (model, number, package)
+            builders[release].add(at, entries)
+            if builders[release].size_bytes >= _CHUNK_BYTES:
+                tables.append((release, builders.pop(release).table()))
+    tables += [(release, builder.table()) for release, builder in builders.items()]
+    return [(release, table) for release, table in tables if table.num_rows], torn
+
+
+def _write(store: Store, segments: list[_Segment], tables: list[tuple[_Release, pa.Table]], *, merging: bool) -> None:
     """Write the predictions, merged with the small chunks before them, in one transaction.
 
     Raises:
         _Merged: when one of these is gone by now: nothing is written then.
     """
     # Compressed, and where they are big stored, before others have to wait for this transaction.
-    made = [_made(store, release, table, merging=merging) for release, table in tables.items()]
+    made: list[tuple[dict[str, Any], list[str]]] = []
+    for place, (release, table) in enumerate(tables):
+        # Of several tables of one release, only the last is small enough to have others in it.
+        last = all(other != release for other, _ in tables[place + 1 :])
+        made.append(_made(store, release, table, merging=merging and last))
     with store.db.write() as tx:
         for row, merged in made:
             for chunk in merged:

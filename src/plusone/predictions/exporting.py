@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -15,7 +15,7 @@ from ..base.files import atomic_file
 from ..base.logged import Label
 from ..store import Store
 from . import chunks
-from .reading import chunks_of, labels_in, moment, read_chunk
+from .reading import chunks_of, count_in, labels_in, moment, read_chunk
 
 __all__ = ["SCHEMA", "Exported", "export_predictions"]
 
@@ -61,7 +61,7 @@ def export_predictions(
 ) -> Exported:
     """Write the predictions of a model to a Parquet file, whole or not at all; return how many there are.
 
-    Those of one chunk are in the order of their times. Memory holds one chunk at a time.
+    They are in no order. Memory holds some megabytes of them at a time.
 
     Args:
         since: a time, or an age such as `1h`; `until` likewise, and exclusive.
@@ -72,12 +72,12 @@ def export_predictions(
     if to.suffix != ".parquet":
         raise UsageError(f"{to}: expected the name of a Parquet file.", mend=f"--to {to.with_suffix('.parquet')}")
     span = (moment("since", since) if since else None, moment("until", until) if until else None)
-    index = chunks_of(store, model, release=release, since=span[0], until=span[1])[::-1]
-    total = sum(row["count"] for row in index)
+    chosen: dict[str, Any] = {"release": release, "since": span[0], "until": span[1]}
+    total = count_in(store, model, **chosen)
     done = count = labelled = 0
     try:
         with atomic_file(to) as stream, pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer:
-            for chunk in index:
+            for chunk in chunks_of(store, model, **chosen):
                 table = _between(read_chunk(store, chunk["id"]), *span)
                 for begin in range(0, table.num_rows, _AT_ONCE):
                     part = _with_labels(store, chunk, table.slice(begin, _AT_ONCE))
@@ -85,7 +85,7 @@ def export_predictions(
                     labelled += part.num_rows - part["labels"].null_count
                 count += table.num_rows
                 done += chunk["count"]
-                on_progress(done, total)
+                on_progress(done, max(done, total))
     except OSError as error:
         raise UsageError(f"{to} can't be written: {error.strerror or error}.") from error
     return Exported(count, labelled)

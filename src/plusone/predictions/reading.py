@@ -20,10 +20,11 @@ from .layout import ARROW, INFERENCE
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["chunks_of", "get_prediction", "labels_in", "list_predictions", "moment", "read_chunk"]
+__all__ = ["chunks_of", "count_in", "get_prediction", "labels_in", "list_predictions", "moment", "read_chunk"]
 
 MOST_SHOWN = 1000
 _PAGE = 5000
+_CHUNKS = 100
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _AGE = re.compile(r"(\d{1,9}(?:\.\d+)?)(s|min|h|d)\Z")
 _TOKEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z),(.*)\Z", re.DOTALL)
@@ -88,9 +89,9 @@ def get_prediction(store: Store, prediction_id: str) -> Prediction:
         NotFound: when none of that id is in the store.
     """
     for chunk in store.db.all("prediction_chunk_around", prediction_id=prediction_id):
-        places = [place for place, one in enumerate(read_ids(store, chunk["id"])) if one == prediction_id]
+        table = read_chunk(store, chunk["id"])
+        places = [place for place, one in enumerate(table["id"].to_pylist()) if one == prediction_id]
         if places:
-            table = read_chunk(store, chunk["id"])
             labels = store.db.all("label_of", **_range(chunk["model"], prediction_id, prediction_id))
             own = [_label(row) for row in labels if base_id(row["prediction_id"], {prediction_id}) is not None]
             found = _prediction(_Row(0, prediction_id, chunk, table, places[-1]))
@@ -130,9 +131,28 @@ def moment(name: str, text: str) -> str:
 
 def chunks_of(
     store: Store, model: str, *, release: int | None = None, since: str | None = None, until: str | None = None
-) -> list[_Chunk]:
-    """Return the index of the chunks that have predictions of that time, the newest first."""
-    return store.db.all("prediction_chunk_list", model=model, release=release, since=since, until=until)
+) -> Iterator[_Chunk]:
+    """Give the chunks that may have predictions of that time, the newest first, by what the index says of them."""
+    span = _span(model, release, since, until)
+    place = {"before_at": _LATEST, "before_id": ""}
+    while True:
+        rows = store.db.all("prediction_chunk_list", **span, **place, limit=_CHUNKS)
+        yield from rows
+        if len(rows) < _CHUNKS:
+            return
+        place = {"before_at": rows[-1]["last_at"], "before_id": rows[-1]["id"]}
+
+
+def count_in(
+    store: Store, model: str, *, release: int | None = None, since: str | None = None, until: str | None = None
+) -> int:
+    """Return how many predictions those chunks have."""
+    row = store.db.one("prediction_chunk_count", **_span(model, release, since, until))
+    return int(row["count"]) if row else 0
+
+
+def _span(model: str, release: int | None, since: str | None, until: str | None) -> dict[str, Any]:
+    return {"model": model, "release": release, "since": since or "", "until": until or _LATEST}
 
 
 def read_chunk(store: Store, chunk_id: str, columns: Collection[str] | None = None) -> pa.Table:

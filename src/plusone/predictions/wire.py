@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,6 +23,11 @@ MOST_ID = 200
 _SHAPE = '{"labels": [{"id": "...", "label": value, "at": "2026-01-31T12:00:00Z"}, ...]}'
 _KEYS = ("id", "label", "at")
 _MOST_CLASSES = 20
+_LAST_YEAR = 9999
+_SECONDS = len("2026-01-31T12:00:00Z")
+_to_text = msgspec.to_builtins
+_LARGE_BYTES = 64 * 1024
+_Plain = str | int | float | bool | None
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 ReadValue = Callable[[Any], str | None]
@@ -37,10 +43,50 @@ def read_labels(body: bytes | bytearray | memoryview, output: Output) -> list[La
     Raises:
         InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist.
     """
-    rows = _rows(body)
+    found = _read_fast(body, output)
+    return _read_slowly(body, output) if found is None else found
+
+
+class _Label(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_ID)]
+    label: Any
+    at: dt.datetime | None = None
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_Label], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def _read_fast(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow] | None:
+    """Return the labels of a body in which nothing is wrong and no prediction stands twice; of any other None."""
+    try:
+        rows = _decode(body).labels
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    read_value = label_reader(output)
+    found: list[LabelRow] = []
+    for row in rows:
+        one, value, at = row.id, read_value(row.label), row.at
+        if value is None or not one.isprintable():
+            return None
+        if at is not None:
+            if at.tzinfo is None or at.year <= _EARLIEST.year or at.year >= _LAST_YEAR:
+                return None
+            # Ten times as fast as datetime's own way; without a fraction when there is none.
+            text = _to_text(at.astimezone(dt.UTC))
+            found.append((one, value, text if len(text) > _SECONDS else f"{text[:-1]}.000000Z"))
+        else:
+            found.append((one, value, None))
+    return found if len({row[0] for row in found}) == len(found) else None
+
+
+def _read_slowly(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow]:
     read_value = label_reader(output)
     found: dict[str, LabelRow] = {}
-    for place, row in enumerate(rows):
+    for place, row in enumerate(_rows(body)):
         label = read_label(row, place, read_value, output)
         if found.setdefault(label[0], label)[1] != label[1]:
             raise _wrong(
@@ -60,6 +106,10 @@ def label_reader(output: Output) -> ReadValue:
     if output.kind == "number":
         return _read_number
     known = {(type(label), label): msgspec.json.encode(label).decode() for label in output.classes}
+    if all(isinstance(label, bool) for label in output.classes):
+        # `1 == True`, so the type is asked as well.
+        texts = {label: text for (_, label), text in known.items()}
+        return lambda value: texts.get(value) if value is True or value is False else None
     has_numbers = any(type(label) is int for label in output.classes)
 
     def read(value: Any) -> str | None:
@@ -117,7 +167,38 @@ def expected_of(output: Output) -> str:
 # ---------------------------------------------------------------------------------------------- inside
 
 
+class _Label(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    id: _Plain
+    label: _Plain
+    at: _Plain = None
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_Label], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+
+
+_read_shape = msgspec.json.Decoder(_Body).decode
+_PLACE = re.compile(r"\$\.labels\[(\d+)\]")
+
+
+def _check_shape(body: bytes | bytearray | memoryview) -> None:
+    """Refuse a large body that is no list of labels, before Python makes an object of each part of it.
+
+    A megabyte of empty lists is a quarter of a second of work for the general decoder, which nobody else can run in.
+    """
+    try:
+        _read_shape(body)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        row = {"row": int(place[1])} if place else {}
+        raise _wrong(f"The body is no list of labels: {error}.", expected=_SHAPE, **row) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _wrong(f"The body is no JSON: {error}.", expected=_SHAPE) from None
+
+
 def _rows(body: bytes | bytearray | memoryview) -> list[Any]:
+    if len(body) > _LARGE_BYTES:
+        _check_shape(body)
     try:
         data = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

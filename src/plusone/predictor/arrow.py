@@ -12,8 +12,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..base.errors import InvalidInput, PlusoneError
 from ..formats.runner import Answer
+from ..packaging.tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,12 +89,13 @@ def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
     """Turn whatever Arrow says of a stream that it can't read into our error."""
+    import pyarrow as pa
+
     try:
         yield
     except PlusoneError:
         raise
-    except (OSError, ValueError, KeyError, NotImplementedError, RuntimeError, struct.error, IndexError) as error:
-        # pyarrow's errors are OSError, ValueError, KeyError, NotImplementedError and, for texts, UnicodeDecodeError.
+    except (pa.ArrowException, OSError, ValueError, struct.error, IndexError) as error:
         said = str(error).encode("utf-8", "replace").decode("utf-8").split("\n", 1)[0][:300]
         raise InvalidInput(
             f"The body is not a valid Arrow IPC stream: {said or type(error).__name__}.", expected=_EXPECTED
@@ -130,19 +134,27 @@ def _check_types(schema: pa.Schema) -> None:
 
 def _text_bytes(column: Any) -> int:
     """Return how many bytes the strings of a column have when each is written out."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from pyarrow import types
 
-    compute: Any = pc
-    if pa.types.is_dictionary(column.type):
-        if not _is_text(column.type.value_type):
-            return 0
-        total = 0
-        for chunk in column.chunks:
-            lengths = compute.fill_null(compute.binary_length(chunk.dictionary), 0)
-            total += compute.sum(lengths.take(chunk.indices)).as_py() or 0
-        return total
-    return (compute.sum(compute.binary_length(column)).as_py() or 0) if _is_text(column.type) else 0
+    total = 0
+    for chunk in column.chunks:
+        if types.is_dictionary(chunk.type) and _is_text(chunk.type.value_type):
+            total += int(_lengths(chunk.dictionary)[chunk.indices.drop_null().to_numpy()].sum())
+        elif _is_text(chunk.type):
+            total += int(_lengths(chunk).sum())
+    return total
+
+
+def _lengths(array: Any) -> Any:
+    """Return how many bytes each string has, 0 for nulls, shape (rows,)."""
+    import pyarrow as pa
+
+    if not pa.types.is_string_view(array.type) or not len(array):
+        array = array.cast(pa.large_string())
+        return compute().fill_null(compute().binary_length(array), 0).to_numpy().astype(np.int64)
+    # A view has 16 bytes, of which the first four are the length.
+    views = np.frombuffer(array.buffers()[1], dtype="<i4").reshape(-1, 4)[array.offset :][: len(array)]
+    return np.where(array.is_valid().to_numpy(zero_copy_only=False), views[:, 0], 0).astype(np.int64)
 
 
 def _is_text(kind: Any) -> bool:
@@ -159,11 +171,10 @@ def _check_sizes(data: Any, max_bytes: int) -> None:
     import pyarrow as pa
 
     total = 0
-    with pa.ipc.MessageReader.open_stream(data) as reader:
-        for message in reader:
-            total += _decompressed_bytes(memoryview(message.metadata), memoryview(message.body or b""))
-            if total > max_bytes:
-                raise _too_large(f"is {total} bytes or more when it is decompressed", max_bytes)
+    for message in pa.ipc.MessageReader.open_stream(data):
+        total += _decompressed_bytes(memoryview(message.metadata), memoryview(message.body or b""))
+        if total > max_bytes:
+            raise _too_large(f"is {total} bytes or more when it is decompressed", max_bytes)
 
 
 def _decompressed_bytes(head: memoryview, body: memoryview) -> int:

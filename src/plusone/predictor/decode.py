@@ -21,6 +21,7 @@ __all__ = ["Decoder"]
 
 Row = tuple[Any, ...]
 
+_LARGE_BYTES = 4 * 1024 * 1024
 _SOME = msgspec.Meta(min_length=1)
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -49,11 +50,20 @@ class Decoder:
         is written twice, the last one counts.
 
         Raises:
-            InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist.
+            InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist. Of a
+                body of more than 4 MB it does not say the value.
         """
         try:
             found = self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            # The slow way makes an object of each value: of a big body that is many times its size, and seconds.
+            wrong = (
+                walk.told(error, self._fields, self._known)
+                if len(body) > _LARGE_BYTES and self._decode is not _refuse
+                else None
+            )
+            if wrong is not None:
+                raise wrong from None
             return self._walk(body, error)
         as_tuple = self._as_tuple
         if found.columns is UNSET and found.rows is not UNSET:
@@ -77,7 +87,10 @@ class Decoder:
         names = {f"f{index}": name for index, name in enumerate(self._order)}
         types = {key: self._type(self._by_name[name]) for key, name in names.items()}
         options: Any = {"rename": names, "forbid_unknown_fields": True, "kw_only": True, "gc": False}
-        row = msgspec.defstruct("Row", list(types.items()), **options)
+        try:
+            row = msgspec.defstruct("Row", list(types.items()), **options)
+        except ValueError:  # msgspec takes no keys with a quote, a backslash or a control character
+            return _refuse
         lists: list[Any] = [(key, Annotated[cast(Any, list[kind]), _SOME]) for key, kind in types.items()]
         columns = msgspec.defstruct("Columns", lists, **options)
         # Which of the two is there is looked at afterwards: two kinds of bodies would need a tag.
@@ -94,3 +107,7 @@ class Decoder:
         elif known is not None and field.dtype == "int64":
             kind = cast(Any, Literal[tuple(sorted(int(value) for value in known))])
         return kind | None if field.nullable else kind
+
+
+def _refuse(_: Any) -> Any:
+    raise msgspec.ValidationError("the names of the fields are for the slow way")

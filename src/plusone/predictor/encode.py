@@ -22,10 +22,12 @@ class Encoder:
         self._classes = tuple(classes)
         self._write = msgspec.json.Encoder().encode
         keys = [key_of(label) for label in classes]
-        names = [f"p{index}" for index in range(len(keys))]
-        # Structs are made and written faster than dicts are.
-        members: list[Any] = [(name, float) for name in names]
-        self._shares = msgspec.defstruct("Shares", members, rename=dict(zip(names, keys, strict=True)), gc=False)
+        self._shares: Callable[..., Any]
+        try:  # structs are made and written faster than dicts are
+            names = {f"p{index}": key for index, key in enumerate(keys)}
+            self._shares = msgspec.defstruct("Shares", [(name, float) for name in names], rename=names, gc=False)
+        except ValueError:  # msgspec takes no keys with a quote, a backslash or a control character
+            self._shares = lambda *values: dict(zip(keys, values, strict=True))
         self._row = msgspec.defstruct("Prediction", [("label", Any), ("probabilities", Any)], gc=False)
         self._alone = [self._write({"label": label}) for label in classes]
 

@@ -21,7 +21,19 @@ from ..predictor.predictor import Answer, Columns
 from .tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from .values import DTYPES
 
-__all__ = ["HEADER_LENGTH", "Infer", "Wanted", "header_length", "inflate", "read_infer", "refusal", "write_infer"]
+__all__ = [
+    "HEADER_LENGTH",
+    "Infer",
+    "Wanted",
+    "check_output",
+    "header_length",
+    "inflate",
+    "read_infer",
+    "refusal",
+    "tensor_bytes",
+    "text_of",
+    "write_infer",
+]
 
 HEADER_LENGTH = "inference-header-content-length"
 """The header that says how many bytes of a body are JSON, where tensors follow as bytes."""
@@ -154,8 +166,12 @@ def tensor_bytes(tensor: Tensor) -> bytes:
 
 def refusal(error: PlusoneError) -> tuple[int, bytes]:
     """Return the status and the body for an error: 400 for what does not fit a model, else the error's own status."""
-    text = f"{error.message} To mend it: {error.mend}" if error.mend else error.message
-    return (400 if isinstance(error, InvalidInput) else error.status), _encode({"error": text})
+    return (400 if isinstance(error, InvalidInput) else error.status), _encode({"error": text_of(error)})
+
+
+def text_of(error: PlusoneError) -> str:
+    """Return an error as the one line that the protocol has for it."""
+    return f"{error.message} To mend it: {error.mend}" if error.mend else error.message
 
 
 def header_length(headers: Mapping[str, str]) -> int | None:

@@ -159,7 +159,7 @@ def _add(entry: descriptor_pb2.DescriptorProto, name: str, number: int, kind: st
 
 
 _pool = descriptor_pool.DescriptorPool()
-_pool.Add(_file())
+_pool.AddSerializedFile(_file().SerializeToString())
 
 
 def message(name: str) -> Any:

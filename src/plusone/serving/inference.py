@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["find", "refusal", "resolve", "served"]
 
 _JSON = b"application/json"
+_PAGE_BYTES = 64 * 1024
+"""The longest body that a request for a page may have: no more than `{"ready": true}` says anything."""
 
 
 def resolve(app: App, head: Head) -> Endpoint:
@@ -71,7 +73,7 @@ class _Page:
     """Health, metadata and what there is."""
 
     def __init__(self, app: App, address: Address) -> None:
-        self.max_body_bytes = app.serve.max_body_bytes
+        self.max_body_bytes = _PAGE_BYTES
         self._app = app
         self._address = address
         self._answer = self._answers()[address.what]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError, Unavailable
 from ..hosting import stats, swap
-from ..protocols import openapi
+from ..openapi import document
 from ..protocols.served import Served
 from ..transport import Request
 from . import protocol
@@ -72,7 +72,7 @@ class Page:
     def _openapi(self, table: swap.Table) -> dict[str, Any]:
         app = self._app
         live = [(entry.model, entry.live) for entry in table.entries.values()]
-        return openapi.document(
+        return document(
             [Served(model, target.release, target.predictor) for model, target in live],
             server_url=app.server_url(),
             version=version("plusone"),

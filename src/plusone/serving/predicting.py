@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
+from ..base.records import Output
 from ..hosting.lanes import Job
-from ..predictions.layout import ARROW, JSON, Entry
+from ..predictions.layout import ARROW, JSON, Entry, LabelRow
 from ..predictions.log import MOST_BODY_BYTES
 from ..predictions.wire import accepted, read_labels
 from ..transport import Endpoint, Head, Request
@@ -22,6 +24,8 @@ ASIDE_BYTES = 256 * 1024
 """Bodies over this are read by the process beside the worker: on the loop they would hold up small requests."""
 _ARROW_TYPE = "application/vnd.apache.arrow.stream"
 _SMALL_BYTES = 64 * 1024
+_LABELS_BYTES = 4 * 1024 * 1024
+"""As many labels as a request may have fit into this, with long ids and texts."""
 
 
 def resolve(app: App, head: Head, model: str) -> Endpoint:
@@ -165,22 +169,33 @@ class _Labels:
     """Labels for predictions made earlier; 202 says that they are kept, whatever happens to this process."""
 
     def __init__(self, app: App, model: str) -> None:
-        self.max_body_bytes: int = app.limits(model).max_body_bytes or 0
+        self.max_body_bytes: int = min(app.limits(model).max_body_bytes or 0, _LABELS_BYTES)
         self._app = app
         self._model = model
 
     def __call__(self, request: Request) -> None:
         """Keep the labels, or say why not."""
         app = self._app
-        release = 0
         known = False
         try:
-            entry = app.entry(self._model)
+            output = app.entry(self._model).live.predictor.signature.output
             known = True
-            labels = read_labels(request.body, entry.live.predictor.signature.output)
-            app.labels.append(self._model, labels)
+            if request.size > _SMALL_BYTES:
+                app.spawn(self._in_a_thread(request, output))
+                return
+            self._keep(request, read_labels(request.body, output))
         except Exception as error:
-            app.fail(request, error, model=self._model if known else "", release=release)
-            return
+            app.fail(request, error, model=self._model if known else "", release=0)
+
+    async def _in_a_thread(self, request: Request, output: Output) -> None:
+        """Keep many labels: thousands of them take longer to look at than others should wait."""
+        try:
+            self._keep(request, await asyncio.to_thread(read_labels, request.body, output))
+        except Exception as error:
+            self._app.fail(request, error, model=self._model, release=0)
+
+    def _keep(self, request: Request, labels: list[LabelRow]) -> None:
+        app = self._app
+        app.labels.append(self._model, labels)
         request.respond(202, accepted(len(labels)))
-        app.counts.observe(self._model, release, 202, time.perf_counter() - request.began, 0)
+        app.counts.observe(self._model, 0, 202, time.perf_counter() - request.began, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from time import perf_counter
 from typing import cast
 
@@ -112,6 +113,10 @@ class Connection(asyncio.Protocol):
         """Take the client in, or tell it that there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._write = self._transport.write
+        accepted = transport.get_extra_info("socket")
+        if accepted is not None and accepted.family != socket.AF_UNIX:
+            # asyncio does so only where the listener was made with the number of TCP, which 0 stands for, too.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         admitted = self._plane.admit(self)
         if admitted is None:
             self.cut()
@@ -167,10 +172,7 @@ class Connection(asyncio.Protocol):
         self._phase = CLOSED
         plane = self._plane
         plane.connections.discard(self)
-        request = self._request
-        if request is not None:
-            self._request = None
-            request.connection = GONE
+        self._leave_request()
         plane.last_request_at = max(plane.last_request_at, self.asked_at)
         plane.held -= self._held
         self._held = 0
@@ -250,7 +252,6 @@ class Connection(asyncio.Protocol):
         at = self._at = _skip_empty_lines(data, self._at)
         if at == len(data):
             return self._wait_for_nothing()
-        self._got = 0
         if self._phase == IDLE:
             self._phase = HEAD
             self._began = self._heard = perf_counter()
@@ -347,15 +348,14 @@ class Connection(asyncio.Protocol):
         assert chunks is not None  # noqa: S101
         parts: list[bytes] = []
         before = self._at
-        self._take(chunks.read(self._data, before, parts))
+        after = chunks.read(self._data, before, parts)
+        self._take(after)
         self._collect(request.parts, parts)
         if chunks.done:
             self._chunks = None
             self._dispatch(request)
             return True
-        if parts and self._data:
-            return True
-        return self._wait_for_body()
+        return bool(after > before and self._data) or self._wait_for_body()
 
     def _wait_for_body(self) -> bool:
         if self._eof:
@@ -398,11 +398,11 @@ class Connection(asyncio.Protocol):
         request.connection = ANSWERED
         self._request = None
         self._phase = IDLE
+        self._got = 0
         self._send(answer)
         if last:
             self._close(linger=plane.draining or bool(self._data))
         elif (self._held or self._eof) and not self._advancing:
-            self._got = 0
             self._advance()
 
     def _send(self, answer: bytes) -> None:
@@ -434,10 +434,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, head: Head | None, error: PlusoneError) -> None:
         """Answer what can't be read any further, and close."""
-        request = self._request
-        if request is not None:
-            self._request = None
-            request.connection = GONE
+        self._leave_request()
         status, content_type, body, headers = self._plane.refusal(head, error)
         bodiless = head is not None and head.method == "HEAD"
         prefixes = self._plane.prefixes
@@ -466,7 +463,15 @@ class Connection(asyncio.Protocol):
         if not self._advancing:
             self._settle()
 
+    def _leave_request(self) -> None:
+        """Whoever has the request of this client may answer it: nothing is sent."""
+        request = self._request
+        if request is not None:
+            self._request = None
+            request.connection = GONE
+
     def _forget(self, phase: int) -> None:
+        self._leave_request()
         self._phase = phase
         self._data = b""
         self._at = self._got = 0

@@ -16,19 +16,20 @@ WHERE model = :model AND release = :release AND package = :package AND blob = ''
 SELECT codec, count, blob, data FROM prediction_chunk WHERE id = :id;
 
 -- name: prediction_chunk_list
--- The newest first, without what is in them.
+-- A page of them behind a place, the newest first, without what is in them.
 SELECT id, model, release, package, first_at, last_at, first_id, last_id, count, size_bytes, blob FROM prediction_chunk
-WHERE model = :model AND (:release IS NULL OR release = :release)
-  AND (:since IS NULL OR last_at >= :since) AND (:until IS NULL OR first_at <= :until)
-ORDER BY last_at DESC, id DESC;
+WHERE model = :model AND (:release IS NULL OR release = :release) AND last_at >= :since AND first_at <= :until
+  AND last_at <= :before_at AND (last_at < :before_at OR id < :before_id)
+ORDER BY last_at DESC, id DESC LIMIT :limit;
+
+-- name: prediction_chunk_count^
+SELECT coalesce(sum(count), 0) AS count FROM prediction_chunk
+WHERE model = :model AND (:release IS NULL OR release = :release) AND last_at >= :since AND first_at <= :until;
 
 -- name: prediction_chunk_around
 -- Those that may hold a prediction of this id, the newest first.
 SELECT id, model, release, package FROM prediction_chunk
 WHERE first_id <= :prediction_id AND last_id >= :prediction_id ORDER BY last_at DESC, id DESC;
-
--- name: prediction_models
-SELECT DISTINCT model FROM prediction_chunk ORDER BY model;
 
 -- name: label_add!
 -- Not when the one received before it, or the one after, says the same: it was sent twice then.

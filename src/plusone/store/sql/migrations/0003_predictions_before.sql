@@ -7,7 +7,7 @@ CREATE TABLE prediction_chunk (
     first_at TEXT NOT NULL, last_at TEXT NOT NULL, first_id TEXT NOT NULL, last_id TEXT NOT NULL,
     count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, codec TEXT NOT NULL, blob TEXT NOT NULL, data BLOB NOT NULL
 );
-CREATE INDEX prediction_chunk_by_time ON prediction_chunk (model, last_at);
+CREATE INDEX prediction_chunk_by_time ON prediction_chunk (model, last_at, id);
 CREATE INDEX prediction_chunk_by_release ON prediction_chunk (model, release, package, blob);
 
 -- Every label as it was received: the newest of a prediction counts, the others are what it was corrected from. Whoever

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..protocols.served import Served
+from ..protocols.tensors import interface_of
+from ..protocols.values import DTYPES
 from .schemas import example_row
-from .served import Served
-from .tensors import interface_of
-from .values import DTYPES
 
 __all__ = ["inference_components", "inference_paths"]
 

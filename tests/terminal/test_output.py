@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.cli.output import sparkline
+from plusone.terminal.output import sparkline
 
 
 @pytest.mark.parametrize(

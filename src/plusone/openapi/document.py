@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..protocols.served import Served
 from .inference_paths import inference_components, inference_paths
 from .schemas import columns_schema, example_row, label_schema, prediction_schema, row_schema
-from .served import Served
 
 __all__ = ["ARROW", "document"]
 

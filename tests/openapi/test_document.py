@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from plusone.openapi import document
 from plusone.predictor import Predictor
 from plusone.protocols.inference import read_infer
-from plusone.protocols.openapi import document
 from plusone.protocols.served import Served
 from tests.protocols.clients import run_client
 
