@@ -34,6 +34,7 @@ class Side:
     Attributes:
         venv: the name of its virtual environment in `bench.__main__`; empty: the one that runs this.
         arguments: what follows the Python: called with the folder of the model and the port.
+        once: measured with the first model only; that says which of them are the fastest.
         kind: `bare`: one run per request; `batched`: a bare program with one run for all that came in together.
     """
 
@@ -47,6 +48,7 @@ class Side:
     body: Callable[[Row], bytes]
     probability: Callable[[Any], float]
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    once: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,9 +135,11 @@ def _peer(name: str, title: str, arguments: Callable[[Path, int], list[str]], **
     )
 
 
-def _ceiling(name: str, title: str, program: str, kind: Literal["bare", "batched", "echo"] = "bare") -> Side:
+def _ceiling(
+    name: str, title: str, program: str, kind: Literal["bare", "batched", "echo"] = "bare", *, once: bool = False
+) -> Side:
     environment = {"BATCH": "1"} if kind == "batched" else {}
-    return Side(name, title, kind, "ceilings", _bare(program), "/", PATH, _rows, _predictions, environment)
+    return Side(name, title, kind, "ceilings", _bare(program), "/", PATH, _rows, _predictions, environment, once)
 
 
 PLUSONE = Side("plusone", "plusone", "plusone", "", _worker, "/health/ready", PATH, _rows, _predictions)
@@ -145,11 +149,11 @@ CEILING_SIDES = (
     _ceiling("uvloop", "bare, uvloop", "on_uvloop"),
     _ceiling("batched", "bare, uvloop, one run a turn", "on_uvloop", "batched"),
     _ceiling("epoll", "bare, epoll", "on_epoll"),
-    _ceiling("fastwsgi", "bare, fastwsgi", "on_fastwsgi"),
-    _ceiling("granian", "bare, granian", "on_granian"),
-    _ceiling("socketify", "bare, socketify", "on_socketify"),
+    _ceiling("fastwsgi", "bare, fastwsgi", "on_fastwsgi", once=True),
+    _ceiling("granian", "bare, granian", "on_granian", once=True),
+    _ceiling("socketify", "bare, socketify", "on_socketify", once=True),
 )
-_INFER = {
+_INFER: dict[str, Any] = {
     "venv": "mlserver",
     "ready": "/v2/health/ready",
     "path": f"/v2/models/{MODEL}/infer",
@@ -163,6 +167,7 @@ PEER_SIDES = (
         "mlserver-batching",
         "MLServer, batches of 2 ms",
         _mlserver("mlserver-batching", {"max_batch_size": 64, "max_batch_time": 0.002}),
+        once=True,
         **_INFER,
     ),
     _peer(
