@@ -230,10 +230,10 @@ def _request(text: bytes) -> _Request:
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # tritonclient writes NaN, which is no JSON: it is a missing value, as null is.
-        mended = _LITERALS.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], text)
-        if mended == text:
+        if b"NaN" not in text:
             raise _malformed(error) from error
+    # tritonclient writes NaN, which is no JSON: it is a missing value, as null is.
+    mended = _LITERALS.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], text)
     try:
         return _decode(mended)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
