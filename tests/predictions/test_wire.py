@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plusone.base import clock
@@ -164,6 +164,7 @@ def test_the_fast_way_takes_what_the_slow_way_takes(rows: list[tuple[str, Any, d
         assert fast is None or fast == _read_slowly(data, output)
 
 
+@settings(max_examples=60)
 @given(
     st.binary(max_size=300) | st.lists(ROWS | JSON, max_size=5).map(lambda rows: json.dumps({"labels": rows}).encode())
 )

@@ -50,8 +50,8 @@ class Endpoint(Protocol):
         """Answer with an error: a PlusoneError, or whatever the model raised."""
         ...
 
-    def entry(self, job: Job) -> Entry:
-        """Return what is logged of an answered job."""
+    def entry(self, job: Job) -> Entry | None:
+        """Return what is logged of an answered job; None for nothing."""
         ...
 
 

@@ -167,17 +167,17 @@ def expected_of(output: Output) -> str:
 # ---------------------------------------------------------------------------------------------- inside
 
 
-class _PlainLabel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _AnyLabel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: _Plain
     label: _Plain
     at: _Plain = None
 
 
-class _PlainBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    labels: Annotated[list[_PlainLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+class _AnyBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_AnyLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
 
 
-_read_shape = msgspec.json.Decoder(_PlainBody).decode
+_read_shape = msgspec.json.Decoder(_AnyBody).decode
 _PLACE = re.compile(r"\$\.labels\[(\d+)\]")
 
 
