@@ -223,8 +223,12 @@ class Lane:
                 continue
             if isinstance(result, Exception):
                 job.endpoint.failed(job, result)
-            else:
+                continue
+            try:
                 job.endpoint.done(job, result)
+            except Exception as error:  # one answer that can't be sent must not cost the others theirs
+                job.endpoint.failed(job, error)
+            else:
                 answered.append(job)
         if answered:
             self._answered(target, answered)

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,7 @@ class Worker:
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_signal_handler(signal.SIGUSR1, self._go.set)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        self._loop.set_exception_handler(self._report_trouble)
         self._log("started", generation=self._options.generation)
         beat = self._loop.create_task(self._beat())
         self.models.start()
@@ -198,6 +200,12 @@ class Worker:
         self._log("ended")
 
     # ---------------------------------------------------------------------------------- what it says of itself
+
+    def _report_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what was raised where nobody waits for it."""
+        error = context.get("exception")
+        cause = "".join(traceback.format_exception(error))[-4000:] if error is not None else ""
+        self._log("loop_trouble", message=str(context.get("message")), error=cause)
 
     def _changed(self) -> None:
         """Called from the thread that follows the route, after each change."""
