@@ -101,6 +101,15 @@ def overload(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def labels(scratch: Path) -> dict[str, Any]:
+    """Measure what labels lose when their worker is killed, and what the log of predictions costs; print it."""
+    from . import labels
+
+    result = labels.measure(scratch)
+    console.print(labels.table(result), soft_wrap=True)
+    return result
+
+
 def starting(scratch: Path) -> dict[str, Any]:
     """Measure how the command starts, and print it."""
     found = command.help_ratio()
@@ -169,6 +178,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "beside": beside,
     "worker": worker,
     "overload": overload,
+    "labels": labels,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,

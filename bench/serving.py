@@ -38,7 +38,8 @@ ROUNDS = 3
 CONNECTIONS = (8, 64)
 SAME = 1e-6
 BATCH = 32
-ROUND = (*CEILING_SIDES[:3], PLUSONE, *CEILING_SIDES[3:], ECHO, PLUSONE, *PEER_SIDES)
+FIRST = next(iter(flights.MODELS))
+ROUND = (PLUSONE, *CEILING_SIDES[:3], PLUSONE, *CEILING_SIDES[3:], ECHO, PLUSONE, *PEER_SIDES)
 BARS = {"fastapi": {8: 10.0, 64: 14.0}, "mlserver": {8: 20.0, 64: 20.0}, "mlflow": {8: 80.0, 64: 80.0}}
 
 
@@ -125,15 +126,17 @@ def measure_model(folder: Path, model: str, pythons: Mapping[str, Path]) -> dict
         up = {
             side.name: stack.enter_context(serving_sides.running(side, folder, pythons))
             for side in (PLUSONE, *CEILING_SIDES, ECHO, *PEER_SIDES)
+            if not side.once or model == FIRST
         }
         difference = same_answers(list(up.values()), rows[:32])
         for one in up.values():
             _cell(one, rows, 8, 1.0, folder)
         for connections in CONNECTIONS:
             for number in range(ROUNDS):
-                for place, side in enumerate((PLUSONE, *ROUND)):
-                    cell = _cell(up[side.name], rows, connections, SECONDS, folder)
-                    cells.append({**cell, "round": number, "place": place})
+                for side in ROUND:
+                    if side.name in up:
+                        cell = _cell(up[side.name], rows, connections, SECONDS, folder)
+                        cells.append({**cell, "round": number})
         memory = {name: serving_sides.family_bytes(one) for name, one in up.items()}
         batches = [_batch_cells(up["plusone"], frame, folder, connections) for connections in CONNECTIONS]
     return {
@@ -218,6 +221,8 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
         sides: dict[str, Any] = {}
         for side in (PLUSONE, *CEILING_SIDES, ECHO, *PEER_SIDES):
             own = [cell for cell in cells if cell["side"] == side.name]
+            if not own:
+                continue
             line: dict[str, Any] = {
                 key: statistics.median(cell[key] for cell in own) for key in ("requests_per_s", "p50_ms", "p99_ms")
             }

@@ -6,7 +6,6 @@ Each is a process of its own (`python -m bench.serving_clients`), so that none w
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import select
@@ -138,8 +137,7 @@ def _send_body(connection: socket.socket, body: bytes, chunked: bool) -> int:
     sent = 0
     for at in range(0, len(body), _PIECE_BYTES):
         piece = view[at : at + _PIECE_BYTES]
-        with contextlib.suppress(BlockingIOError, InterruptedError):
-            connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        if select.select([connection], [], [], 0)[0]:
             return sent
         try:
             connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)

@@ -33,7 +33,7 @@ def _table(model: str, line: dict[str, Any], measured: dict[str, Any], generator
     table.add_column("")
     for heading in headings:
         table.add_column(heading, justify="right")
-    for side in ALL:
+    for side in (side for side in ALL if side.name in line["sides"]):
         one = line["sides"][side.name]
         table.add_row(
             side.title,
@@ -65,7 +65,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 def _one_row(what: str, line: dict[str, Any]) -> Iterator[str]:
     sides, connections = line["sides"], line["connections"]
-    bare = {side.name: side for side in CEILING_SIDES if side.kind == "bare"}
+    bare = {side.name: side for side in CEILING_SIDES if side.kind == "bare" and side.name in sides}
     fastest = max(bare, key=lambda name: sides[name]["requests_per_s"])
     ours = sides["plusone"]
     yield (

@@ -34,6 +34,7 @@ class Side:
     Attributes:
         venv: the name of its virtual environment in `bench.__main__`; empty: the one that runs this.
         arguments: what follows the Python: called with the folder of the model and the port.
+        once: measured with the first model only; that says which of them are the fastest.
         kind: `bare`: one run per request; `batched`: a bare program with one run for all that came in together.
     """
 
@@ -47,6 +48,7 @@ class Side:
     body: Callable[[Row], bytes]
     probability: Callable[[Any], float]
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    once: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,19 +92,22 @@ def _uvicorn(folder: Path, port: int) -> list[str]:
     return [*command, "--workers", "1", "--no-access-log", "--log-level", "warning"]
 
 
-def _mlserver(folder: Path, port: int) -> list[str]:
-    """Write the two files that MLServer reads. It listens on two ports more, whatever is asked of it."""
-    ports = {"http_port": port, "grpc_port": machine.free_port(), "metrics_port": machine.free_port()}
-    settings = folder / "mlserver"
-    settings.mkdir(exist_ok=True)
-    server = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
-    model = {"name": MODEL, "implementation": "peer_mlserver.FlightDelays"}
-    (settings / "settings.json").write_text(json.dumps(server), "utf-8")
-    (settings / "model-settings.json").write_text(
-        json.dumps({**model, "parameters": {"uri": str(folder / "model.joblib")}}), "utf-8"
-    )
-    program = f"import sys; sys.path.append({str(HERE)!r}); from mlserver.cli import main; main()"
-    return ["-c", program, "start", str(settings)]
+def _mlserver(name: str, batching: Mapping[str, Any]) -> Callable[[Path, int], list[str]]:
+    """MLServer as its settings have it: two files. It listens on two ports more, whatever is asked of it."""
+
+    def arguments(folder: Path, port: int) -> list[str]:
+        ports = {"http_port": port, "grpc_port": machine.free_port(), "metrics_port": machine.free_port()}
+        server = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
+        uri = str(folder / "model.joblib")
+        model = {"name": MODEL, "implementation": "peer_mlserver.FlightDelays", "parameters": {"uri": uri}, **batching}
+        settings = folder / name
+        settings.mkdir(exist_ok=True)
+        (settings / "settings.json").write_text(json.dumps(server), "utf-8")
+        (settings / "model-settings.json").write_text(json.dumps(model), "utf-8")
+        program = f"import sys; sys.path.append({str(HERE)!r}); from mlserver.cli import main; main()"
+        return ["-c", program, "start", str(settings)]
+
+    return arguments
 
 
 def _mlflow(folder: Path, port: int) -> list[str]:
@@ -130,9 +135,11 @@ def _peer(name: str, title: str, arguments: Callable[[Path, int], list[str]], **
     )
 
 
-def _ceiling(name: str, title: str, program: str, kind: Literal["bare", "batched", "echo"] = "bare") -> Side:
+def _ceiling(
+    name: str, title: str, program: str, kind: Literal["bare", "batched", "echo"] = "bare", *, once: bool = False
+) -> Side:
     environment = {"BATCH": "1"} if kind == "batched" else {}
-    return Side(name, title, kind, "ceilings", _bare(program), "/", PATH, _rows, _predictions, environment)
+    return Side(name, title, kind, "ceilings", _bare(program), "/", PATH, _rows, _predictions, environment, once)
 
 
 PLUSONE = Side("plusone", "plusone", "plusone", "", _worker, "/health/ready", PATH, _rows, _predictions)
@@ -142,20 +149,26 @@ CEILING_SIDES = (
     _ceiling("uvloop", "bare, uvloop", "on_uvloop"),
     _ceiling("batched", "bare, uvloop, one run a turn", "on_uvloop", "batched"),
     _ceiling("epoll", "bare, epoll", "on_epoll"),
-    _ceiling("fastwsgi", "bare, fastwsgi", "on_fastwsgi"),
-    _ceiling("granian", "bare, granian", "on_granian"),
-    _ceiling("socketify", "bare, socketify", "on_socketify"),
+    _ceiling("fastwsgi", "bare, fastwsgi", "on_fastwsgi", once=True),
+    _ceiling("granian", "bare, granian", "on_granian", once=True),
+    _ceiling("socketify", "bare, socketify", "on_socketify", once=True),
 )
+_INFER: dict[str, Any] = {
+    "venv": "mlserver",
+    "ready": "/v2/health/ready",
+    "path": f"/v2/models/{MODEL}/infer",
+    "body": _tensors,
+    "probability": lambda answer: answer["outputs"][0]["data"][1],
+}
 PEER_SIDES = (
     FASTAPI,
+    _peer("mlserver", "MLServer", _mlserver("mlserver", {}), **_INFER),
     _peer(
-        "mlserver",
-        "MLServer",
-        _mlserver,
-        ready="/v2/health/ready",
-        path=f"/v2/models/{MODEL}/infer",
-        body=_tensors,
-        probability=lambda answer: answer["outputs"][0]["data"][1],
+        "mlserver-batching",
+        "MLServer, batches of 2 ms",
+        _mlserver("mlserver-batching", {"max_batch_size": 64, "max_batch_time": 0.002}),
+        once=True,
+        **_INFER,
     ),
     _peer(
         "mlflow",

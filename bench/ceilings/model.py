@@ -20,10 +20,9 @@ import numpy as np
 import onnxruntime
 
 folder = Path(os.environ["MODEL"])
-blocks = {
-    block["name"]: block["fields"] for block in json.loads((folder / "manifest.json").read_text())["options"]["blocks"]
-}
-NUMBERS, STRINGS = blocks["numbers"], blocks["strings"]
+(block,) = json.loads((folder / "manifest.json").read_text())["options"]["blocks"]
+FIELDS, CODES = block["fields"], block.get("codes", {})
+assert block["name"] == "numbers", "the bare programs know graphs that take numbers alone, strings as their codes"
 
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -31,26 +30,36 @@ session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, prov
 run = session._sess.run
 names = [session.get_outputs()[0].name]
 
-Row = msgspec.defstruct("Row", [(name, Any) for name in NUMBERS + STRINGS], gc=False)
+Row = msgspec.defstruct("Row", [(name, Any) for name in FIELDS], gc=False)
 Body = msgspec.defstruct("Body", [("rows", list[Row])], gc=False)
 decode = msgspec.json.Decoder(Body).decode
-values = msgspec.structs.astuple
 encode = msgspec.json.encode
 
-count = len(NUMBERS)
-numbers = np.zeros((1, count))
-strings = np.empty((1, len(STRINGS)), dtype=object)
-feeds = {"numbers": numbers, "strings": strings}
-write_numbers = Struct(f"{count}d").pack_into
-write_strings = strings[0].__setitem__
-every = slice(None)
+
+class Codes(dict):
+    """The code of each string of one field; one that was not there in training has the code of all others."""
+
+    def __init__(self, code) -> None:
+        super().__init__(code["values"])
+        self.other = code["other"]
+
+    def __missing__(self, key) -> float:
+        return self.other
+
+
+codes = {name: Codes(code) for name, code in CODES.items()}
+# One expression for the fields of this model: no loop, no intermediate.
+items = ", ".join(f"{name}[row.{name}]" if name in codes else f"row.{name}" for name in FIELDS)
+values = eval(f"lambda row: ({items},)", codes)  # noqa: S307 - the names are those of our own package
+
+numbers = np.zeros((1, len(FIELDS)))
+feeds = {"numbers": numbers}
+write = Struct(f"{len(FIELDS)}d").pack_into
 
 
 def answer(body: bytes) -> bytes:
     """The answer to a request of one row: one run."""
-    row = values(decode(body).rows[0])
-    write_numbers(numbers, 0, *row[:count])
-    write_strings(every, row[count:])
+    write(numbers, 0, *values(decode(body).rows[0]))
     no, yes = run(names, feeds, None)[0].tolist()[0]
     return encode({"predictions": [{"label": yes > no, "probabilities": {"false": no, "true": yes}}]})
 
@@ -59,11 +68,7 @@ def answers(bodies: list[bytes]) -> list[bytes]:
     """The answers to many requests of one row each: one run for all of them."""
     if len(bodies) == 1:
         return [answer(bodies[0])]
-    rows = [values(decode(body).rows[0]) for body in bodies]
-    many = {
-        "numbers": np.array([row[:count] for row in rows], dtype=np.float64),
-        "strings": np.array([row[count:] for row in rows], dtype=object),
-    }
+    many = {"numbers": np.array([values(decode(body).rows[0]) for body in bodies], dtype=np.float64)}
     return [
         encode({"predictions": [{"label": yes > no, "probabilities": {"false": no, "true": yes}}]})
         for no, yes in run(names, many, None)[0].tolist()
