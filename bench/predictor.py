@@ -37,7 +37,7 @@ def prepare(folder: Path) -> tuple[Predictor, list[Any]]:
     _, digest = pack(
         model, name="m", target=flights.TARGET, features=flights.FEATURES, train=table, environment="", folder=folder
     )
-    return load(folder, digest), [json.loads(body)["rows"][0] for body in flights.bodies(frame)]
+    return load(folder, digest), flights.rows(frame, 256)
 
 
 def measure(parts: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]], *, cold: bool) -> dict[str, float]:
