@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 PYTEST_FLAGS ?= -n 2
-, := ,
+INFERENCE := 'tritonclient[http,grpc]' kserve openapi-spec-validator schemathesis
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -79,7 +79,7 @@ define install
 endef
 
 $(VENV)-inference/.installed: $(VENV)/.python tests/protocols/constraints.txt
-	$(call install,$(VENV)-inference,tests/protocols/constraints.txt,'tritonclient[http$(,)grpc]' kserve openapi-spec-validator schemathesis)
+	$(call install,$(VENV)-inference,tests/protocols/constraints.txt,$(INFERENCE))
 	@touch $@
 
 # $* is mlflow or mlflow-skinny.

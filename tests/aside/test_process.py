@@ -125,6 +125,7 @@ def test_an_answer_is_ended_between_two_pieces(packed: Packed, start: Callable[.
     assert child.next().body == [b"abc"]
 
 
+@pytest.mark.slow
 def test_garbage_ends_it(packed: Packed, start: Callable[..., Child]) -> None:
     chance = random.Random(3)
     load = pack(Kind.LOAD, 1, meta_for(packed, ""))
@@ -176,6 +177,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hang", "endless"])
 def test_it_ends_when_its_worker_is_killed(packed: Packed, kind: str) -> None:
     command = [sys.executable, "-c", PARENT, packed.digest, str(packed.folder), str(WILD), kind]

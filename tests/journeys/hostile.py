@@ -82,7 +82,11 @@ class Hostage:
         self._root = Path(tempfile.mkdtemp(prefix="plusone-hostile-"))
         self.folder = ServingFolder(self._root / "serving", {1: (digest, folder)})
         self.folder.route(1, live=1)
-        self._supervisor = self.folder.start(workers=1, max_body_bytes=MAX_BODY_BYTES)
+        try:
+            self._supervisor = self.folder.start(workers=1, max_body_bytes=MAX_BODY_BYTES)
+        except BaseException:
+            self.end()
+            raise
         self.port = self._supervisor.port
         self.pid = self.pids()[0]
 
@@ -92,7 +96,8 @@ class Hostage:
 
     def end(self) -> None:
         """End it, and remove what it wrote."""
-        self._supervisor.stop(timeout_s=5.0)
+        for supervisor in self.folder.supervisors:
+            supervisor.stop(timeout_s=5.0)
         stop_workers(self.folder.path, timeout_s=1.0)
         shutil.rmtree(self._root)
 

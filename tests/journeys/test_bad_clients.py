@@ -119,8 +119,10 @@ def test_small_requests_stay_quick_beside_a_body_of_50_mb(worker: Hostage, name:
         b'{"labels":[%b{}]}' % (b"{}," * (5 * MB)),
         b'{"labels":[%b]}' % b",".join(b'{"id":"a%d","label":true}' % number for number in range(500_000)),
         b'{"rows":[{"carrier":"%b"}]}' % (b"a" * (15 * MB)),
+        b'{"labels":[{"id":"a","label":[%b0]}]}' % (b"[]," * MB),
+        b'{"labels":[{"id":"a","label":true}],"more":[%b0]}' % (b"[]," * MB),
     ],
-    ids=["lists", "objects", "labels", "text"],
+    ids=["lists", "objects", "labels", "text", "label", "more"],
 )
 @pytest.mark.parametrize("path", [LABELS, "/v2/repository/index"])
 def test_small_requests_stay_quick_beside_big_bodies_that_no_model_reads(

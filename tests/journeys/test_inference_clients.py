@@ -1,4 +1,4 @@
-"""The clients of Triton and KServe against a real worker, unchanged: every call that they have for what is offered.
+"""The clients of Triton and KServe against a real worker: every call that they have for what is offered.
 
 They live in an environment of their own, which `make slow` makes; PLUSONE_INFERENCE_PYTHON names another one.
 """
@@ -23,7 +23,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from plusone import packaging
 from plusone.predictor import Predictor, load
-from plusone.workers.supervisor import Supervisor, stop_workers
+from plusone.workers.supervisor import stop_workers
+from tests.http.server import free_port
 from tests.packaged import flights
 from tests.protocols.clients import run_client
 from tests.serving.serving_folder import ServingFolder
@@ -58,13 +59,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory, flights: pd.DataFrame) ->
 
 
 @pytest.fixture(scope="module")
-def worker(packages: dict[int, tuple[str, Path]]) -> Iterator[Supervisor]:
-    """One worker with release 2 live and release 1 warm."""
+def ports(packages: dict[int, tuple[str, Path]]) -> Iterator[dict[str, int]]:
+    """One worker with release 2 live and release 1 warm: where it speaks HTTP and gRPC."""
     root = Path(tempfile.mkdtemp(prefix="plusone-clients-"))
     folder = ServingFolder(root / "serving", packages)
     try:
         folder.route(2, live=2, warm=1)
-        yield folder.start(workers=1)
+        grpc_port = free_port()
+        yield {"port": folder.start(workers=1, grpc_port=grpc_port).port, "grpc_port": grpc_port}
     finally:
         for supervisor in folder.supervisors:
             supervisor.stop(timeout_s=3.0)
@@ -73,13 +75,13 @@ def worker(packages: dict[int, tuple[str, Path]]) -> Iterator[Supervisor]:
 
 
 @pytest.fixture
-def asked(packages: dict[int, tuple[str, Path]], flights: pd.DataFrame, worker: Supervisor) -> dict[str, Any]:
-    """What the scripts are given: the port, and rows with a missing string and a missing number among them."""
+def asked(flights: pd.DataFrame, ports: dict[str, int]) -> dict[str, Any]:
+    """What the scripts are given: the ports, and rows with a missing string and a missing number among them."""
     frame = flights[["carrier", "tailnum", "hour", "weekend", "gust"]].head(ROWS).copy()
     frame.loc[0, "tailnum"] = None
     frame.loc[1, "gust"] = np.nan
     rows = json.loads(frame.to_json(orient="records") or "")
-    return {"port": worker.port, "rows": rows}
+    return {**ports, "rows": rows}
 
 
 def expected(packages: dict[int, tuple[str, Path]], release: int, rows: list[dict[str, Any]]) -> tuple[list[str], Any]:
@@ -218,3 +220,56 @@ def test_kserve_over_http(packages: dict[int, tuple[str, Path]], asked: dict[str
         np.testing.assert_array_equal(values, shares)
     assert found["error"][0] == "HTTPStatusError"
     assert "The request has no input 'carrier'" in found["error"][1]
+
+
+REMOTE = """
+import json, sys
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+given = json.load(sys.stdin)
+client = triton.InferenceServerClient(f"127.0.0.1:{given['grpc_port']}")
+out = {"live": client.is_server_live(), "ready": client.is_server_ready()}
+out["models"] = [client.is_model_ready(*name) for name in (("m",), ("m", "1"), ("m", "3"), ("nobody",))]
+meta = client.get_model_metadata("m", as_json=True)
+out["versions"] = meta["versions"]
+out["index"] = [one["version"] for one in client.get_model_repository_index(as_json=True)["models"]]
+KINDS = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_, "BYTES": np.object_}
+def ask(rows, version=""):
+    inputs = []
+    for one in meta["inputs"]:
+        values = np.array([row[one["name"]] for row in rows], dtype=KINDS[one["datatype"]]).reshape(-1, 1)
+        inputs.append(triton.InferInput(one["name"], values.shape, one["datatype"]))
+        inputs[-1].set_data_from_numpy(values)
+    result = client.infer("m", inputs, version, parameters={"missing_string": "None"})
+    labels = [one.decode() for one in result.as_numpy("origin").ravel().tolist()]
+    return result.get_response().model_version, labels, result.as_numpy("probabilities").tolist()
+out["live_answer"] = ask(given["rows"])
+out["old_answer"] = ask(given["rows"], "1")
+out["big"] = len(ask(given["rows"] * 2000)[1])
+out["errors"] = []
+for name, version in (("m", ""), ("m", "9"), ("nobody", "")):
+    try:
+        client.infer(name, [], version)
+    except InferenceServerException as error:
+        out["errors"].append([error.status(), error.message()])
+print(json.dumps(out))
+"""
+
+
+def test_triton_over_grpc(packages: dict[int, tuple[str, Path]], asked: dict[str, Any]) -> None:
+    found = run_client(REMOTE, asked)
+    assert (found["live"], found["ready"]) == (True, True)
+    assert found["models"] == [True, True, False, False]
+    assert (found["versions"], found["index"]) == (["1", "2"], ["1", "2"])
+    for key, release in (("live_answer", 2), ("old_answer", 1)):
+        labels, shares = expected(packages, release, asked["rows"])
+        version, said, values = found[key]
+        assert (version, said) == (str(release), labels)
+        np.testing.assert_array_equal(values, shares)
+    assert found["big"] == ROWS * 2000
+    statuses, messages = zip(*found["errors"], strict=True)
+    assert statuses == ("StatusCode.INVALID_ARGUMENT", "StatusCode.NOT_FOUND", "StatusCode.NOT_FOUND")
+    assert messages[0].startswith("The request has no input 'carrier'")
+    assert "m@9" in messages[1]
+    assert "'nobody'" in messages[2]

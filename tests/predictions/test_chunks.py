@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import StoreError
@@ -29,6 +29,7 @@ ENTRIES = st.lists(
 BATCHES = st.lists(st.tuples(st.floats(), ENTRIES), max_size=5)
 
 
+@settings(max_examples=40)
 @given(BATCHES)
 def test_predictions_come_back_sorted_by_time_and_id(
     batches: list[tuple[float, list[tuple[str, str, int, bytes, bytes]]]],

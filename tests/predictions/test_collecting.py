@@ -75,6 +75,16 @@ def test_living_workers_lose_nothing_and_are_collected_while_they_write(serving:
     nothing_is_left(serving, store)
 
 
+def test_who_must_end_leaves_the_rest_for_later(serving: Path, store: Store, monkeypatch: pytest.MonkeyPatch):
+    for one in "abc":
+        send_labels(serving, (one, "1.0"))
+    monkeypatch.setattr(collecting, "_AT_ONCE", 1)
+    asked = iter([False, False, True])
+    assert collect(store, serving, is_over=lambda: next(asked, True)).labels == 2
+    assert collect(store, serving).labels == 1
+    nothing_is_left(serving, store)
+
+
 def test_a_label_sent_twice_is_one_and_another_one_corrects_it(serving: Path, store: Store):
     for values in (["1.0", "1.0"], ["2.0"], ["2.0"], ["1.0"]):
         send_labels(serving, *(("a", value) for value in values))

@@ -7,7 +7,7 @@ import sys
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.base.ids import new_id
@@ -26,6 +26,7 @@ BATCHES = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(BATCHES)
 def test_batches_come_back(
     batches: list[tuple[str, int, str, float, list[tuple[str, str, int, bytes, bytes]]]],

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plusone.base import clock
@@ -164,6 +164,7 @@ def test_the_fast_way_takes_what_the_slow_way_takes(rows: list[tuple[str, Any, d
         assert fast is None or fast == _read_slowly(data, output)
 
 
+@settings(max_examples=60)
 @given(
     st.binary(max_size=300) | st.lists(ROWS | JSON, max_size=5).map(lambda rows: json.dumps({"labels": rows}).encode())
 )
@@ -181,3 +182,32 @@ def test_whatever_comes_is_taken_or_refused(data: bytes) -> None:
             decoded = json.loads(value)
             assert math.isfinite(decoded) if output.kind == "number" else decoded in output.classes
             assert at is None or clock.parse(at)
+
+
+GOOD = ",".join(f'{{"id":"a{number}","label":true}}' for number in range(5000))
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "row"),
+    [
+        ('{"labels":[%s,[]]}', "Expected `object`, got `array`", 5000),
+        ('{"labels":[%s,{"id":"a"}]}', "Object missing required field `label`", 5000),
+        ('{"labels":[%s,{"id":"a","label":[[]]}]}', "got `array`", 5000),
+        ('{"labels":[%s,{"id":"a","label":3}]}', "Label 5000: 3 can't be the label", 5000),
+        ('{"labels":[%s,{"id":"a0","label":false}]}', "has another label before it", 5000),
+        ('{"labels":[%s],"more":[]}', "unknown field `more`", None),
+        ('{"labels":[%s,%s,%s]}', "Expected `array` of length <= 10000", None),
+        ('{"labels":[%s', "The body is no JSON", None),
+        ('[%s]', "Expected `object`, got `array`", None),
+    ],
+)  # fmt: skip
+def test_a_large_body_is_refused_with_the_place_of_the_fault(body: str, said: str, row: int | None) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_labels(body.replace("%s", GOOD).encode(), YES_NO)
+    assert said in caught.value.message
+    assert caught.value.details.get("row") == row
+
+
+def test_a_large_body_is_read_like_a_small_one() -> None:
+    labels = read_labels(('{"labels":[' + GOOD + "," + GOOD + "]}").encode(), YES_NO)
+    assert labels == [(f"a{number}", "true", None) for number in range(5000)]

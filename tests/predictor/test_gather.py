@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from plusone.base.records import Field
 from plusone.formats.layout import MISSING, Block, Code, Columns, plan_blocks
@@ -13,8 +13,11 @@ from plusone.predictor.gather import Gatherer
 
 from .layouts import Layout, Row, assert_same, doors, layouts_and_rows
 
+BIG = (Field(name="n", dtype="int64"),)
+
 
 @given(layouts_and_rows())
+@example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))  # the nearest double is 2**63
 @settings(max_examples=300)
 def test_every_door_gives_the_same_columns(drawn: tuple[Layout, list[Row]]) -> None:
     layout, rows = drawn

@@ -207,6 +207,25 @@ def test_no_more_calls_are_under_way_than_may_be(minutes: Predictor) -> None:
     run(main())
 
 
+def test_a_call_that_is_given_up_is_told(minutes: Predictor) -> None:
+    async def main() -> None:
+        backend = Models(Served("minutes", 3, minutes))
+        backend.hold = asyncio.Event()
+        async with serving(backend) as (_, call):
+            asked = asyncio.ensure_future(call("ModelInfer", **numbers(1.0)))
+            await backend.running.wait()
+            asked.cancel()
+            async with asyncio.timeout(10):
+                while not backend.told:
+                    await asyncio.sleep(0)
+            assert isinstance(backend.told[0][3], TooSlow)
+            backend.hold.set()
+            assert (await call("ModelInfer", **numbers(1.0))).model_name == "minutes"
+            assert len(backend.told) == 2
+
+    run(main())
+
+
 def test_calls_under_way_are_answered_before_it_ends(minutes: Predictor) -> None:
     async def main() -> None:
         backend = Models(Served("minutes", 3, minutes))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from plusone.base.errors import BodyTooLarge, InvalidInput, NotFound, PlusoneError, WrongContentType
 from plusone.predictor import Predictor
-from plusone.protocols.inference import header_length, inflate, read_infer, refusal
+from plusone.protocols.inference import _without_nan, header_length, inflate, read_infer, refusal
 from tests.protocols.asking import answer, binary_body, json_body
 
 Rows = list[dict[str, Any]]
@@ -101,6 +101,22 @@ def test_what_is_missing_is_null_nan_or_the_string_that_was_named(late: Predicto
     refused(late, json.dumps(named).encode(), "missing_string is 3: expected a string")
     nan = json_body(late, [{**row, "carrier": "NaN"}])
     assert answer(late, nan.replace(b'"data": [null]', b'"data": [NaN]'))["outputs"][1]["shape"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'[NaN, "NaN", NaN]', b'[null, "NaN", null]'),
+        (b'{"NaN": NaN, "n": N}', b'{"NaN": null, "n": N}'),
+        (b'["a\\"NaN",NaN]', b'["a\\"NaN",null]'),
+        (b'["\\\\",NaN]', b'["\\\\",null]'),
+        (b"[NaNs, -NaN, xNaN]", b"[NaNs, -NaN, xNaN]"),
+        (b'[NaN, "NaN', b'[null, "NaN'),
+        (b'NaN"\\', b'null"\\'),
+    ],
+)
+def test_only_what_stands_for_a_number_becomes_null(text: bytes, expected: bytes) -> None:
+    assert _without_nan(text) == expected
 
 
 def test_a_body_may_be_the_one_tensor_itself(minutes: Predictor, late: Predictor) -> None:

@@ -15,7 +15,7 @@ LOOPS = ("uvloop", "asyncio")
 @pytest.fixture(scope="module", params=LOOPS)
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """A server with the usual limits, for a whole module; its loop must never have seen an error when a test ends."""
-    server = Served(request.param)
+    server = Served(request.param, Limits(discard_s=60.0))
     yield server
     server.close()
 

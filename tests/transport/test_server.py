@@ -145,20 +145,24 @@ def test_memory_stays_flat_over_uploads_that_are_broken_off(start: Start):
 
 @pytest.mark.slow
 def test_small_requests_pass_while_big_ones_are_read_and_refused(start: Start):
-    served = start(Limits())
+    served = start(Limits(discard_s=60.0))
 
     def big(path: str) -> int:
         return served.ask(head("POST", path, "content-length: 50000000"), b"x" * 50_000_000)[0]
 
-    with ThreadPoolExecutor(2) as pool, served.client() as client:
+    def tiny() -> int:
+        return served.ask(head("POST", "/huge", "transfer-encoding: chunked"), b"1\r\nx\r\n" * 300_000, b"0\r\n\r\n")[0]
+
+    with ThreadPoolExecutor(3) as pool, served.client() as client:
         uploads = [pool.submit(big, path) for path in ("/huge", "/small") for _ in range(2)]
+        uploads.append(pool.submit(tiny))
         times: list[float] = []
         while not all(upload.done() for upload in uploads):
             began = time.perf_counter()
             client.send(post("/json", b"x"))
             assert client.answer()[2] == b"x"
             times.append(time.perf_counter() - began)
-        assert [upload.result() for upload in uploads] == [200, 200, 413, 413]
+        assert [upload.result() for upload in uploads] == [200, 200, 413, 413, 200]
     assert sorted(times)[len(times) // 2] < 0.1
 
 
@@ -210,15 +214,14 @@ def test_who_waits_to_be_accepted_waits_for_another_holder_of_the_socket(start: 
 def test_closing_sends_what_was_answered_and_loses_what_was_not(start: Start):
     served = start()
     with served.client() as big, served.client() as waiting:
-        big.send(head("GET", "/big?5000000"))
+        big.send(head("GET", "/big?2000000"))
+        assert big.more()  # it is answered, and not taken yet
         waiting.send(post("/later", b"x"))
-        served.until(lambda: len(served.site.waiting) == 1 and served.server.connections == 2)
-        served.until(lambda: served.server.last_request_at > 0)
+        served.until(lambda: len(served.site.waiting) == 1)
         with ThreadPoolExecutor(1) as pool:
             body = pool.submit(lambda: big.answer()[2])
-            served.until(lambda: served.server.in_flight == 1)
             asyncio.run_coroutine_threadsafe(served.server.close(), served.loop).result(10)
-            assert len(body.result(10)) == 5_000_000
+            assert len(body.result(10)) == 2_000_000
         assert waiting.rest() == b""
         request = served.site.waiting.pop()
         assert request.gone

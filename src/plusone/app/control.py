@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import importlib.util
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ import msgspec
 
 from ..base import clock
 from ..base.config import Project
-from ..base.errors import PlusoneError, UsageError
+from ..base.errors import ConfigError, PlusoneError, UsageError
 from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
 from ..predictions.collecting import collect
@@ -41,6 +42,7 @@ _LET_GO_S = 2.0
 _RECOVER_S = 30.0
 _COLLECT_S = 1.0
 _COLLECT_NICE = 10
+_LAST_S = 5.0
 
 
 class Control:
@@ -86,6 +88,7 @@ class Control:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self.api.check_port()
+        self._check_grpc()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guarded(self._publish)
         self.supervisor.start()
@@ -104,8 +107,17 @@ class Control:
             self._stop.set()  # an error ends the loop, too
             collecting.join()
             # What the workers wrote last; without the store it waits for the next `plusone up`.
-            self._guarded(lambda: collect(self.store, self.folder))
+            until = time.monotonic() + _LAST_S
+            self._guarded(lambda: collect(self.store, self.folder, is_over=lambda: time.monotonic() > until))
             self._guarded(self._sign_off)
+
+    def _check_grpc(self) -> None:
+        port = self.project.serve.grpc_port
+        if port is not None and importlib.util.find_spec("grpc") is None:
+            raise ConfigError(
+                f"grpc_port = {port} under [tool.plusone.serve]: gRPC is not installed.",
+                mend="pip install 'plusone[grpc]', or leave grpc_port out",
+            )
 
     def stop(self) -> None:
         """Make `run` return soon; safe from any thread."""
@@ -150,7 +162,7 @@ class Control:
         while not self._stop.is_set():
             # As above: the loop tells of a store that can't be had, and nothing is lost.
             with contextlib.suppress(PlusoneError, OSError):
-                collect(self.store, self.folder)
+                collect(self.store, self.folder, is_over=self._stop.is_set)
             self._stop.wait(_COLLECT_S)
 
     def _routed(self) -> list[str]:

@@ -50,8 +50,8 @@ class Endpoint(Protocol):
         """Answer with an error: a PlusoneError, or whatever the model raised."""
         ...
 
-    def entry(self, job: Job) -> Entry:
-        """Return what is logged of an answered job."""
+    def entry(self, job: Job) -> Entry | None:
+        """Return what is logged of an answered job; None for nothing."""
         ...
 
 
@@ -223,8 +223,12 @@ class Lane:
                 continue
             if isinstance(result, Exception):
                 job.endpoint.failed(job, result)
-            else:
+                continue
+            try:
                 job.endpoint.done(job, result)
+            except Exception as error:  # one answer that can't be sent must not cost the others theirs
+                job.endpoint.failed(job, error)
+            else:
                 answered.append(job)
         if answered:
             self._answered(target, answered)

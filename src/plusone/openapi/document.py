@@ -151,7 +151,8 @@ def _labels_schema(one: Served) -> dict[str, Any]:
             "at": {
                 "type": ["string", "null"],
                 "format": "date-time",
-                "description": "Since when it is known, with its zone; without it: now.",
+                "pattern": "^(19[7-9]|2[0-9]{2})[0-9]-",
+                "description": "Since when it is known, with its zone, from 1970 on; without it: now.",
             },
         },
     }

@@ -113,13 +113,11 @@ def _index() -> dict[str, Any]:
 
 def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[str, Any]:
     examples = {one.model: {"value": _example(one)} for one in models}
-    binary = {"type": "string", "contentMediaType": "application/octet-stream"}
-    length = {
-        "name": "Inference-Header-Content-Length",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "integer", "minimum": 0},
-        "description": "How many bytes of the body are JSON, where tensors follow as bytes.",
+    binary = {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": "JSON with tensors behind it as bytes. The header Inference-Header-Content-Length says how many "
+        "bytes are JSON.",
     }
     return {
         "tags": ["inference"],
@@ -128,7 +126,6 @@ def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[s
         "description": "One tensor for each field, of one value for each row. A missing value is NaN among floats, "
         "null in JSON; for BYTES, the string that the parameter `missing_string` names. The body has at most "
         f"{max_body_bytes} bytes, where the model has no limit of its own.",
-        "parameters": [length],
         "requestBody": {
             "required": True,
             "content": {

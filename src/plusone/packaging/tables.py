@@ -146,17 +146,18 @@ def _read_column(column: Any, field: Field, known: Known, block: Block) -> tuple
     if not _type_fits(column.type, field.dtype):
         return 0, ~null | (null & (not field.nullable))
     wrong = null & (not field.nullable)
-    if dtype == "int64" and pa.types.is_integer(column.type):
-        if pa.types.is_uint64(column.type):
-            wrong |= compute().fill_null(compute().greater(column, pa.scalar(2**63 - 1, pa.uint64())), False).to_numpy()
-        whole = compute().fill_null(column.cast(pa.int64(), safe=False), 0).to_numpy()
-        return whole, wrong | _unknown(whole, null, field, known)
+    whole = pa.types.is_integer(column.type)
+    if field.dtype == "int64" and pa.types.is_uint64(column.type):
+        wrong |= compute().fill_null(compute().greater(column, pa.scalar(2**63 - 1, pa.uint64())), False).to_numpy()
+    if dtype == "int64" and whole:
+        values = compute().fill_null(column.cast(pa.int64(), safe=False), 0).to_numpy()
+        return values, wrong | _unknown(values, null, field, known)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     numbers = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=True)
     numbers[null] = math.nan
     wrong |= np.isinf(numbers)
-    if field.dtype == "int64":
+    if field.dtype == "int64" and not whole:
         wrong |= ~null & ((np.floor(numbers) != numbers) | (numbers < -_LIMIT) | (numbers >= _LIMIT))
     wrong |= _unknown(numbers, null, field, known)
     return (np.where(wrong, 0.0, numbers).astype(np.int64) if dtype == "int64" else numbers), wrong
@@ -177,14 +178,20 @@ def _read_text(column: Any, field: Field, known: Known, block: Block) -> tuple[A
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    places, distinct = np.zeros(len(column), dtype=np.int64), [None]
+    distinct: list[Any] = [None]
+    places = np.zeros(len(column), dtype=np.int64)
     if _type_fits(kind, "string"):
-        if pa.types.is_dictionary(column.type):
-            column = column.unify_dictionaries().combine_chunks()
-        else:
-            column = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
-        distinct = [*column.dictionary.to_pylist(), None]
-        places = compute().fill_null(column.indices.cast(pa.int64()), len(distinct) - 1).to_numpy()
+        if pa.types.is_string_view(column.type):
+            # Arrow's own cast follows the views of nulls, which may lead anywhere: no check of Arrow's looks at them.
+            column = pa.chunked_array([pa.array(column.to_pylist(), type=pa.large_string())])
+        if not pa.types.is_dictionary(column.type):
+            column = column.cast(pa.large_string()).dictionary_encode()
+        parts: list[Any] = [places[:0]]
+        for chunk in column.chunks:  # likewise, the places of nulls are never used
+            found = compute().fill_null(chunk.indices.cast(pa.int64(), safe=False), -len(distinct))
+            parts.append(found.to_numpy() + len(distinct))
+            distinct += chunk.dictionary.to_pylist()
+        places = np.concatenate(parts)
     good = np.array([fits(value, field, known) for value in distinct])[places]
     if not _type_fits(kind, "string"):
         good &= column.is_null(nan_is_null=True).to_numpy()  # whatever else is there is no string

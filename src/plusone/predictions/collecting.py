@@ -57,13 +57,14 @@ class _Segment(NamedTuple):
     torn_bytes: int
 
 
-def collect(store: Store, folder: Path) -> Collected:
+def collect(store: Store, folder: Path, *, is_over: Callable[[], bool] = lambda: False) -> Collected:
     """Move what nobody writes to any more, of dead workers and of living ones, into the store.
 
     Labels come first. Several processes may do so at once.
 
     Args:
         folder: the folder that the workers serve from.
+        is_over: asked between one lot of some megabytes and the next; when it says so, the rest is left for later.
 
     Raises:
         StoreError: when the store can't be written now. Nothing is lost: it is moved later.
@@ -72,7 +73,7 @@ def collect(store: Store, folder: Path) -> Collected:
     kinds = ((labels_folder(folder), _put_labels), (predictions_folder(folder), _put_predictions))
     for place, put in kinds:
         paths = list_segments(place)
-        while paths:
+        while paths and not is_over():
             found, paths = _collect_some(store, paths, put)
             total = Collected(*(one + other for one, other in zip(total, found, strict=True)))
         _forget_removed(store, place)

@@ -11,6 +11,7 @@ import msgspec
 
 __all__ = [
     "ARROW",
+    "GRPC",
     "INFERENCE",
     "JSON",
     "LABELS",
@@ -32,6 +33,8 @@ INFERENCE = "inference"
 """The kind of one in the Open Inference Protocol; with binary tensors `inference;N`, N bytes being JSON."""
 ARROW = "arrow"
 """The kind of one whose body is an Arrow IPC stream."""
+GRPC = "grpc"
+"""The kind of one that is a message `ModelInferRequest` of the Open Inference Protocol."""
 
 PREDICTIONS = "predictions"
 LABELS = "labels"

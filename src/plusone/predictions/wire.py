@@ -49,7 +49,7 @@ def read_labels(body: bytes | bytearray | memoryview, output: Output) -> list[La
 
 class _Label(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_ID)]
-    label: Any
+    label: _Plain
     at: dt.datetime | None = None
 
 
@@ -167,17 +167,17 @@ def expected_of(output: Output) -> str:
 # ---------------------------------------------------------------------------------------------- inside
 
 
-class _Label(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _AnyLabel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: _Plain
     label: _Plain
     at: _Plain = None
 
 
-class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    labels: Annotated[list[_Label], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+class _AnyBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_AnyLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
 
 
-_read_shape = msgspec.json.Decoder(_Body).decode
+_read_shape = msgspec.json.Decoder(_AnyBody).decode
 _PLACE = re.compile(r"\$\.labels\[(\d+)\]")
 
 

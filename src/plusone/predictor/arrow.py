@@ -114,11 +114,13 @@ def _check_types(schema: pa.Schema) -> None:
     """Refuse what no field can have: nested, temporal, binary and run-end encoded columns, and extension types."""
     from pyarrow import types
 
-    good = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
-    text = (types.is_string, types.is_large_string, types.is_string_view)
+    numbers = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
     for field in schema:
-        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-        if not any(is_kind(kind) for is_kind in (*good, *text)):
+        if types.is_dictionary(field.type):
+            good = _is_text(field.type.value_type)
+        else:
+            good = _is_text(field.type) or any(is_kind(field.type) for is_kind in numbers)
+        if not good:
             raise InvalidInput(
                 f"The column {field.name!r} has the type {str(field.type)[:100]}: expected integers, floats, booleans "
                 "or strings.",

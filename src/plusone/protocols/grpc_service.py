@@ -77,7 +77,10 @@ class Backend(Protocol):
     def answered(
         self, served: Served | None, prediction_id: str, request: bytes, outcome: bytes | PlusoneError
     ) -> None:
-        """Be told how an inference call ended: with these bytes of a `ModelInferResponse`, or this error."""
+        """Be told, once for each inference call, how it ended: with these bytes of a `ModelInferResponse`, or an error.
+
+        A call that its caller gave up ends with TooSlow.
+        """
         ...
 
 
@@ -185,6 +188,10 @@ class InferenceServer:
             sent: bytes = await _do(big, self._remote.write_call, call, predictor, answer, **named)
         except PlusoneError as error:
             self._backend.answered(served, prediction_id, data, error)
+            raise
+        except asyncio.CancelledError:
+            gone = TooSlow("The caller cancelled the call, or the time that it had for it is over.")
+            self._backend.answered(served, prediction_id, data, gone)
             raise
         except Exception as error:
             said = PlusoneError(f"{type(error).__name__}: {error}")

@@ -91,8 +91,8 @@ class _Request(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Request).decode
-# A string is taken whole, closed or not, so that each byte is looked at once whatever comes.
-_LITERALS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|(?<![\w.+-])NaN(?!\w)', re.DOTALL)
+# Strings, closed or not, and what lies between them are taken in one go: each byte is looked at once, whatever comes.
+_LITERALS = re.compile(rb'(?:"(?:[^"\\]|\\.)*+"?(?:[^"N]|N(?!aN))*+)++|(?<![\w.+-])NaN(?!\w)', re.DOTALL)
 
 
 def read_infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer:
@@ -230,14 +230,17 @@ def _request(text: bytes) -> _Request:
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # tritonclient writes NaN, which is no JSON: it is a missing value, as null is.
-        mended = _LITERALS.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], text)
-        if mended == text:
+        if b"NaN" not in text:
             raise _malformed(error) from error
     try:
-        return _decode(mended)
+        return _decode(_without_nan(text))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error) from error
+
+
+def _without_nan(text: bytes) -> bytes:
+    """Return JSON with null for NaN, which tritonclient writes and JSON has not: both say that a value is missing."""
+    return _LITERALS.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], text)
 
 
 def _malformed(error: Exception) -> InvalidInput:

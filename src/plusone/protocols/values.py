@@ -7,6 +7,7 @@ value only when nothing of it is lost.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 _EXACT = 2**53
 _LARGEST = 2**63 - 1
+_LENGTH = struct.Struct("<I").unpack_from
 _KINDS: dict[str, tuple[frozenset[type], str]] = {
     "BOOL": (frozenset({bool}), "true or false"),
     "BYTES": (frozenset({str}), "a string"),
@@ -174,19 +176,21 @@ def unpack_strings(name: str, data: bytes | memoryview, rows: int) -> list[str]:
             f"each of {rows} strings.",
             tensor=name,
         )
+    data = bytes(data)  # slices of bytes are cheaper than those of a view
+    size = len(data)
     out: list[str] = []
     start = 0
     for place in range(rows):
         begin = start + 4
-        end = begin + int.from_bytes(data[start:begin], "little")
-        if begin > len(data) or end > len(data):
+        end = begin + _LENGTH(data, start)[0] if begin <= size else begin
+        if end > size:
             raise InvalidInput(
-                f"Input {shown(name)}, value {place}: its length says that it ends at byte {end} of {len(data)}: "
+                f"Input {shown(name)}, value {place}: its length says that it ends at byte {end} of {size}: "
                 "expected each string behind its length in 4 bytes, the lowest first.",
                 tensor=name,
             )
         try:
-            out.append(str(data[begin:end], "utf-8"))
+            out.append(data[begin:end].decode())
         except UnicodeDecodeError as error:
             raise InvalidInput(
                 f"Input {shown(name)}, value {place} is not UTF-8: its byte {error.start} is "

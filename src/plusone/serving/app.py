@@ -14,7 +14,7 @@ from ..base.errors import PlusoneError
 from ..hosting import stats, swap
 from ..hosting.lanes import Job, Lane
 from ..predictions.labels import LabelLog
-from ..predictions.layout import labels_folder, predictions_folder, sampled
+from ..predictions.layout import Entry, labels_folder, predictions_folder, sampled
 from ..predictions.log import PredictionLog
 from ..transport import Endpoint, Head, Request
 from ..workers import routes
@@ -134,13 +134,17 @@ class App:
     def answered(self, model: str, target: swap.Target, answered: list[Job]) -> None:
         """Count and log what was answered: jobs of one release."""
         self.counts.answered(model, target.release, [(job.began, job.count) for job in answered])
+        entries = [job.endpoint.entry(job) for job in answered]
+        self.keep(model, target, [entry for entry in entries if entry is not None])
+
+    def keep(self, model: str, target: swap.Target, entries: Sequence[Entry]) -> None:
+        """Log the share of these predictions that is to be logged."""
         share = self._shares.get(model)
         if share is None:
             share = self._shares[model] = self.limits(model).log_share or 0.0
         if share < 1.0:
-            answered = [job for job in answered if sampled(job.id, share)]
-        if answered:
-            entries = [job.endpoint.entry(job) for job in answered]
+            entries = [entry for entry in entries if sampled(entry[0], share)]
+        if entries:
             self.predictions.log(model, target.release, target.package, entries, time.time())
 
     # ---------------------------------------------------------------------------------- the life of the worker

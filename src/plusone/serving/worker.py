@@ -16,8 +16,9 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvloop
@@ -32,6 +33,9 @@ from ..transport import Server
 from ..workers import routes, sockets
 from .app import App
 
+if TYPE_CHECKING:
+    from .remote import Remote
+
 __all__ = ["Worker", "main"]
 
 _HEARTBEAT_S = 2.0
@@ -39,6 +43,7 @@ _FLUSH_S = 0.5
 _FIRST_LOAD_S = 10.0
 _DRAIN_S = 10.0
 _QUIET_S = 0.1
+_GRACE_S = 2.0
 _LINGER_S = 1.0
 _LINES_PER_SECOND = 20
 
@@ -86,6 +91,7 @@ class Worker:
         self.serve: Serve = options.serve
         self.app = App(self.models, self.counts, self._log, loop=self._loop, serve=self.serve, folder=self.folder)
         self.server = Server(self.app)
+        self._remote: Remote | None = None
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code."""
@@ -94,6 +100,7 @@ class Worker:
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_signal_handler(signal.SIGUSR1, self._go.set)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        self._loop.set_exception_handler(self._report_trouble)
         self._log("started", generation=self._options.generation)
         beat = self._loop.create_task(self._beat())
         self.models.start()
@@ -104,6 +111,7 @@ class Worker:
         gc.freeze()  # what is loaded now stays: later collections need not walk it
         listener = self._listener()
         door = self._open_door(listener)
+        await self._start_remote()
         await self.server.start(listener)
         self.app.start()
         self._accepting = True
@@ -117,6 +125,21 @@ class Worker:
             door.close()
         await self._finish()
         return 0
+
+    async def _start_remote(self) -> None:
+        """Begin to speak gRPC, if that is asked for. Without it the worker serves HTTP all the same."""
+        if self.serve.grpc_port is None:
+            return
+        from .remote import Remote  # here: most workers have no use for it, and it may not be installed
+
+        try:
+            remote = Remote(self.app)
+            port = await remote.server.start(self.serve.host, self.serve.grpc_port)
+        except PlusoneError as error:
+            self._log("grpc_not_started", error=str(error))
+            return
+        self._remote = remote
+        self._log("accepting_grpc", address=(self.serve.host, port))
 
     def _listener(self) -> socket.socket:
         """Return the socket to accept from: the one that was handed down, or else a new one."""
@@ -158,6 +181,8 @@ class Worker:
         self._accepting = False
         server.stop_accepting()
         server.drain()
+        if self._remote is not None:
+            await self._remote.server.close(_GRACE_S)
         self._write_report()
         while (waited := time.perf_counter() - began) < _DRAIN_S:
             quiet = time.perf_counter() - max(server.last_request_at, began)
@@ -175,6 +200,12 @@ class Worker:
         self._log("ended")
 
     # ---------------------------------------------------------------------------------- what it says of itself
+
+    def _report_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what was raised where nobody waits for it."""
+        error = context.get("exception")
+        cause = "".join(traceback.format_exception(error))[-4000:] if error is not None else ""
+        self._log("loop_trouble", message=str(context.get("message")), error=cause)
 
     def _changed(self) -> None:
         """Called from the thread that follows the route, after each change."""

@@ -13,26 +13,18 @@ import socket
 from time import perf_counter
 from typing import cast
 
-from ..base.errors import (
-    BadRequest,
-    BodyTooLarge,
-    HeadTooLarge,
-    Overloaded,
-    PlusoneError,
-    RequestTimeout,
-    Unavailable,
-    UsageError,
-)
+from ..base.errors import PlusoneError, UsageError
+from . import refusals
 from .answers import CONTINUE, encode_answer
-from .chunks import Chunks
+from .bodies import Body, Chunks, Known
 from .heads import END, Probe
 from .plane import Plane
 from .request import ANSWERED, GONE, JSON, Head, Headers, Request
 
 __all__ = ["Connection"]
 
-# The order matters: from DISCARD on nothing is read any more, up to CHUNKS more is waited for.
-IDLE, HEAD, BODY, CHUNKS, BUSY, DISCARD, CLOSED = range(7)
+# The order matters: from DISCARD on nothing is read any more, up to BODY more is waited for.
+IDLE, HEAD, BODY, BUSY, DISCARD, CLOSED = range(6)
 
 _STEPS = 32  # of one connection in one turn of the loop
 _SMALL = 1024
@@ -48,7 +40,7 @@ class Connection(asyncio.Protocol):
         "_advancing",
         "_at",
         "_began",
-        "_chunks",
+        "_body",
         "_data",
         "_discarded",
         "_eof",
@@ -58,7 +50,6 @@ class Connection(asyncio.Protocol):
         "_heard",
         "_held",
         "_last",
-        "_needed",
         "_phase",
         "_plane",
         "_probe",
@@ -88,9 +79,8 @@ class Connection(asyncio.Protocol):
         self._at = 0
         self._request: Request | None = None
         """Whose body is coming, or that an endpoint has."""
-        self._chunks: Chunks | None = None
+        self._body: Body | None = None
         self._probe: Probe | None = None
-        self._needed = 0
         self._got = 0
         """Bytes of the body of `_request` that are counted as held."""
         self._small = 0
@@ -121,7 +111,7 @@ class Connection(asyncio.Protocol):
         if admitted is None:
             self.cut()
         elif not admitted:
-            self._refuse(None, Unavailable("This server has as many connections as it can bear.", mend="try again"))
+            self._refuse(None, refusals.too_many())
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the client."""
@@ -149,7 +139,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. It gets the answer to what it asked: return whether there may be one."""
         self._eof = True
-        if self._phase <= CHUNKS and not self._yielded and not self._unread:
+        if self._phase <= BODY and not self._yielded and not self._unread:
             self._advance()
         return self._phase < DISCARD
 
@@ -162,7 +152,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with what the client sent meanwhile."""
         self._unread = False
-        if self._phase <= CHUNKS and (self._data or self._eof) and not self._advancing:
+        if self._phase <= BODY and (self._data or self._eof) and not self._advancing:
             self._advance()
         elif self._phase != CLOSED:
             self._settle()
@@ -177,7 +167,7 @@ class Connection(asyncio.Protocol):
         plane.held -= self._held
         self._held = 0
         self._data = b""
-        self._chunks = self._probe = None
+        self._body = self._probe = None
 
     # ---------------------------------------------------------------------------------- from segments to requests
 
@@ -196,9 +186,8 @@ class Connection(asyncio.Protocol):
         else:
             self._settle()
         plane = self._plane
-        if plane.held > plane.limits.held_bytes and self._held > _FAIR_BYTES and self._phase <= CHUNKS:
-            error = Overloaded("The requests under way fill this server's memory.", mend="send it again in a while")
-            self._refuse(self._request.head if self._request is not None else None, error)
+        if plane.held > plane.limits.held_bytes and self._held > _FAIR_BYTES and self._phase <= BODY:
+            self._refuse(self._request_head(), refusals.full())
 
     def _advance(self) -> None:
         """Go on with what came, until more is needed, an answer is waited for, or it is the turn of others."""
@@ -215,7 +204,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         self._yielded = False
-        if self._phase <= CHUNKS:
+        if self._phase <= BODY:
             self._advance()
         elif self._phase == BUSY:
             self._settle()
@@ -225,11 +214,9 @@ class Connection(asyncio.Protocol):
         try:
             if self._phase <= HEAD:
                 return self._take_head()
-            if self._phase == BODY:
-                return self._take_body()
-            return self._phase == CHUNKS and self._take_chunks()
+            return self._phase == BODY and self._take_body()
         except UsageError as error:
-            self._refuse(self._request.head if self._request is not None else None, error)
+            self._refuse(self._request_head(), error)
             return False
 
     def _settle(self) -> None:
@@ -260,11 +247,7 @@ class Connection(asyncio.Protocol):
         end = data.find(END, at, at + limit)
         if end < 0:
             if len(data) - at >= limit:
-                raise HeadTooLarge(
-                    f"The line and headers of the request have over {limit} bytes: expected at most {limit}.",
-                    mend="send fewer or shorter headers (cookies?)",
-                    limit_bytes=limit,
-                )
+                raise refusals.head_too_large(limit)
             self._look_ahead(data, at)
             return False
         self._probe = None
@@ -273,7 +256,8 @@ class Connection(asyncio.Protocol):
         except UsageError:
             raise
         except Exception as error:
-            self._failed_to_resolve(error)
+            self._plane.report("The application could not resolve a head.", error)
+            self._refuse(None, refusals.unexpected(error))
             return False
         self._take(end + 4)
         return self._begin(head)
@@ -289,7 +273,7 @@ class Connection(asyncio.Protocol):
     def _look_ahead(self, data: bytes, at: int) -> None:
         """Refuse what can't become a head any more, or not before the client ends."""
         if self._eof:
-            raise BadRequest("The client ended in the middle of a request's head.", mend="send it whole")
+            raise refusals.ended("head")
         if len(data) - at < 2:
             return
         if self._probe is None:
@@ -310,18 +294,12 @@ class Connection(asyncio.Protocol):
         limit = head.endpoint.max_body_bytes
         length = head.content_length or 0
         if length > limit:
-            raise BodyTooLarge(
-                f"The body has {length} bytes: expected at most {limit}.", limit_bytes=limit, size_bytes=length
-            )
-        if head.chunked:
-            self._phase = CHUNKS
-            self._chunks = Chunks(limit)
-        elif length:
-            self._phase = BODY
-            self._needed = length
-        else:
+            raise refusals.body_too_large(limit, length)
+        if not head.chunked and not length:
             self._dispatch(request)
             return True
+        self._phase = BODY
+        self._body = Chunks(limit) if head.chunked else Known(length)
         self._small = 0
         self._heard = self._began = now
         self.due = min(self.due, now + self._plane.limits.body_stall_s)
@@ -330,36 +308,22 @@ class Connection(asyncio.Protocol):
         return True
 
     def _take_body(self) -> bool:
-        request = self._request
-        assert request is not None  # noqa: S101 - in this phase there is one
-        part = self._data[self._at : self._at + self._needed]
-        if part:
-            self._take(self._at + len(part))
-            self._needed -= len(part)
-            self._collect(request.parts, [part])
-        if self._needed:
-            return self._wait_for_body()
-        self._dispatch(request)
-        return True
-
-    def _take_chunks(self) -> bool:
-        request, chunks = self._request, self._chunks
-        assert request is not None  # noqa: S101 - in this phase there are both
-        assert chunks is not None  # noqa: S101
+        request, body = self._request, self._body
+        if request is None or body is None:
+            return False
         parts: list[bytes] = []
         before = self._at
-        after = chunks.read(self._data, before, parts)
+        after = body.read(self._data, before, parts)
         self._take(after)
         self._collect(request.parts, parts)
-        if chunks.done:
-            self._chunks = None
+        if body.done:
+            self._body = None
             self._dispatch(request)
             return True
-        return bool(after > before and self._data) or self._wait_for_body()
-
-    def _wait_for_body(self) -> bool:
+        if after > before and self._data:
+            return True
         if self._eof:
-            raise BadRequest("The client ended in the middle of a request's body.", mend="send it whole")
+            raise refusals.ended("body")
         return False
 
     def _collect(self, body: list[bytes], parts: list[bytes]) -> None:
@@ -417,20 +381,12 @@ class Connection(asyncio.Protocol):
         self._plane.report("An endpoint raised.", error)
         if request.connection is not self:
             return
-        told = PlusoneError("This request could not be answered: an unexpected error.")
-        told.__cause__ = error
-        status, content_type, body, headers = self._plane.refusal(request.head, told)
+        status, content_type, body, headers = self._plane.refusal(request.head, refusals.unexpected(error))
         try:
             request.respond(status, body, content_type, headers)
         except ValueError as failure:
             self._plane.report("The application's refusal is no answer.", failure)
             request.respond(500, b"", b"text/plain")
-
-    def _failed_to_resolve(self, error: Exception) -> None:
-        self._plane.report("The application could not resolve a head.", error)
-        told = PlusoneError("This request could not be answered: an unexpected error.")
-        told.__cause__ = error
-        self._refuse(None, told)
 
     def _refuse(self, head: Head | None, error: PlusoneError) -> None:
         """Answer what can't be read any further, and close."""
@@ -463,6 +419,9 @@ class Connection(asyncio.Protocol):
         if not self._advancing:
             self._settle()
 
+    def _request_head(self) -> Head | None:
+        return self._request.head if self._request is not None else None
+
     def _leave_request(self) -> None:
         """Whoever has the request of this client may answer it: nothing is sent."""
         request = self._request
@@ -476,7 +435,7 @@ class Connection(asyncio.Protocol):
         self._data = b""
         self._at = self._got = 0
         self._yielded = False
-        self._chunks = self._probe = None
+        self._body = self._probe = None
 
     @property
     def busy(self) -> bool:
@@ -510,8 +469,7 @@ class Connection(asyncio.Protocol):
         if now < until:
             self.due = until
         elif what:
-            error = RequestTimeout(f"{what} did not come in time.", mend="send it faster, or in smaller requests")
-            self._refuse(self._request.head if self._request is not None else None, error)
+            self._refuse(self._request_head(), refusals.not_in_time(what))
         else:
             self.end()
 
@@ -525,7 +483,7 @@ class Connection(asyncio.Protocol):
             return self._began + limits.head_s, "The head of the request"
         if phase == DISCARD:
             return self._began + limits.discard_s, ""
-        if phase > CHUNKS:
+        if phase > BODY:
             self._last = now  # idle only once it is answered
             return now + limits.write_stall_s, ""
         stalled = self._heard + limits.body_stall_s
@@ -539,4 +497,4 @@ def _skip_empty_lines(data: bytes, at: int) -> int:
         if not data.startswith(b"\r\n", at):
             return at
         at += 2
-    raise BadRequest(f"{_EMPTY_LINES} empty lines came where a request should.", mend="send a request")
+    raise refusals.empty_lines(_EMPTY_LINES)

@@ -1,15 +1,18 @@
-"""Bodies in chunks: what they say, without their sizes, extensions and trailers.
+"""Where a body ends: after so many bytes, or after its last chunk.
 
-The parser of httptools does not tell where in its input a body ended, and behind it may come the next request.
+Chunks are read without their sizes, extensions and trailers. The parser of httptools does not tell where in its input a
+body ended, and behind it may come the next request.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
-from ..base.errors import BadRequest, BodyTooLarge
+from ..base.errors import BadRequest
+from .refusals import body_too_large
 
-__all__ = ["Chunks"]
+__all__ = ["Body", "Chunks", "Known"]
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t -~\x80-\xff]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
@@ -19,6 +22,40 @@ _EXCESS_BYTES = 16 * 1024
 _AT_ONCE = 64
 
 _BEFORE, _INSIDE, _BEHIND, _TRAILERS = range(4)
+
+
+class Body(Protocol):
+    """A body that is coming."""
+
+    done: bool
+    """Whether it is whole."""
+
+    def read(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Read `data` from `at` on, put what is of the body behind `parts`, and return how far it came.
+
+        Raises:
+            BadRequest, BodyTooLarge: there is no sense in going on.
+        """
+        ...
+
+
+class Known:
+    """A body of known length."""
+
+    __slots__ = ("_left", "done")
+
+    def __init__(self, length: int) -> None:
+        self.done = False
+        self._left = length
+
+    def read(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Read `data` from `at` on."""
+        part = data[at : at + self._left]
+        if part:
+            parts.append(part)
+            self._left -= len(part)
+            self.done = not self._left
+        return at + len(part)
 
 
 class Chunks:
@@ -92,9 +129,7 @@ class Chunks:
             raise BadRequest("The chunks of the body are mostly wrapping.", mend="send bigger chunks")
         self.size += size
         if self.size > self._limit:
-            raise BodyTooLarge(
-                f"The body has over {self._limit} bytes: expected at most {self._limit}.", limit_bytes=self._limit
-            )
+            raise body_too_large(self._limit, None)
         self._left = size
         self._state = _INSIDE if size else _TRAILERS
 

@@ -1,4 +1,4 @@
-"""Bodies in chunks, well-formed and not."""
+"""Bodies of known length and in chunks, well-formed and not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import BadRequest, BodyTooLarge
-from plusone.transport.chunks import Chunks
+from plusone.transport.bodies import Chunks, Known
 from tests.transport.served import chunked
 
 
@@ -102,3 +102,12 @@ def test_any_bytes_are_chunks_or_refused(data: bytes):
     except (BadRequest, BodyTooLarge):
         return
     assert len(body) <= min(at, 100)
+
+
+def test_a_body_of_known_length_ends_there():
+    body, parts = Known(5), list[bytes]()
+    assert body.read(b"..", 2, parts) == 2
+    assert body.read(b"..abc", 2, parts) == 5
+    assert not body.done
+    assert body.read(b"deGET /", 0, parts) == 2
+    assert (parts, body.done) == ([b"abc", b"de"], True)

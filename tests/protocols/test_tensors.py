@@ -1,0 +1,67 @@
+"""The tensors of a model: what each field and each kind of label is on the wire."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+from plusone.base.errors import InvalidInput
+from plusone.predictor import Predictor
+from plusone.protocols.tensors import Tensor, answer_tensors, interface_of, pack_strings, read_tensors
+from tests.protocols.conftest import Make
+
+
+def test_each_kind_of_label_has_its_datatype(late: Predictor, minutes: Predictor, origin: Predictor) -> None:
+    assert [slot.datatype for slot in interface_of(late).outputs.values()] == ["BOOL", "FP64"]
+    assert [slot.datatype for slot in interface_of(minutes).outputs.values()] == ["FP64"]
+    assert [slot.datatype for slot in interface_of(origin).outputs.values()] == ["BYTES", "FP64"]
+    assert (interface_of(minutes).classes, interface_of(origin).classes) == ("", '["EWR","JFK","LGA"]')
+
+
+def test_a_label_called_probabilities_hides_none_of_them(make: Make) -> None:
+    x = np.arange(40.0)
+    frame = pd.DataFrame({"x": x, "probabilities": (x > 20).astype(np.int64) + 5})
+    predictor = make("named", DecisionTreeClassifier(max_depth=1), frame, "probabilities")
+    assert list(interface_of(predictor).outputs) == ["probabilities", "class_probabilities"]
+    read = read_tensors(predictor, [Tensor("x", "FP64", [2], [1.0, 39.0])], {})
+    label, shares = answer_tensors(predictor, predictor.run(read.columns), ["probabilities", "class_probabilities"])
+    assert (label.datatype, label.data.tolist()) == ("INT64", [5, 6])
+    assert shares.data.tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_what_a_nullable_field_takes(gaps: Predictor) -> None:
+    interface = interface_of(gaps)
+    assert {name: slot.datatype for name, slot in interface.inputs.items()} == {"i": "FP64", "t": "FP64"}
+    assert {"BOOL", "FP32"} <= interface.takes["t"]
+    assert "INT64" not in interface.takes["t"]
+    assert {"INT8", "UINT64", "FP16"} <= interface.takes["i"]
+
+
+def test_no_tensors_are_no_request(minutes: Predictor) -> None:
+    with pytest.raises(InvalidInput, match="The request has no input 'x'"):
+        read_tensors(minutes, [], {})
+
+
+def test_rows_of_requests_can_be_joined(minutes: Predictor) -> None:
+    reads = [read_tensors(minutes, [Tensor("x", "FP64", [1, 1], [value])], {}) for value in (1.0, 2.0)]
+    rows = [row for read in reads for row in read.rows or []]
+    np.testing.assert_allclose(minutes.run(minutes.gather(rows)).numbers, [3.0, 5.0], rtol=1e-6)
+
+
+def test_strings_are_packed_behind_their_lengths() -> None:
+    assert pack_strings(["", "é", "ab"]) == b"\0\0\0\0\2\0\0\0\xc3\xa9\2\0\0\0ab"
+
+
+def test_a_model_that_is_gone_leaves_nothing(make: Make) -> None:
+    x = np.arange(40.0)
+    predictor = make("gone", DecisionTreeClassifier(max_depth=1), pd.DataFrame({"x": x, "y": x > 20}), "y")
+    interface = weakref.ref(interface_of(predictor))
+    assert interface_of(predictor) is interface()
+    del predictor
+    gc.collect()
+    assert interface() is None
