@@ -64,8 +64,9 @@ def serving(scratch: Path) -> dict[str, Any]:
 
     pythons = {name: peer(name) for name in ("fastapi", "mlserver", "mlflow", "bentoml", "litserve", "ceilings")}
     result = servers.measure(scratch, pythons)
+    wide = Console(width=max(console.width, 130))  # whatever a pipe says of its width: narrower columns say nothing
     for table in serving_report.tables(result):
-        console.print(table)
+        wide.print(table)
     for line in serving_report.lines(result):
         console.print(line, soft_wrap=True)
     return result
