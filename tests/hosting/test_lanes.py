@@ -94,7 +94,7 @@ class Bench:
         body = msgspec.json.encode({"rows": [{"x": x, "z": 0.0} for x in xs]})
         rows = None if wide else self.model.decode_rows(body)
         columns = self.model.decode(body) if wide else None
-        return Job(self.caller, None, name, self.target, rows, columns, time.perf_counter())
+        return Job(self.caller, None, name, self.target, rows, columns, len(xs), time.perf_counter())
 
     def put(self, name: str, *xs: float, wide: bool = False) -> None:
         self.lane.put(self.job(name, *xs, wide=wide))

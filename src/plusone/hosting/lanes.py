@@ -17,6 +17,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
+import msgspec
+
 from ..base.config import Limits
 from ..base.errors import Overloaded, PlusoneError, TooSlow, Unavailable
 from ..predictions.layout import Entry
@@ -55,36 +57,24 @@ class Endpoint(Protocol):
         ...
 
 
-class Job:
+class Job(msgspec.Struct, gc=False):
     """One request that waits: rows as tuples, which are cheap to join, or columns."""
 
-    __slots__ = (
-        "asked", "began", "columns", "count", "deadline", "endpoint", "id", "payload", "request", "rows", "target"
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        request: Any,
-        request_id: str,
-        target: swap.Target,
-        rows: list[tuple[Any, ...]] | None,
-        columns: Columns | None,
-        began: float,
-    ) -> None:
-        self.endpoint = endpoint
-        self.request = request
-        self.id = request_id
-        self.target = target
-        self.rows = rows
-        self.columns = columns
-        self.count = len(rows) if rows is not None else columns.rows if columns is not None else 0
-        self.began = began
-        self.deadline = 0.0
-        self.asked: Any = None
-        """What the endpoint wants to know of the request when it writes the answer; None for plain JSON of rows."""
-        self.payload: bytes | None = None
-        """What was answered, for the log; set by `done`."""
+    endpoint: Endpoint
+    request: Any
+    id: str
+    target: swap.Target
+    rows: list[tuple[Any, ...]] | None
+    columns: Columns | None
+    count: int
+    """How many rows."""
+    began: float
+    """`time.perf_counter` when the request began."""
+    asked: Any = None
+    """What the endpoint wants to know of the request when it writes the answer; None for plain JSON of rows."""
+    payload: bytes | None = None
+    """What was answered, for the log; set by `done`."""
+    deadline: float = 0.0
 
 
 Answered = Callable[[swap.Target, list[Job]], None]
@@ -114,6 +104,9 @@ class Lane:
         self._concurrency: int = limits.concurrency or 1
         self._timeout_s: float = limits.timeout_s or 0.0
         self._quick: deque[Job] = deque()
+        self._quick_rows = 0
+        self._quick_target: swap.Target | None = None
+        """The release that all quick jobs are for; None when they are for more than one."""
         self._slow: deque[Job] = deque()
         self._slow_rows = 0
         self._running: dict[int, tuple[float, _Batch]] = {}
@@ -140,45 +133,63 @@ class Lane:
         Raises:
             Overloaded: when as many wait as may, or it could not be begun in time.
         """
-        expected_s = job.count * job.target.row_s
-        waiting = self._quick if expected_s <= INLINE_S else self._slow
-        if len(waiting) >= self._queue:
-            raise Overloaded(
-                f"{len(waiting)} requests wait for the model {self.model!r}: expected at most {self._queue}.",
-                mend="send it again later, or raise queue under [tool.plusone.serve] in pyproject.toml",
-                model=self.model,
-            )
-        job.deadline = job.began + self._timeout_s
-        if waiting is self._quick:
-            waiting.append(job)
-            if not self._due:
-                self._due = True
-                self._call_soon(self._turn)
+        target = job.target
+        if job.count * target.row_s > INLINE_S:
+            self._put_slow(job)
             return
+        waiting = self._quick
+        if len(waiting) >= self._queue:
+            raise self._full(len(waiting))
+        waiting.append(job)
+        self._quick_rows += job.count
+        if target is not self._quick_target:
+            # Two releases of one model in one turn: seldom, and then they are told apart job by job.
+            self._quick_target = target if len(waiting) == 1 else None
+        if not self._due:
+            self._due = True
+            self._call_soon(self._turn)
+
+    def _put_slow(self, job: Job) -> None:
+        if len(self._slow) >= self._queue:
+            raise self._full(len(self._slow))
         if self._slow_rows * job.target.row_s > self._timeout_s * self._concurrency:
             raise Overloaded(
                 f"The requests that wait for the model {self.model!r} need more than {self._timeout_s:g} s already.",
                 mend="send it again later, or start more workers: plusone up --workers N",
                 model=self.model,
             )
-        waiting.append(job)
+        job.deadline = job.began + self._timeout_s
+        self._slow.append(job)
         self._slow_rows += job.count
         self._fill()
 
     def _turn(self) -> None:
         """Run what waits on the loop, and let the loop see to others in between."""
         self._due = False
-        until = time.perf_counter() + INLINE_S
+        began = time.perf_counter()
+        until = began + INLINE_S
         while self._quick:
-            batch = _take(self._quick, INLINE_S)
-            began = time.perf_counter()
+            batch = self._next()
             results = compute(batch)
             ended = time.perf_counter()
             self._settle(batch, results, ended - began)
+            began = ended
             if ended > until and self._quick:
                 self._due = True
                 self._call_soon(self._turn)
                 return
+
+    def _next(self) -> _Batch:
+        """Take the next batch for the loop: nearly always all that waits."""
+        target, waiting = self._quick_target, self._quick
+        if target is not None and self._quick_rows <= _MOST_ROWS and self._quick_rows * target.row_s <= INLINE_S:
+            batch = list(waiting)
+            waiting.clear()
+            self._quick_rows = 0
+            return batch
+        batch = _take(waiting, INLINE_S)
+        self._quick_rows -= sum(job.count for job in batch)
+        return batch
 
     def _fill(self) -> None:
         """Begin as many runs in threads as may go on at once."""
@@ -216,7 +227,7 @@ class Lane:
 
     def _settle(self, batch: _Batch, results: list[Any], seconds: float, alive: set[int] | None = None) -> None:
         target = batch[0].target
-        target.observe(sum(job.count for job in batch), seconds)
+        target.observe(sum([job.count for job in batch]), seconds)
         answered: list[Job] = []
         for job, result in zip(batch, results, strict=True):
             if alive is not None and id(job) not in alive:
@@ -253,6 +264,13 @@ class Lane:
         """Take no more runs in threads; those under way end by themselves."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _full(self, count: int) -> PlusoneError:
+        return Overloaded(
+            f"{count} requests wait for the model {self.model!r}: expected at most {self._queue}.",
+            mend="send it again later, or raise queue under [tool.plusone.serve] in pyproject.toml",
+            model=self.model,
+        )
 
     def _waited(self) -> PlusoneError:
         return Unavailable(
@@ -300,20 +318,15 @@ def compute(batch: _Batch) -> list[Any]:
 
 
 def _together(predictor: Predictor, batch: _Batch) -> list[Any]:
-    rows: list[tuple[Any, ...]] = []
-    plain = True
-    for job in batch:
-        if job.rows is not None:
-            rows += job.rows
-        plain = plain and job.rows is not None and job.asked is None
-    if plain:
-        pieces = predictor.encode(predictor.run(predictor.gather(rows)))
+    if not [job for job in batch if job.rows is None or job.asked is not None]:
+        pieces = predictor.encode(predictor.run(predictor.gather([row for job in batch for row in job.rows or ()])))
         return pieces if len(pieces) == len(batch) else _cut(batch, pieces)
-    return _mixed(predictor, batch, rows)
+    return _mixed(predictor, batch)
 
 
-def _mixed(predictor: Predictor, batch: _Batch, rows: list[tuple[Any, ...]]) -> list[Any]:
+def _mixed(predictor: Predictor, batch: _Batch) -> list[Any]:
     """Answer a batch of which some came as columns, or write their answers in their own way."""
+    rows = [row for job in batch for row in job.rows or ()]
     parts = [job.columns for job in batch if job.columns is not None]
     if rows:
         parts.insert(0, predictor.gather(rows))

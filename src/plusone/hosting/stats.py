@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from ..protocols.descriptions import Figures
 from ..workers import routes
+from .lanes import Job
 
 __all__ = ["BOUNDS_S", "CONTENT_TYPE", "TALLIES", "Series", "Stats"]
 
@@ -92,19 +94,18 @@ class Stats:
         series.rows += rows
         self._changed = True
 
-    def answered(self, model: str, release: int, jobs: list[tuple[float, int]]) -> None:
-        """Count requests that were answered 200 just now: for each when it began (`perf_counter`) and its rows."""
+    def answered(self, model: str, release: int, jobs: Sequence[Job]) -> None:
+        """Count jobs that were answered 200 just now."""
         series = self._series.get((model, release))
         if series is None:
             series = self._series[model, release] = _empty(model, str(release))
         present = time.perf_counter()
         codes, buckets = series.codes, series.buckets
         codes["200"] = codes.get("200", 0) + len(jobs)
-        for began, rows in jobs:
-            seconds = present - began
-            buckets[bisect_left(BOUNDS_S, seconds)] += 1
-            series.sum_s += seconds
-            series.rows += rows
+        for job in jobs:
+            buckets[bisect_left(BOUNDS_S, present - job.began)] += 1
+        series.sum_s += len(jobs) * present - sum([job.began for job in jobs])
+        series.rows += sum([job.count for job in jobs])
         self._changed = True
 
     def figures(self, model: str, release: int) -> Figures:

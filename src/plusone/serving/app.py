@@ -133,7 +133,7 @@ class App:
 
     def answered(self, model: str, target: swap.Target, answered: list[Job]) -> None:
         """Count and log what was answered: jobs of one release."""
-        self.counts.answered(model, target.release, [(job.began, job.count) for job in answered])
+        self.counts.answered(model, target.release, answered)
         entries = [job.endpoint.entry(job) for job in answered]
         self.keep(model, target, [entry for entry in entries if entry is not None])
 

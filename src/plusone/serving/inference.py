@@ -164,8 +164,7 @@ class _Infer:
             asked = inference.read_infer(target.predictor, body, self._length)
             rows = asked.read.rows
             columns = asked.columns if rows is None else None
-            job = Job(self, request, request_id, target, rows, columns, request.began)
-            job.asked = asked, body
+            job = Job(self, request, request_id, target, rows, columns, asked.read.count, request.began, (asked, body))
             app.lane(self._model).put(job)
         except Exception as error:
             known = self._model if release else ""
@@ -215,6 +214,5 @@ class _Infer:
             return
         headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
         request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
-        job = Job(self, request, request_id, target, None, None, request.began)
-        job.count = reply.rows
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began)
         app.answered(model, target, [job])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
@@ -90,17 +91,15 @@ class _Predict:
             app.spawn(self._beside(request, request_id, target))
             return
         try:
-            (self._put or self._find_put())(self._job(request, request_id, target))
+            rows = target.predictor.decode_rows(request.body)
+            job = Job(self, request, request_id, target, rows, None, len(rows), request.began)
+            (self._put or self._find_put())(job)
         except Exception as error:
             app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
 
-    def _find_put(self) -> Any:
+    def _find_put(self) -> Callable[[Job], None]:
         self._put = self._app.lane(self._model).put
         return self._put
-
-    def _job(self, request: Request, request_id: str, target: Any) -> Job:
-        rows = target.predictor.decode_rows(request.body)
-        return Job(self, request, request_id, target, rows, None, request.began)
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return what `done` takes, for a job that came as columns."""
@@ -135,8 +134,7 @@ class _Predict:
         except Exception as error:
             app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
             return
-        job = Job(self, request, request_id, target, None, None, request.began)
-        job.count = reply.rows
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began)
         self._reply(job, reply.parts)
         app.answered(self._model, target, [job])
 

@@ -64,8 +64,7 @@ class Remote:
         self._asked[prediction_id] = began, target, read.count
         ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         columns = read.columns if read.rows is None else None
-        job = Job(_CALLS, None, prediction_id, target, read.rows, columns, began)
-        job.asked = ended
+        job = Job(_CALLS, None, prediction_id, target, read.rows, columns, read.count, began, ended)
         self._app.lane(served.model).put(job)
         return await ended
 
