@@ -44,6 +44,7 @@ _FIRST_LOAD_S = 10.0
 _DRAIN_S = 10.0
 _QUIET_S = 0.1
 _GRACE_S = 2.0
+_SWITCH_S = 0.0005
 _LINGER_S = 1.0
 _LINES_PER_SECOND = 20
 
@@ -271,6 +272,8 @@ def main(arguments: list[str] | None = None) -> int:
         Log(options.slot)("slot_taken", folder=str(options.folder))
         return 2
     _allow_many_connections()
+    # How long a thread that computes beside the event loop may keep the loop waiting.
+    sys.setswitchinterval(_SWITCH_S)
     try:
         return uvloop.run(_run(options))
     except PlusoneError as error:
