@@ -26,7 +26,7 @@ test: $(VENV)/.dev  ## the tests, without the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
 slow: $(VENV)/.dev $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed  ## the slow tests alone: processes killed, traffic under a swap
-	@$(BIN)/python -m pytest -m slow || test $$? -eq 5
+	@$(BIN)/python -m pytest -m slow --durations=15 || test $$? -eq 5
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ _JSON = "application/json"
 _TEXT: dict[str, Any] = {"type": "string"}
 _SHAPE: dict[str, Any] = {"type": "array", "items": {"type": "integer", "minimum": -1}}
 _DATATYPES = [*DTYPES, "BYTES"]
+_ANY: dict[str, Any] = {"type": "object", "description": "Those that are not known are passed over."}
 _PARAMETERS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 
 _ERRORS = {
@@ -165,6 +166,11 @@ def inference_components() -> tuple[dict[str, Any], dict[str, Any]]:
     return schemas, {"InferenceError": error}
 
 
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of something that may be null: clients write so what they leave out."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
@@ -202,7 +208,7 @@ def _infer_schemas() -> dict[str, Any]:
         "shape": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "integer", "minimum": 1}},
         "datatype": {"enum": _DATATYPES},
     }
-    asked = _object({"name": _TEXT}, {"parameters": _PARAMETERS})
+    asked = _object({"name": _TEXT}, {"parameters": _or_null(_ANY)})
     output = _object(
         {"name": _TEXT, "shape": _SHAPE, "datatype": {"enum": _DATATYPES}}, {"data": data, "parameters": _PARAMETERS}
     )
@@ -212,10 +218,14 @@ def _infer_schemas() -> dict[str, Any]:
                 "inputs": {
                     "type": "array",
                     "minItems": 1,
-                    "items": _object(tensor, {"data": data, "parameters": _PARAMETERS}),
+                    "items": _object(tensor, {"data": data, "parameters": _or_null(_ANY)}),
                 }
             },
-            {"id": _TEXT, "parameters": _PARAMETERS, "outputs": {"type": "array", "items": asked}},
+            {
+                "id": _or_null(_TEXT),
+                "parameters": _or_null(_ANY),
+                "outputs": _or_null({"type": "array", "items": asked}),
+            },
         ),
         "InferResponse": _object(
             {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": {"type": "array", "items": output}},
