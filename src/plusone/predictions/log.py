@@ -1,7 +1,7 @@
 """Logs predictions beside the event loop: handing them over is an append, and a thread writes them to the journal.
 
 Nothing here waits for a disk, raises into an answer or grows without bound. Whatever has no room, in memory or on disk,
-is dropped and counted. A worker that is killed loses the fiftieth of a second that was not written yet; labels have
+is dropped and counted. A worker that is killed loses the tenth of a second that was not written yet; labels have
 another law, and another file.
 """
 
@@ -25,10 +25,9 @@ MOST_BODY_BYTES = 1024 * 1024
 """Requests and answers that are larger are not logged; the prediction is, without them."""
 _MOST_QUEUED_BYTES = 32 * 1024 * 1024
 _ENTRY_BYTES = 100
-# The interpreter's lock is not given up while a record is put together, so records are short. And they are made often:
-# what waits is memory that the event loop can't use again while it is still in the processor's cache.
-_RECORD_BYTES = 32 * 1024
-_WRITE_S = 0.02
+# The interpreter's lock is not given up while a record is put together, so records are short.
+_RECORD_BYTES = 64 * 1024
+_WRITE_S = 0.1
 _ROTATE_S = 1.0
 _LOOK_S = 0.5
 _BROKEN_S = 1.0
@@ -71,7 +70,7 @@ class PredictionLog:
         self._try_at = 0.0
 
     def log(self, model: str, release: int, package: str, entries: Sequence[Entry], at: float) -> None:
-        """Hand over the predictions of one batch. They are written a fiftieth of a second later; nothing is copied.
+        """Hand over the predictions of one batch. They are written a tenth of a second later; nothing is copied.
 
         To be called by one thread, that of the loop. Neither `entries` nor a body in it may change any more.
 
