@@ -127,10 +127,6 @@ class App:
             )
         return lane
 
-    def lanes(self) -> list[Lane]:
-        """Return the lanes of all models that were asked so far."""
-        return list(self._lanes.values())
-
     def answered(self, model: str, target: swap.Target, answered: list[Job]) -> None:
         """Count and log what was answered: jobs of one release."""
         self.counts.answered(model, target.release, answered)
