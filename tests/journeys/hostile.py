@@ -185,11 +185,14 @@ class Quick:
         self.seconds: list[float] = []
         self.failures: list[str] = []
         self._port = port
+        self._begun = threading.Event()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._send)
 
     def __enter__(self) -> Quick:
+        """Begin; return when the first request was answered, so that there is always something to look at."""
         self._thread.start()
+        assert self._begun.wait(60), "the first small request was not answered"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -204,6 +207,7 @@ class Quick:
                 response = connection.getresponse()
                 body = response.read()
                 self.seconds.append(time.perf_counter() - began)
+                self._begun.set()
                 if response.status != 200:
                     self.failures.append(f"{response.status} {body[:200]!r}")
 
