@@ -16,7 +16,7 @@ from plusone.base.config import Limits
 from plusone.base.errors import InvalidInput, Overloaded, TooSlow, Unavailable
 from plusone.base.records import RouteTarget
 from plusone.hosting.lanes import INLINE_S, Job, Lane, compute
-from plusone.hosting.swap import Target
+from plusone.hosting.table import Target
 from plusone.predictor import load
 
 LIMITS = Limits(max_body_bytes=1024, concurrency=1, queue=100, timeout_s=30.0, log_share=1.0)

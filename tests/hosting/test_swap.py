@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
-from plusone.hosting.swap import Entry, Models, Target
+from plusone.hosting.swap import Models
+from plusone.hosting.table import Entry, Target
 from plusone.workers import routes
 from tests.serving.serving_folder import BODY, ServingFolder
 

@@ -409,6 +409,8 @@ class Route(Record, frozen=True, kw_only=True):
     shares: tuple[Share, ...]
     previous: Share | None = None
     """The release that stays warm for a rollback; its share is 0."""
+    shadow: Share | None = None
+    """The release that gets copies of requests and answers nobody; its share is that of the requests copied."""
     decision: str = ""
     at: str = ""
 
@@ -422,6 +424,11 @@ class RouteTarget(Record, frozen=True, kw_only=True):
     folder: str
     """Relative to the folder of the route file, uses '/'."""
     share: float = 0.0
+    """The share of the model's requests that it answers, 0 to 1."""
+    shadow: float = 0.0
+    """The share of the model's requests of which it gets a copy, 0 to 1; nobody gets to see its answers."""
+    stage: Stage | Literal[""] = ""
+    """`live`, `canary`, `shadow` or `previous`: by what it can be addressed. Empty in an older route file."""
 
 
 class ModelRoute(Record, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from ..base.config import Limits
 from ..base.errors import Overloaded, PlusoneError, TooSlow, Unavailable
 from ..predictions.layout import Entry
 from ..predictor import Columns, Predictor
-from . import swap
+from .table import Target
 
 __all__ = ["INLINE_S", "Endpoint", "Job", "Lane"]
 
@@ -63,7 +63,7 @@ class Job(msgspec.Struct, gc=False):
     endpoint: Endpoint
     request: Any
     id: str
-    target: swap.Target
+    target: Target
     rows: list[tuple[Any, ...]] | None
     columns: Columns | None
     count: int
@@ -77,7 +77,7 @@ class Job(msgspec.Struct, gc=False):
     deadline: float = 0.0
 
 
-Answered = Callable[[swap.Target, list[Job]], None]
+Answered = Callable[[Target, list[Job]], None]
 _Batch = list[Job]
 
 
@@ -105,7 +105,7 @@ class Lane:
         self._timeout_s: float = limits.timeout_s or 0.0
         self._quick: deque[Job] = deque()
         self._quick_rows = 0
-        self._quick_target: swap.Target | None = None
+        self._quick_target: Target | None = None
         """The release that all quick jobs are for; None when they are for more than one."""
         self._slow: deque[Job] = deque()
         self._slow_rows = 0

@@ -13,6 +13,8 @@ from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
 from ..hosting import stats, swap
 from ..hosting.lanes import Job, Lane
+from ..hosting.table import Entry as Served
+from ..hosting.table import Target
 from ..predictions.labels import LabelLog
 from ..predictions.layout import Entry, labels_folder, predictions_folder, sampled
 from ..predictions.log import PredictionLog
@@ -101,7 +103,7 @@ class App:
         """Return the limits of a model."""
         return limits_of(self.serve, model)
 
-    def entry(self, model: str) -> swap.Entry:
+    def entry(self, model: str) -> Served:
         """Return the model of that name as it is served now.
 
         Raises:
@@ -127,13 +129,13 @@ class App:
             )
         return lane
 
-    def answered(self, model: str, target: swap.Target, answered: list[Job]) -> None:
+    def answered(self, model: str, target: Target, answered: list[Job]) -> None:
         """Count and log what was answered: jobs of one release."""
         self.counts.answered(model, target.release, answered)
         entries = [job.endpoint.entry(job) for job in answered]
         self.keep(model, target, [entry for entry in entries if entry is not None])
 
-    def keep(self, model: str, target: swap.Target, entries: Sequence[Entry]) -> None:
+    def keep(self, model: str, target: Target, entries: Sequence[Entry]) -> None:
         """Log the share of these predictions that is to be logged."""
         share = self._shares.get(model)
         if share is None:

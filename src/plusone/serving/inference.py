@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import NotFound, PlusoneError
-from ..hosting import swap
+from ..hosting import table
 from ..hosting.lanes import Job
 from ..predictions.layout import INFERENCE, Entry
 from ..protocols import descriptions, inference
@@ -38,12 +38,12 @@ def resolve(app: App, head: Head) -> Endpoint:
     return _Page(app, address)
 
 
-def served(entry: swap.Entry) -> list[Served]:
+def served(entry: table.Entry) -> list[Served]:
     """Return the releases of a model that are in memory."""
     return [Served(entry.model, target.release, target.predictor) for target in entry.held]
 
 
-def find(app: App, model: str, version: str, request_id: str) -> swap.Target:
+def find(app: App, model: str, version: str, request_id: str) -> table.Target:
     """Return the release of that number; without a number the one that this request falls to.
 
     Raises:
@@ -196,7 +196,7 @@ class _Infer:
         # Of what the process beside the worker answered nothing more is known: it was too big for the log.
         return job.id, self._kind, job.count, job.asked and job.asked[1], job.payload
 
-    async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: swap.Target) -> None:
+    async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: table.Target) -> None:
         """Have a big request answered by the process beside the worker."""
         app, model = self._app, self._model
         options = {"length": self._length, "model": model, "release": target.release, "prediction_id": request_id}

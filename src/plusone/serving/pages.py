@@ -6,7 +6,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError, Unavailable
-from ..hosting import stats, swap
+from ..hosting import stats
+from ..hosting.table import Table
 from ..openapi import document
 from ..protocols.served import Served
 from ..transport import Request
@@ -59,7 +60,7 @@ class Page:
             return 200, protocol.encode(protocol.describe(entry)), b"application/json"
         raise protocol.no_such_address(self._path)
 
-    def _page(self, table: swap.Table) -> tuple[int, bytes, bytes]:
+    def _page(self, table: Table) -> tuple[int, bytes, bytes]:
         if self._path == "/metrics":
             return 200, self._app.metrics(), stats.CONTENT_TYPE.encode()
         if self._path == "/health/ready":
@@ -69,7 +70,7 @@ class Page:
         value = {"live": True} if self._path == "/health/live" else _models(table)
         return 200, protocol.encode(value), b"application/json"
 
-    def _openapi(self, table: swap.Table) -> dict[str, Any]:
+    def _openapi(self, table: Table) -> dict[str, Any]:
         app = self._app
         live = [(entry.model, entry.live) for entry in table.entries.values()]
         return document(
@@ -85,7 +86,7 @@ class Page:
             raise protocol.method_not_allowed(self._method, self._path, "GET, HEAD")
 
 
-def _models(table: swap.Table) -> dict[str, Any]:
+def _models(table: Table) -> dict[str, Any]:
     models = [
         {"model": name, "release": entry.live.release, "route_version": entry.version, "at": f"/models/{name}"}
         for name, entry in sorted(table.entries.items())
@@ -93,7 +94,7 @@ def _models(table: swap.Table) -> dict[str, Any]:
     return {"models": models, "failed": table.failed}
 
 
-def _readiness(table: swap.Table) -> dict[str, Any]:
+def _readiness(table: Table) -> dict[str, Any]:
     reason = table.unready()
     if not reason:
         return {"ready": True, "versions": table.versions, "failed": table.failed, "problem": table.problem}

@@ -13,7 +13,7 @@ import msgspec
 
 from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, Unavailable, WrongContentType
 from ..base.records import Signature
-from ..hosting.swap import Entry, Table
+from ..hosting.table import Entry, Table
 
 __all__ = [
     "Ids",

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ..base.errors import PlusoneError
-from ..hosting import swap
+from ..hosting import table
 from ..hosting.lanes import Job
 from ..predictions.layout import GRPC, Entry
 from ..predictor import Answer
@@ -32,7 +32,7 @@ class Remote:
         self.server = InferenceServer(
             self, version=version("plusone"), max_body_bytes=app.serve.max_body_bytes, log=app.log
         )
-        self._asked: dict[str, tuple[float, swap.Target, int]] = {}
+        self._asked: dict[str, tuple[float, table.Target, int]] = {}
         """Of the inference calls under way: when they came to their release, which one it is, and how many rows."""
 
     def live(self) -> bool:
