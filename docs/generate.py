@@ -131,7 +131,9 @@ def escape(row: str) -> str:
 
 def records_page() -> str:
     """docs/reference/records.md: every noun with its fields, as `--json` and the HTTP API write it."""
-    sources = [(SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py", "logged.py")]
+    sources = [
+        (SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py", "rollouts.py", "logged.py")
+    ]
     module = ast.parse("\n".join(sources))
     parts = [NOTE, "# Records\n", f"{' '.join((records.__doc__ or '').split())}\n"]
     for node in module.body:

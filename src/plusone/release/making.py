@@ -53,6 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     again: bool = False
     promote: bool = True
+    rollout: bool = True
+    """Whether it goes live by the model's plan, if it has one and a release is live; else it goes live at once."""
     by: str = ""
     reason: str = ""
     source: str = ""
@@ -64,12 +66,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it.
 
-    `outcome` is `live`, `passed` (made and not promoted: not asked for, or for the reason in `problems`), `failed` (the
-    gate stays closed), `stopped` (the tests on the data failed, nothing was trained), `unchanged`, or `ran` (only some
-    steps, with `until`).
+    `outcome` is `live`, `rollout` (it goes live step by step), `passed` (made and not promoted: not asked for, or for the
+    reason in `problems`), `failed` (the gate stays closed), `stopped` (the tests on the data failed, nothing was
+    trained), `unchanged`, or `ran` (only some steps, with `until`).
     """
 
-    outcome: Literal["live", "passed", "failed", "stopped", "unchanged", "ran"]
+    outcome: Literal["live", "rollout", "passed", "failed", "stopped", "unchanged", "ran"]
     run_id: str
     model: str | None = None
     release: Release | None = None
