@@ -66,8 +66,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it.
 
-    `outcome` is `live`, `rollout` (it goes live step by step), `passed` (made and not promoted: not asked for, or for the
-    reason in `problems`), `failed` (the gate stays closed), `stopped` (the tests on the data failed, nothing was
+    `outcome` is `live`, `rollout` (it goes live step by step), `passed` (made and not promoted: not asked for, or for
+    the reason in `problems`), `failed` (the gate stays closed), `stopped` (the tests on the data failed, nothing was
     trained), `unchanged`, or `ran` (only some steps, with `until`).
     """
 
