@@ -35,8 +35,8 @@ from ..lineage.trees import trace
 from ..packaging import keeping
 from ..predictions import reading
 from ..predictions.late import read_file, take_labels
+from ..registry.catalogue import list_candidates
 from ..release import lifecycle, making
-from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..search.search import RunPage, View, search_runs

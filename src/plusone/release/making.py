@@ -28,6 +28,8 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..registry.sources import keep_package
+from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
@@ -36,8 +38,6 @@ from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
-from .sources import keep_package
-from .taking import Taken, check_open, find_taken
 
 __all__ = ["Made", "Request", "make_release"]
 
