@@ -83,6 +83,12 @@ def _print(event: dict[str, Any], control: Control) -> None:
         click.secho(
             f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red"
         )
+    elif kind == "rollout":
+        step = f"step {event['step']} of {event['steps']} of its rollout"
+        why = f": {event['why']}" if event["why"] else ""
+        click.echo(f"{moment} {event['model']}@{event['release']}, {step}: {event['did']}{why}")
+    elif kind == "rollouts stopped":
+        click.secho(f"{moment} no rollout goes on; predictions do: {event['message']}", fg="red")
     elif kind == "trouble":
         click.secho(f"{moment} the store can't be used; predictions go on: {event['message']}", fg="yellow")
     elif kind == "recovered":
