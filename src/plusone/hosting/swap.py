@@ -71,6 +71,8 @@ class Models:
         self._loads = Loads(folder, slot, log, self._wake.set, timeout_s=load_timeout_s)
         self._end = end
         self._wanted: dict[str, ModelRoute] = {}
+        self._sequence = 0
+        """That of the route file that is followed: what failed says which one it was."""
         self._good: dict[str, ModelRoute] | None = None
         self._loaded: dict[str, tuple[Predictor, float]] = {}
         self._broken: dict[str, str] = {}
@@ -156,6 +158,7 @@ class Models:
         self._problem = ""
         self._routed = True
         self._wanted = route.models
+        self._sequence = route.sequence
         self._wanted_at = time.monotonic()
         self._broken = {}
         return True
@@ -196,7 +199,7 @@ class Models:
         self._falling_back = set()
         for name, route in self._wanted.items():
             if error := self._error_of(route):
-                failed[name] = {"version": route.version, "error": error}
+                failed[name] = {"version": route.version, "error": error, "sequence": self._sequence}
             entry = self._enter(name, route, error)
             if entry is not None:
                 entries[name] = entry

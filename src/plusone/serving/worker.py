@@ -41,6 +41,7 @@ __all__ = ["Worker", "main"]
 _HEARTBEAT_S = 2.0
 _FLUSH_S = 0.5
 _FIRST_LOAD_S = 10.0
+_REPAIR_S = 2.0
 _DRAIN_S = 10.0
 _QUIET_S = 0.1
 _GRACE_S = 2.0
@@ -223,8 +224,11 @@ class Worker:
 
     def _on_change(self) -> None:
         table = self.models.table
-        if not table.unready() or not (self._options.beside or table.loading):
+        if not table.unready():
             self._go.set()
+        elif not self._options.beside and not table.loading:
+            # The control process may lay a damaged release out anew: callers wait for that rather than be refused.
+            self._loop.call_later(_REPAIR_S, self._go.set)
         self._write_report()
 
     def _write_report(self) -> None:
