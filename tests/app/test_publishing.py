@@ -112,3 +112,45 @@ def test_a_laid_out_package_that_was_changed_is_laid_out_anew(written: Written, 
     written.release(live=True)
     publisher.publish()
     assert place.read_bytes() == f"not a model, but bytes of m from {one.run_id}".encode()
+
+
+def test_a_model_that_the_store_does_not_know_keeps_its_traffic(written: Written, publisher: Publisher, tmp_path: Path):
+    written.release("m", live=True)
+    publisher.publish()
+    other = Written(tmp_path / "other")
+    try:
+        other.release("n", live=True)
+        elsewhere = Publisher(other.store, publisher.folder)
+        assert elsewhere.publish() == []
+        assert (_live(publisher, "m"), _live(publisher, "n")) == (1, 1)
+        sequence = _read(publisher).sequence
+        assert elsewhere.publish() == []
+        assert _read(publisher).sequence == sequence, "it is not written again and again"
+    finally:
+        other.close()
+
+
+def test_what_was_served_last_is_not_tidied_away(written: Written, publisher: Publisher):
+    one = written.release(live=True)
+    publisher.publish()
+    routes.write_good(publisher.folder, _read(publisher).models)
+    for _ in range(3):
+        written.release(live=True)
+        publisher.publish()
+    assert (publisher.folder / "packages" / one.package / "manifest.json").exists()
+
+
+def test_damaged_files_are_laid_out_anew_and_the_workers_told(written: Written, publisher: Publisher):
+    one = written.release(live=True)
+    publisher.publish()
+    sequence = _read(publisher).sequence
+    assert publisher.repair("m", 1) == 0, "nothing is damaged"
+    manifest = publisher.folder / "packages" / one.package / "manifest.json"
+    manifest.unlink()  # another name of the blob: what is written to it is written to the blob
+    manifest.write_bytes(b"x")
+    assert publisher.repair("m", 2) == 0, "another version is none of its business"
+    assert publisher.repair("m", 1) == sequence + 1 == _read(publisher).sequence
+    assert manifest.read_bytes() == written.store.blobs.get(one.package)
+    manifest.unlink()
+    _damage(written, one)
+    assert publisher.repair("m", 1) == 0, "the blob is damaged as well"

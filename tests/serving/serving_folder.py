@@ -60,11 +60,13 @@ class ServingFolder:
         models = {model: ModelRoute(version=version, targets=tuple(targets))}
         routes.publish(self.path, RouteFile(sequence=version, models=models))
 
-    def start(self, *, workers: int, port: int = 0, wait: bool = True, **settings: Any) -> Supervisor:
+    def start(
+        self, *, workers: int, port: int = 0, wait: bool = True, hung_s: float = 30.0, **settings: Any
+    ) -> Supervisor:
         """Start a supervisor and wait until its workers are ready."""
         common = Serve(port=port, workers=workers, max_body_bytes=MAX_BODY_BYTES)
         serve = msgspec.structs.replace(common, **settings)
-        supervisor = Supervisor(self.path, serve)
+        supervisor = Supervisor(self.path, serve, hung_s=hung_s)
         self.supervisors.append(supervisor)
         supervisor.start()
         if wait:

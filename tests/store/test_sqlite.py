@@ -16,6 +16,8 @@ from plusone.store.queries import queries
 from plusone.store.sqlite import SqliteDatabase
 from tests.contracts.work import FINAL, add_chunk, add_run, fill
 
+RUNS = {"model": None, "before": None, "count": 100}
+
 
 @pytest.fixture
 def store(tmp_path: Path):
@@ -143,3 +145,79 @@ def test_a_fault_in_our_own_query_is_not_called_damage(store: Store) -> None:
         store.db.all("run_get")  # without its parameter
     with pytest.raises(KeyError):
         store.db.all("no_such_query")
+
+
+def test_nothing_is_written_to_a_file_that_was_removed_and_all_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    db = file_of(store)
+    fill(store)
+    version = db.version()
+    runs = len(db.all("run_list", **RUNS))
+    away = [(path, tmp_path / path.name) for path in db.path.parent.glob("plusone.db*")]
+    for path, other in away:
+        path.rename(other)
+    for ask in (db.version, lambda: db.all("route_current"), lambda: add_run(store, "lost")):
+        with pytest.raises(StoreError, match="is gone"):
+            ask()
+    assert not db.path.exists(), "no empty store takes its place"
+    for path, other in away:
+        other.rename(path)
+    assert len(db.all("run_list", **RUNS)) == runs
+    assert db.version() == version
+    store.close()
+
+
+def test_a_file_that_is_removed_during_a_transaction_gets_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    db = file_of(store)
+    away = tmp_path / "away"
+
+    def write() -> None:
+        with db.write() as tx:
+            tx.execute("server_remove", id="x", older_than="")
+            db.path.rename(away)
+
+    with pytest.raises(StoreError, match="is gone"):
+        write()
+    away.rename(db.path)
+    with db.write() as tx:
+        tx.execute("server_remove", id="x", older_than="")
+    store.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_garbage_in_place_of_the_file_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    store = open_store(tmp_path / "store")
+    db = file_of(store)
+    fill(store)
+    runs = len(db.all("run_list", **RUNS))
+    away = [(path, tmp_path / path.name) for path in db.path.parent.glob("plusone.db*")]
+    for path, other in away:
+        path.rename(other)
+    db.path.write_bytes(content)
+    for ask in (db.version, lambda: db.all("route_current"), lambda: add_run(store, "lost")):
+        with pytest.raises(StoreError):
+            ask()
+    assert db.path.read_bytes() == content
+    for path, other in away:
+        other.rename(path)
+    assert len(db.all("run_list", **RUNS)) == runs
+    store.close()
+
+
+def test_another_store_that_takes_its_place_is_opened_and_polled(tmp_path: Path) -> None:
+    store, other = open_store(tmp_path / "store"), open_store(tmp_path / "other")
+    db = file_of(store)
+    fill(other)
+    runs = len(file_of(other).all("run_list", **RUNS))
+    assert runs
+    other.close()
+    version = db.version()
+    for path in db.path.parent.glob("plusone.db*"):
+        path.unlink()
+    (tmp_path / "other" / "plusone.db").rename(db.path)
+    assert db.version() != version
+    assert len(db.all("run_list", **RUNS)) == runs
+    add_run(store, "new")
+    assert len(db.all("run_list", **RUNS)) == runs + 1
+    store.close()

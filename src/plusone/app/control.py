@@ -35,6 +35,7 @@ from ..tracking.runs import recover_runs
 from ..workers.supervisor import Supervisor
 from .publishing import Publisher
 from .rolling import Rolling
+from .troubles import Troubles
 
 __all__ = ["Control"]
 
@@ -69,7 +70,7 @@ class Control:
     ) -> None:
         self.project = project
         self.store = store
-        self.on_event = on_event
+        self._on_event = on_event
         self.folder = store.folder / "serving"
         serve = msgspec.structs.replace(project.serve, host=host, port=port, workers=workers)
         self.supervisor = Supervisor(self.folder, serve)
@@ -81,7 +82,11 @@ class Control:
         self._stop = threading.Event()
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         """What other threads want to be seen."""
-        self._trouble = ""
+        self._stopped = ""
+        """What keeps all rollouts from going on, as it was told."""
+        self.troubles = Troubles(on_event)
+        self._repaired: dict[tuple[str, int, int], int] = {}
+        """The route file with which a worker tries again, by what it could not load: model, route version, process."""
         self._reported: tuple[WorkerReport, ...] = ()
         self._ready = False
 
@@ -103,16 +108,20 @@ class Control:
         threads = [threading.Thread(target=work, daemon=True) for work in (self._collect, self._roll)]
         for thread in threads:
             thread.start()
+        tending = threading.Thread(target=self._tend, daemon=True)
         try:
             self.api.start()
+            tending.start()
             addresses = {"address": self.supervisor.address, "control": self.api.address}
             self.on_event({"event": "started", **addresses, "models": self._guarded(self._routed) or []})
             self._loop()
         finally:
             self.on_event({"event": "stopping"})
+            self._stop.set()  # an error ends the loop, too
+            if tending.is_alive():
+                tending.join()
             self.api.stop()
             self.supervisor.stop()
-            self._stop.set()  # an error ends the loop, too
             for thread in threads:
                 thread.join()
             # What the workers wrote last; without the store it waits for the next `plusone up`.
@@ -139,12 +148,10 @@ class Control:
         heartbeat_at = 0.0
         seen_version = -1
         while not self._stop.is_set():
-            self.supervisor.poll()
-            self.api.poll()
             version = self._guarded(self.store.db.version)
-            if version is not None and version != seen_version:
+            # A version that could not be published now is published later, whether or not there is another one.
+            if version is not None and version != seen_version and self._guarded(self._publish):
                 seen_version = version
-                self._guarded(self._publish)
             reports = tuple(self.supervisor.reports())
             self._take_back(reports)
             essence = _essence(reports)
@@ -155,15 +162,27 @@ class Control:
             self._announce(reports)
             while not self._events.empty():
                 self.on_event(self._events.get())
+            self.troubles.tell()
             self._stop.wait(_LOOK_S)
+
+    def _tend(self) -> None:
+        """Keep the workers and the API alive; on a thread, because a store may keep the loop waiting for a minute."""
+        while not self._stop.is_set():
+            self._guarded(self._poll)
+            self._stop.wait(_LOOK_S)
+
+    def _poll(self) -> None:
+        self.supervisor.poll()
+        self.api.poll()
 
     def _recover(self) -> None:
         """Now and then, close runs whose process died; on a thread, because a long journal takes seconds to move."""
         while not self._stop.is_set():
-            # A store that can't be had now is told by the loop, and nothing is lost: it is tried again.
-            with contextlib.suppress(PlusoneError, OSError):
-                recover_runs(self.store)
+            self._guarded(self._recover_runs)
             self._stop.wait(_RECOVER_S)
+
+    def _recover_runs(self) -> None:
+        recover_runs(self.store)
 
     def _collect(self) -> None:
         """Every second, move what workers logged into the store, and at first what dead ones left; on a thread, because
@@ -171,42 +190,54 @@ class Control:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _COLLECT_NICE)
         while not self._stop.is_set():
-            # As above: the loop tells of a store that can't be had, and nothing is lost.
-            with contextlib.suppress(PlusoneError, OSError):
-                collect(self.store, self.folder, is_over=self._stop.is_set)
+            self._guarded(self._collect_once)
             self._stop.wait(_COLLECT_S)
+
+    def _collect_once(self) -> None:
+        collect(self.store, self.folder, is_over=self._stop.is_set)
 
     def _roll(self) -> None:
         """Every second, look at the rollouts that are under way; on a thread, because labels are read for it."""
-        trouble = ""
         while not self._stop.is_set():
-            try:
-                self.rolling.turn(self._events.put)
-                trouble = ""
-            except (PlusoneError, OSError):
-                pass  # as above; without the store no step is taken
-            except Exception as error:  # a rollout that nobody looks at any more would be worse than one fault
-                text = f"{type(error).__name__}: {error}"
-                if text != trouble:
-                    trouble = text
-                    self._events.put({"event": "rollouts stopped", "message": text})
+            self._guarded(self._roll_once)
             self._stop.wait(_ROLL_S)
+
+    def _roll_once(self) -> None:
+        try:
+            self.rolling.turn(self._events.put)
+            self._stopped = ""
+        except (PlusoneError, OSError):
+            raise  # without the store no step is taken
+        except Exception as error:  # a rollout that nobody looks at any more would be worse than one fault
+            text = f"{type(error).__name__}: {error}"
+            if text != self._stopped:
+                self._stopped = text
+                self._events.put({"event": "rollouts stopped", "message": text})
 
     def _routed(self) -> list[str]:
         return [row["model"] for row in self.store.db.all("route_current")]
 
-    def _publish(self) -> None:
+    def _publish(self) -> bool:
         for model, version, error in self.publisher.publish():
             lifecycle.take_back(self.store, model, version, error=error)
             self.on_event({"event": "taken back", "model": model, "version": version, "error": error})
+        return True
 
     def _take_back(self, reports: tuple[WorkerReport, ...]) -> None:
         for report in reports:
             for model, failure in report.failed.items():
-                self._guarded(lambda m=model, f=failure: self._take_one_back(m, f))
+                self._guarded(lambda m=model, f=failure, p=report.pid: self._take_one_back(m, f, p))
 
-    def _take_one_back(self, model: str, failure: dict[str, Any]) -> None:
+    def _take_one_back(self, model: str, failure: dict[str, Any], pid: int) -> None:
         version, error = int(failure["version"]), str(failure["error"])
+        key = (model, version, pid)
+        if key not in self._repaired:
+            # Files beside the workers that were damaged are laid out anew.
+            self._repaired[key] = self.publisher.repair(model, version)
+            if self._repaired[key]:
+                self.on_event({"event": "repaired", "model": model, "version": version, "error": error})
+        if int(failure.get("sequence", 0)) < self._repaired[key]:
+            return  # it was not tried again yet
         if lifecycle.take_back(self.store, model, version, error=error) is not None:
             self.on_event({"event": "taken back", "model": model, "version": version, "error": error})
             self._publish()
@@ -238,19 +269,25 @@ class Control:
             self.on_event({"event": "ready" if ready else "not ready", "workers": len(reports), "versions": versions})
 
     def _guarded(self, action: Callable[[], Any]) -> Any:
-        """Do what needs the store; when it can't be had now, say so once, go on serving, and try again."""
+        """Do what needs the store or the disk; when that can't be had now, say so once, go on serving, and try again.
+        Whatever else is wrong is said, too: the workers need somebody who looks after them.
+        """
+        name = getattr(action, "__name__", "")
         try:
             result = action()
         except (PlusoneError, OSError) as error:
-            text = str(error)
-            if text != self._trouble:
-                self._trouble = text
-                self.on_event({"event": "trouble", "message": text})
+            self.troubles.begin(name, str(error))
             return None
-        if self._trouble:
-            self._trouble = ""
-            self.on_event({"event": "recovered"})
+        except Exception as error:
+            self.troubles.begin(name, f"A fault of plusone's own in {name}: {type(error).__name__}: {error}")
+            return None
+        self.troubles.end(name)
         return result
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Tell a person; that the terminal is gone, or the disk behind it full, ends nothing."""
+        with contextlib.suppress(OSError, ValueError):
+            self._on_event(event)
 
 
 class _Api:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
+
+import msgspec
 
 from ..base import clock
 from ..base.errors import BrokenArtifact
@@ -31,11 +34,14 @@ class Publisher:
         """
         before = self._before()
         current = {row["model"]: from_row(Route, row) for row in self.store.db.all("route_current")}
-        if before is not None and {m: r.version for m, r in before.models.items()} == {
+        if before is not None and {m: r.version for m, r in before.models.items() if m in current} == {
             m: r.version for m, r in current.items() if r.shares
         }:
             return []
-        models: dict[str, ModelRoute] = {}
+        # A route only ever gets further versions. A model that the store does not know was published from another one,
+        # which was removed or restored from a backup: that takes no traffic away.
+        unknown = {} if before is None else {m: r for m, r in before.models.items() if m not in current}
+        models: dict[str, ModelRoute] = dict(unknown)
         broken: list[tuple[str, int, str]] = []
         for model, route in current.items():
             try:
@@ -49,6 +55,28 @@ class Publisher:
         routes.publish(self.folder, RouteFile(sequence=sequence, models=models, at=clock.now()))
         self._tidy(models, before)
         return broken
+
+    def repair(self, model: str, version: int) -> int:
+        """Lay damaged packages of a published route out anew, and let the workers try again: return the sequence of the
+        route file that they try it with, 0 when nothing was damaged.
+
+        Blobs that are damaged themselves are no matter for an error: whoever could not load the route says it.
+        """
+        before = self._before()
+        if before is None or model not in before.models or before.models[model].version != version:
+            return 0
+        repaired = False
+        for target in before.models[model].targets:
+            place = self.folder / target.folder
+            was = _identity(place)
+            with contextlib.suppress(BrokenArtifact):
+                keeping.give(target.package, self.store.blobs, self.folder / "packages")
+                repaired |= _identity(place) != was
+        if not repaired:
+            return 0
+        again = msgspec.structs.replace(before, sequence=before.sequence + 1, at=clock.now())
+        routes.publish(self.folder, again)
+        return again.sequence
 
     def _before(self) -> RouteFile | None:
         try:
@@ -88,8 +116,20 @@ class Publisher:
     def _tidy(self, models: dict[str, ModelRoute], before: RouteFile | None) -> None:
         """Remove laid-out packages that neither this route nor the one before it needs; their blobs stay."""
         needed = {target.package for route in models.values() for target in route.targets}
+        needed |= {
+            target.package for route in routes.read_good(self.folder).models.values() for target in route.targets
+        }
         if before is not None:
             needed |= {target.package for route in before.models.values() for target in route.targets}
         for place in (self.folder / "packages").glob("[0-9a-f]*"):
             if place.name not in needed:
                 shutil.rmtree(place, ignore_errors=True)
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    """Return what changes when a package is laid out anew: a number of an inode alone may be given again at once."""
+    try:
+        stat = place.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_ctime_ns

@@ -43,6 +43,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many requests to one model wait in each worker; those beyond are answered 429."""
     timeout_s: float = 30.0
     """How long a request may wait and be computed before it is answered 503 or 504."""
+    load_timeout_s: float = 120.0
+    """How long a release may take to load before it counts as failed, and the release before goes on."""
     log_share: float = 1.0
     """The share of the predictions that is logged, 0 to 1."""
     log_max_bytes: int = 1024 * 1024 * 1024
@@ -229,6 +231,8 @@ def _check_serve(serve: Serve, file: Path) -> None:
     _check_limits(serve, f"{file}, [tool.plusone.serve]")
     for name, limits in serve.models.items():
         _check_limits(limits, f"{file}, [tool.plusone.serve.models.{name}]")
+    if not serve.load_timeout_s >= 1.0:
+        raise ConfigError(f"{file}, [tool.plusone.serve]: load_timeout_s = {serve.load_timeout_s}: expected >= 1.")
     if serve.log_max_bytes < 1024 * 1024:
         raise ConfigError(f"{file}, [tool.plusone.serve]: log_max_bytes = {serve.log_max_bytes}: expected >= 1048576.")
 

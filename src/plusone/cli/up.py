@@ -89,9 +89,11 @@ def _print(event: dict[str, Any], control: Control) -> None:
         click.echo(f"{moment} {event['model']}@{event['release']}, {step}: {event['did']}{why}")
     elif kind == "rollouts stopped":
         click.secho(f"{moment} no rollout goes on; predictions do: {event['message']}", fg="red")
+    elif kind == "repaired":
+        click.echo(f"{moment} {event['model']}: damaged files were laid out anew: {event['error']}")
     elif kind == "trouble":
-        click.secho(f"{moment} the store can't be used; predictions go on: {event['message']}", fg="yellow")
+        click.secho(f"{moment} trouble, and predictions go on: {event['message']}", fg="yellow")
     elif kind == "recovered":
-        click.echo(f"{moment} the store is back")
+        click.echo(f"{moment} all is well again")
     elif kind == "stopping":
         click.echo(f"{moment} stopping: what is in flight is answered first")

@@ -212,6 +212,8 @@ class Stats:
             lines.append(f'plusone_worker_up{{slot="{slot}"}} {int(up)}')
         _head(lines, "plusone_worker_restarts_total", "counter", "Workers that died and were started again.")
         lines.append(f"plusone_worker_restarts_total {supervisor.restarts}")
+        _head(lines, "plusone_workers_hung_total", "counter", "Workers whose event loop stood still, and were killed.")
+        lines.append(f"plusone_workers_hung_total {supervisor.hung}")
         self._others_counts(lines)
         return ("\n".join(lines) + "\n").encode()
 

@@ -150,10 +150,16 @@ class Entry:
 class Table:
     """All models that are served at one moment. Never changes: the next one takes its place."""
 
-    __slots__ = ("entries", "failed", "pathways", "problem", "routed")
+    __slots__ = ("entries", "failed", "loading", "pathways", "problem", "routed")
 
     def __init__(
-        self, entries: dict[str, Entry], failed: dict[str, dict[str, Any]], *, routed: bool, problem: str = ""
+        self,
+        entries: dict[str, Entry],
+        failed: dict[str, dict[str, Any]],
+        *,
+        routed: bool,
+        problem: str = "",
+        loading: frozenset[str] = frozenset(),
     ) -> None:
         self.entries = entries
         self.failed = failed
@@ -162,6 +168,8 @@ class Table:
         """Whether a route file was followed yet."""
         self.problem = problem
         """What is wrong with the route file that lies there now; empty when nothing is."""
+        self.loading = loading
+        """The models that are loaded for the first time: no release of theirs is served yet."""
         self.pathways = {f"/models/{name}/predict": entry for name, entry in entries.items()}
 
     @property
@@ -171,6 +179,8 @@ class Table:
 
     def unready(self) -> str:
         """Return why this worker can't be sent traffic yet; empty when it can."""
+        if self.loading:
+            return f"still loading: {', '.join(sorted(self.loading))}."
         if self.entries:
             return ""
         if self.failed:

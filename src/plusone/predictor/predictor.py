@@ -41,12 +41,29 @@ def load(folder: Path, digest: str | None = None) -> Predictor:
     Raises:
         BrokenArtifact: when a file is missing or changed, or onnxruntime can't load the model.
     """
+    graph = folder / "model.onnx"
+    before = _identity(graph)
     package = read(folder, digest)
     if package.format != "onnx":
         raise BrokenArtifact(
             f"The package in {folder} has the format {package.format!r}: this version of plusone runs 'onnx'."
         )
-    return Predictor(package, digest or digest_file(folder / MANIFEST), (folder / "model.onnx").read_bytes())
+    predictor = Predictor(package, digest or digest_file(folder / MANIFEST), graph)
+    if _identity(graph) != before:
+        raise BrokenArtifact(
+            f"{graph} was changed while it was loaded: what was verified may not be what was loaded.",
+            mend="load it again; plusone up lays damaged packages out anew",
+        )
+    return predictor
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is written or replaced: it is read twice, to be verified and to be loaded."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 class Predictor:
@@ -61,7 +78,7 @@ class Predictor:
         order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
     """
 
-    def __init__(self, package: Package, digest: str, graph: bytes) -> None:
+    def __init__(self, package: Package, digest: str, graph: bytes | Path) -> None:
         self.package = package
         self.digest = digest
         self.signature = package.signature

@@ -83,7 +83,7 @@ def _letters(value: int, length: int) -> str:
 
 
 def no_such_model(name: str, table: Table) -> PlusoneError:
-    """Return the error for a model that is not served: 404, or 503 when it is routed but could not be loaded."""
+    """Return the error for a model that is not served: 404, or 503 when it is routed and not loaded."""
     if name in table.failed:
         what = table.failed[name]
         return Unavailable(
@@ -91,6 +91,8 @@ def no_such_model(name: str, table: Table) -> PlusoneError:
             mend=f"plusone rollback {name}, or plusone promote another release of it",
             model=name,
         )
+    if name in table.loading:
+        return Unavailable(f"The model {name!r} is still loading.", mend="send it again in a moment", model=name)
     known = sorted(table.entries)
     if not known:
         return Unavailable(f"No model is served yet: {table.unready()}", mend="plusone release", model=name)

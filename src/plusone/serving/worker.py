@@ -30,7 +30,7 @@ from ..base.records import WorkerReport
 from ..hosting.stats import Stats
 from ..hosting.swap import Models
 from ..transport import Server
-from ..workers import routes, sockets
+from ..workers import pulse, routes, sockets
 from .app import App
 from .ways import VARYING
 
@@ -43,6 +43,7 @@ _HEARTBEAT_S = 2.0
 _FLUSH_S = 0.5
 _LOOK_S = 0.0005
 _FIRST_LOAD_S = 10.0
+_REPAIR_S = 2.0
 _DRAIN_S = 10.0
 _QUIET_S = 0.1
 _GRACE_S = 2.0
@@ -89,9 +90,16 @@ class Worker:
         self._stopping = asyncio.Event()
         self._go = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.models = Models(self.folder, self._log, self._changed)
-        self.counts = Stats(self.folder, self.slot)
         self.serve: Serve = options.serve
+        self.models = Models(
+            self.folder,
+            self._log,
+            self._changed,
+            slot=self.slot,
+            load_timeout_s=self.serve.load_timeout_s,
+            end=options.ended,
+        )
+        self.counts = Stats(self.folder, self.slot)
         self.app = App(self.models, self.counts, self._log, loop=self._loop, serve=self.serve, folder=self.folder)
         self.server = Server(self.app, varying=VARYING)
         self._remote: Remote | None = None
@@ -158,7 +166,8 @@ class Worker:
         Beside an older generation that still serves, wait until ready, or until the supervisor says that the older one
         is gone.
         """
-        if not (self.folder / routes.ROUTE_FILE).exists() and not self._options.beside:
+        routed = (self.folder / routes.ROUTE_FILE).exists() or routes.read_good(self.folder).models
+        if not routed and not self._options.beside:
             return
         stopping = self._loop.create_task(self._stopping.wait())
         going = self._loop.create_task(self._go.wait())
@@ -216,8 +225,12 @@ class Worker:
             self._loop.call_soon_threadsafe(self._on_change)
 
     def _on_change(self) -> None:
-        if not self._options.beside or not self.models.table.unready():
+        table = self.models.table
+        if not table.unready():
             self._go.set()
+        elif not self._options.beside and not table.loading:
+            # The control process may lay a damaged release out anew: callers wait for that rather than be refused.
+            self._loop.call_later(_REPAIR_S, self._go.set)
         self._write_report()
 
     def _write_report(self) -> None:
@@ -244,6 +257,7 @@ class Worker:
         beats = round(_HEARTBEAT_S / _FLUSH_S)
         count = 0
         while True:
+            pulse.beat(self._options.pulse_fd)
             await asyncio.sleep(_FLUSH_S)
             while self.counts.ledger.look(_LOOK_S):  # what was answered since, in steps
                 await asyncio.sleep(0)
@@ -262,6 +276,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slot", type=int, default=0)
     parser.add_argument("--generation", default="")
     parser.add_argument("--listen-fd", type=int, default=None, help="an inherited listening socket")
+    parser.add_argument("--pulse-fd", type=int, default=None, help="a pipe into which the event loop says it lives")
+    parser.add_argument("--ended", default="", help="how the worker before this one in the slot ended")
     parser.add_argument("--beside", action="store_true", help="an older generation serves until this one is ready")
     options = parser.parse_args(arguments)
     try:

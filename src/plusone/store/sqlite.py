@@ -6,6 +6,7 @@ Queries are named in `sql/*.sql` and always bound. `database.py` says what a dat
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -25,6 +26,7 @@ __all__ = ["Database", "SqliteDatabase", "SqliteTransaction", "Transaction"]
 _BUSY_TIMEOUT_S = 60.0
 _LOOK_AGAIN_S = 0.005
 _CACHE_KIB = 16 * 1024
+_MAGIC = b"SQLite format 3\x00"
 
 
 class SqliteTransaction(Transaction):
@@ -72,7 +74,8 @@ class SqliteDatabase(Database):
         dialect: what its SQL is called; `search.py` asks.
 
     Threads may share it: each reads by a connection that no other one uses meanwhile; writes take turns. Other
-    processes may use the file at the same time: a writer waits up to 60 s for another's transaction.
+    processes may use the file at the same time: a writer waits up to 60 s for another's transaction. When the file is
+    removed every call fails, and nothing is written where nobody would find it; one that takes its place is opened.
 
     Raises:
         StoreError: when the file can't be opened, is damaged, or was made by a newer plusone.
@@ -89,10 +92,15 @@ class SqliteDatabase(Database):
         self._writer_lock = threading.RLock()
         self._poller_lock = threading.Lock()
         self._poller: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that the connections have open."""
+        self._files = 0
+        """How many files were opened one after the other."""
         try:
             with _store_errors(path):
                 self._writer = self._connect()
                 self._applied = migrate(self._writer, path)
+            self._file = self._found()
         except BaseException:
             self.close()
             raise
@@ -110,10 +118,12 @@ class SqliteDatabase(Database):
     def version(self) -> int:
         """Return a number that changes whenever another connection commits; costs microseconds, for polling."""
         with _store_errors(self.path), self._poller_lock:
+            self._check_file()
             # Always the same connection: the number means nothing to another one.
             if self._poller is None or self._closed:
                 self._poller = self._connect()
-            return int(self._poller.execute("PRAGMA data_version").fetchone()["data_version"])
+            version = int(self._poller.execute("PRAGMA data_version").fetchone()["data_version"])
+            return (self._files << 32) + version
 
     @contextlib.contextmanager
     def write(self) -> Iterator[SqliteTransaction]:
@@ -126,6 +136,7 @@ class SqliteDatabase(Database):
             self._check_open()
             if self._writer.in_transaction:
                 raise StoreError("This thread is in a transaction already: expected one at a time, they do not nest.")
+            self._check_file()
             self._writer.execute("BEGIN IMMEDIATE")
             transaction = SqliteTransaction(self._writer)
             try:
@@ -133,6 +144,7 @@ class SqliteDatabase(Database):
                 transaction.end()
                 if transaction.broken:
                     raise StoreError("A write in this transaction broke a rule of the schema: nothing of it was kept.")
+                self._check_file()  # what would be committed to a file that was removed is lost
                 with _broken_rules("at the end of the transaction"):
                     self._writer.execute("COMMIT")
             except BaseException:
@@ -174,6 +186,7 @@ class SqliteDatabase(Database):
     @contextlib.contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         self._check_open()
+        self._check_file()
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -182,6 +195,36 @@ class SqliteDatabase(Database):
             yield connection
         finally:
             self._readers.append(connection)
+
+    def _found(self) -> tuple[int, int]:
+        try:
+            stat = os.stat(self.path)
+        except FileNotFoundError:
+            raise StoreError(
+                f"The store {self.path} is gone: its file was removed while it was in use.",
+                mend="put the file back, with those beside it (-wal, -shm); what waits to be stored waits for it",
+            ) from None
+        return stat.st_dev, stat.st_ino
+
+    def _check_file(self) -> None:
+        """See that the connections are to the file that is there; open another one that has taken its place."""
+        found = self._found()
+        if found == self._file:
+            return
+        with self._writer_lock:
+            if found == self._file:
+                return
+            if self._writer.in_transaction:
+                raise StoreError(f"The store {self.path} was replaced during a transaction: nothing of it was kept.")
+            with self.path.open("rb") as stream:
+                if stream.read(len(_MAGIC)) != _MAGIC:  # looked at here: SQLite would make a store of an empty file
+                    raise sqlite3.DatabaseError("the file that has taken its place is no database")
+            writer = self._connect()
+            self._applied = migrate(writer, self.path)
+            # The old connections may be in use by other threads: they are closed with this object.
+            self._writer, self._readers, self._poller = writer, deque(), None
+            self._file = found
+            self._files += 1
 
     def _check_open(self) -> None:
         if self._closed:

@@ -30,15 +30,18 @@ __all__ = [
     "is_held",
     "publish",
     "read",
+    "read_good",
     "read_reports",
     "read_supervisor",
     "replace",
     "report_path",
+    "write_good",
     "write_report",
     "write_supervisor",
 ]
 
 ROUTE_FILE = "route.json"
+_GOOD_FILE = "good.json"
 _MAX_ROUTE_BYTES = 16 * 1024 * 1024
 _route_decoder = msgspec.json.Decoder(RouteFile)
 _report_decoder = msgspec.json.Decoder(WorkerReport)
@@ -87,6 +90,26 @@ def read(folder: Path) -> RouteFile | None:
     except UsageError as error:
         raise ConfigError(f"{path}: {error.message}", mend=mend) from error
     return route
+
+
+def read_good(folder: Path) -> RouteFile:
+    """Return what was last served whole, by model; empty when that is not known."""
+    try:
+        route = _route_decoder.decode((folder / _GOOD_FILE).read_bytes())
+        for name, model in route.models.items():
+            _check_model(name, model)
+    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError, UsageError):
+        return RouteFile(sequence=0)
+    return route
+
+
+def write_good(folder: Path, models: dict[str, ModelRoute]) -> None:
+    """Keep what is served whole now, for a worker that starts when the route names what can't be loaded. Raises
+    OSError."""
+    before = read_good(folder)
+    if before.models != models:
+        route = RouteFile(sequence=before.sequence + 1, models=models, at=now())
+        write_atomic(folder / _GOOD_FILE, msgspec.json.encode(route))
 
 
 def _check_model(name: str, model: ModelRoute) -> None:
@@ -155,6 +178,8 @@ class SupervisorStats(msgspec.Struct, kw_only=True):
     """What the supervisor says to `/metrics`: how often it restarted a worker, ever, and which slots should be up."""
 
     restarts: int = 0
+    hung: int = 0
+    """How many of them were killed because their event loop stood still."""
     slots: list[int] = []
 
 

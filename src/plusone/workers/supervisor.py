@@ -26,12 +26,14 @@ from ..base.config import Serve
 from ..base.errors import Conflict, StoreError, UsageError
 from ..base.ids import new_id
 from ..base.records import WorkerReport
-from . import routes, sockets
+from . import marks, pulse, routes, sockets
 
 __all__ = ["Supervisor", "stop_workers"]
 
 _BACKOFF_S = (0.1, 5.0)
 _SHORT_LIFE_S = 5.0
+_HUNG_S = 10.0
+_KILL_S = 1.0
 _STOP_S = 14.0  # a worker drains for at most 10 s, then its server has 1 s or more to end
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 _LOG_LOOK_S = 5.0
@@ -45,6 +47,9 @@ class _Seat:
         self.listener: socket.socket | None = listener
         """None while the worker keeps dying: then it binds one itself once it can serve, and we take it from there."""
         self.process: subprocess.Popen[bytes] | None = None
+        self.pulse: pulse.Pulse | None = None
+        self.end = ""
+        """How the last process ended: its exit code, or that it hung; the next one is told."""
         self.started_at = 0.0
         self.delay_s = 0.0
         self.start_at = 0.0
@@ -54,13 +59,14 @@ class _Seat:
 class Supervisor:
     """The workers of a serving folder. Any thread may call it; calls take turns."""
 
-    def __init__(self, folder: Path, serve: Serve, *, python: str = sys.executable) -> None:
+    def __init__(self, folder: Path, serve: Serve, *, python: str = sys.executable, hung_s: float = _HUNG_S) -> None:
         """Prepare; nothing runs before `start`.
 
         Args:
             serve: where to listen, with how many workers, and within which limits. Port 0 takes any free port; `port`
                 then says which.
             python: the interpreter that the workers run in.
+            hung_s: after how long without a sign of life from its event loop a worker is replaced.
         """
         self.folder = folder.resolve()
         self.host = serve.host
@@ -69,14 +75,17 @@ class Supervisor:
         self.generation = new_id()
         self.restarts = 0
         """How many workers died and were started again, by this supervisor."""
+        self.hung = 0
+        """How many of them were killed because their event loop stood still."""
         self._serve = serve
         self._python = python
+        self._hung_s = hung_s
         self._turn = threading.RLock()
         self._lock: int | None = None
         self._seats: list[_Seat] = []
         self._older: dict[int, WorkerReport] = {}
         self._old_deadline = 0.0
-        self._restarts_before = 0
+        self._before = routes.SupervisorStats()
         self._logs_looked_at = 0.0
 
     @property
@@ -123,7 +132,8 @@ class Supervisor:
             slot for slot in range(2 * (self.workers + len(self._older)) + 2) if not routes.is_held(self.folder, slot)
         )
         self._seats = [_Seat(slot, listener) for slot, listener in zip(free, listeners, strict=False)]
-        self._restarts_before = routes.read_supervisor(self.folder).restarts
+        self._before = routes.read_supervisor(self.folder)
+        marks.sweep(self.folder, {seat.slot for seat in self._seats})
         self._write_stats()
         for seat in self._seats:
             self._spawn(seat)
@@ -160,6 +170,10 @@ class Supervisor:
             command += ["--listen-fd", str(seat.listener.fileno())]
         if self._older:
             command.append("--beside")
+        if seat.end:
+            command.append(f"--ended={seat.end}")
+        heart = pulse.Pulse(self._hung_s)
+        command += ["--pulse-fd", str(heart.writing)]
         log = self._log_path(seat.slot)
         with contextlib.suppress(OSError):
             if log.stat().st_size > _MAX_LOG_BYTES:
@@ -168,15 +182,22 @@ class Supervisor:
         seat.start_at = 0.0
         # A session of its own: what the terminal sends to its foreground processes (ctrl-C, hang-up) must not reach a
         # worker.
-        with _appended(log) as stream:
-            seat.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                pass_fds=() if seat.listener is None else (seat.listener.fileno(),),
-                start_new_session=True,
-            )
+        try:
+            with _appended(log) as stream:
+                seat.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=stream,
+                    pass_fds=(heart.writing, *(() if seat.listener is None else (seat.listener.fileno(),))),
+                    start_new_session=True,
+                )
+        except BaseException:
+            heart.close()
+            raise
+        finally:
+            heart.started()
+        seat.pulse = heart
 
     def _log_path(self, slot: int) -> Path:
         return self.folder / "logs" / f"worker-{slot}.log"
@@ -198,7 +219,9 @@ class Supervisor:
             if seat.process.poll() is None:
                 if seat.listener is None:
                     self._take_listener(seat)
-                return
+                if seat.pulse is None or not seat.pulse.is_over():
+                    return
+                self._end_hung(seat, seat.process)
             self._died(seat, present)
         if present < seat.start_at:
             return
@@ -208,12 +231,26 @@ class Supervisor:
             seat.start_at = present + _BACKOFF_S[1]
             self._note(seat, f"could not be started: {error}")
             return
+        seat.end = ""
         self.restarts += 1
         self._write_stats()
+
+    def _end_hung(self, seat: _Seat, process: subprocess.Popen[bytes]) -> None:
+        """Kill a worker whose event loop stands still: it would not even read a request to end."""
+        self.hung += 1
+        seat.end = marks.HUNG
+        self._note(seat, f"pid {process.pid} gave no sign of life for {self._hung_s:g} s: it is killed")
+        process.kill()
+        # A process in a call that can't be interrupted is left to the kernel: its lock on the slot goes with it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_S)
 
     def _died(self, seat: _Seat, present: float) -> None:
         process = seat.process
         seat.process = None
+        if seat.pulse is not None:
+            seat.pulse.close()
+            seat.pulse = None
         lived_s = present - seat.started_at
         if lived_s > _SHORT_LIFE_S:
             seat.delay_s = 0.0
@@ -223,6 +260,8 @@ class Supervisor:
             self._stop_listening(seat)
             seat.delay_s = min(max(2 * seat.delay_s, _BACKOFF_S[0]), _BACKOFF_S[1])
         if process is not None:
+            if seat.end != marks.HUNG:
+                seat.end = str(process.returncode)
             self._note(seat, f"pid {process.pid} ended with {process.returncode}")
 
     def _stop_listening(self, seat: _Seat) -> None:
@@ -244,7 +283,9 @@ class Supervisor:
 
     def _write_stats(self) -> None:
         value = routes.SupervisorStats(
-            restarts=self._restarts_before + self.restarts, slots=[seat.slot for seat in self._seats]
+            restarts=self._before.restarts + self.restarts,
+            hung=self._before.hung + self.hung,
+            slots=[seat.slot for seat in self._seats],
         )
         with contextlib.suppress(OSError):  # a full disk stops no worker
             routes.write_supervisor(self.folder, value)
@@ -342,6 +383,8 @@ class Supervisor:
         for seat in self._seats:
             if seat.listener is not None:
                 seat.listener.close()
+            if seat.pulse is not None:
+                seat.pulse.close()
         self._seats = []
         self._older = {}
         if self._lock is not None:
