@@ -8,9 +8,10 @@ import click
 
 from ..app.app import App
 from ..app.views import Moved
-from ..terminal.output import by_option, json_option, print_json, stage_style
+from ..terminal.output import by_option, json_option, print_json
+from ..terminal.releases import print_moved
 
-__all__ = ["print_moved", "promote", "reject", "rollback"]
+__all__ = ["promote", "reject", "rollback"]
 
 _wait = click.option(
     "--wait", "wait_s", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS",
@@ -75,24 +76,3 @@ def _show(moved: Moved, as_json: bool) -> int:
         print_moved(moved)
     state = moved.served.state if moved.served else "served"
     return {"served": 0, "not yet served": 0, "taken back": 1, "waiting": 3}[state]
-
-
-def print_moved(moved: Moved) -> None:
-    """Print what a decision changed, and whether it is served."""
-    for decision in moved.decisions:
-        line = f"{decision.model}@{decision.release}  {decision.before} -> {stage_style(decision.after)}"
-        if decision.override:
-            line += click.style("  OVERRIDE", fg="red", bold=True)
-        click.echo(f"{line}  ({decision.reason})")
-    served = moved.served
-    if served is None:
-        return
-    if served.state == "served":
-        workers = f"{served.workers} worker{'s' if served.workers != 1 else ''}"
-        click.echo(f"{moved.model}@{moved.release} is served by {workers}, {served.waited_s:.2f} s after the decision")
-    elif served.state == "not yet served":
-        click.echo(f"{moved.model}@{moved.release} is live, not yet served: {served.message}")
-    elif served.state == "taken back":
-        click.secho(f"taken back: {served.message}", fg="red")
-    else:
-        click.secho(f"after {served.waited_s:.0f} s {served.message}: plusone status", fg="yellow")

@@ -14,9 +14,8 @@ from ..app.views import Moved
 from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
 from ..release.making import Made, Request
-from ..terminal.output import by_option, facts, json_option, print_json, stage_style
-from ..terminal.progress import Progress
-from .move import print_moved
+from ..terminal.making import Progress, print_made
+from ..terminal.output import by_option, json_option, print_json
 
 __all__ = ["release"]
 
@@ -99,7 +98,7 @@ def release(
     if as_json:
         print_json(_as_json(made, moved))
     else:
-        _print(made, moved)
+        print_made(made, moved)
     return _exit_code(made, moved)
 
 
@@ -142,43 +141,3 @@ def _as_json(made: Made, moved: Moved | None) -> dict[str, Any]:
         "route": msgspec.to_builtins(made.route),
         "served": msgspec.to_builtins(moved.served) if moved else None,
     }
-
-
-def _print(made: Made, moved: Moved | None) -> None:
-    release = made.release
-    if made.outcome == "ran":
-        click.echo(f"done; no release was made. The run: plusone runs show {made.run_id}")
-        return
-    if made.outcome == "unchanged" and release is not None:
-        click.echo(
-            f"nothing changed since {release.model}@{release.number} ({stage_style(release.stage)}): no release made. "
-            "To make one all the same: plusone release --again"
-        )
-        if release.stage == "passed":
-            click.echo(f"It passed and is not live: plusone promote {release.model}@{release.number}")
-        return
-    if made.outcome in ("failed", "stopped"):
-        _print_closed(made)
-        return
-    if release is not None and made.outcome == "passed":
-        for problem in made.problems:
-            click.secho(problem, fg="yellow")
-        click.echo(
-            f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}"
-        )
-    if moved is not None:
-        print_moved(moved)
-
-
-def _print_closed(made: Made) -> None:
-    release = made.release
-    name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
-    click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
-    for problem in made.problems:
-        click.echo(f"  - {problem}")
-    for check in made.session.checks if made.session else ():
-        if check.outcome in ("failed", "inconclusive"):
-            for measured in check.measured:
-                click.echo(f"    measured by {check.test}: {facts(measured)}")
-    look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
-    click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")

@@ -1,0 +1,42 @@
+"""What `plusone up` says while it runs: a line or two for each event."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from ..app.control import Control
+
+__all__ = ["print_event"]
+
+
+def print_event(event: dict[str, Any], control: Control) -> None:
+    """Print an event of `control`, with the time of day; what nobody needs to see is left out."""
+    kind = event["event"]
+    moment = time.strftime("%H:%M:%S")
+    if kind == "started":
+        click.echo(f"{moment} started: control API, also for MLflow's clients, at {event['control']}")
+        if not event["models"]:
+            click.echo("         no release is live yet, so nothing is served. To make one: plusone release")
+    elif kind == "ready":
+        count = event["workers"]
+        click.echo(
+            f"{moment} ready: {count} worker{'s' if count != 1 else ''} at {control.supervisor.address}"
+            f", control API at {control.api.address}"
+        )
+        for model in event["versions"]:
+            click.echo(f"         POST {control.supervisor.address}/models/{model}/predict")
+    elif kind == "not ready":
+        click.echo(f"{moment} not ready: no live release is loaded. To make one: plusone release")
+    elif kind == "taken back":
+        click.secho(
+            f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red"
+        )
+    elif kind == "trouble":
+        click.secho(f"{moment} the store can't be used; predictions go on: {event['message']}", fg="yellow")
+    elif kind == "recovered":
+        click.echo(f"{moment} the store is back")
+    elif kind == "stopping":
+        click.echo(f"{moment} stopping: what is in flight is answered first")
