@@ -46,7 +46,18 @@ from ..tracking.experiments import list_experiments
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
-from .views import Curve, Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
+from .routing import describe_route
+from .views import (
+    Curve,
+    Difference,
+    ModelStatus,
+    Moved,
+    ReleaseDetail,
+    RouteDetail,
+    RunDetail,
+    RunsDifference,
+    Status,
+)
 
 if TYPE_CHECKING:
     from ..predictions.exporting import Exported
@@ -157,6 +168,10 @@ class App:
         """Return every version of a model's route, the oldest first."""
         name = lifecycle.pick_model(self.store.db, model)
         return [from_row(Route, row) for row in self.store.db.all("route_list", model=name)]
+
+    def get_route(self, *, model: str | None = None) -> RouteDetail:
+        """Return where a model's requests go now: releases, stages, shares, why, and which workers serve it so."""
+        return describe_route(self.store, model)
 
     def compare_releases(self, *, a: str, b: str) -> Difference:
         """Return what differs between two releases of a model: settings, code, data, metrics, checks, signature."""

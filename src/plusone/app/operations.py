@@ -29,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("compare_releases", "GET", "/api/compare"),
     Operation("list_decisions", "GET", "/api/decisions"),
     Operation("list_routes", "GET", "/api/routes"),
+    Operation("get_route", "GET", "/api/route"),
     Operation("list_runs", "GET", "/api/runs"),
     Operation("search_runs", "POST", "/api/runs/search"),
     Operation("compare_runs", "POST", "/api/runs/compare"),

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
     "diff": ("show:diff", "Show what differs between two releases."),
+    "route": ("route:route", "Show where a model's requests go, and who serves it so."),
     "promote": ("move:promote", "Give a release all of its model's traffic."),
     "rollback": ("move:rollback", "Give the traffic back to the previous release, at once."),
     "reject": ("move:reject", "Record that a release is not to go live."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shutil
+import sys
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import click
@@ -14,12 +16,23 @@ __all__ = [
     "number",
     "print_json",
     "print_table",
+    "share_text",
     "size_text",
     "sparkline",
     "stage_style",
 ]
 
-_STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
+_SHORT = 20
+"""To how many characters a sentence in a table is cut at most."""
+_STAGES = {
+    "live": "green",
+    "canary": "magenta",
+    "shadow": "blue",
+    "previous": "cyan",
+    "failed": "red",
+    "rolled back": "yellow",
+    "rejected": "yellow",
+}
 _OUTCOMES = {
     "passed": "green",
     "failed": "red",
@@ -46,17 +59,65 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows below headings, in columns as wide as their content; styles do not count."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Container[int] = frozenset[int]()
+) -> None:
+    """Print rows below headings, in columns as wide as their content; styles do not count.
+
+    On a terminal that is too narrow for that, sentences are cut short. What has no space in it is left whole: it may be
+    a name that somebody wants to copy.
+
+    Args:
+        right: the places of the columns whose cells end below each other.
+    """
     lines = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]
     widths = [len(heading) for heading in headings]
     for line in lines:
         for place, cell in enumerate(line):
             widths[place] = max(widths[place], len(click.unstyle(cell)))
-    click.secho("  ".join(h.ljust(w) for h, w in zip(headings, widths, strict=True)).rstrip(), bold=True)
+    if sys.stdout.isatty():
+        lines, widths = _fitted(headings, lines, widths)
+    padded = [_padded(click.style(h, bold=True), widths[n], n in right) for n, h in enumerate(headings)]
+    click.echo("  ".join(padded).rstrip())
     for line in lines:
-        padded = (cell + " " * (w - len(click.unstyle(cell))) for cell, w in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        click.echo("  ".join(_padded(cell, widths[n], n in right) for n, cell in enumerate(line)).rstrip())
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    blank = " " * (width - len(click.unstyle(cell)))
+    return blank + cell if right else cell + blank
+
+
+def _fitted(headings: Sequence[str], lines: list[list[str]], widths: list[int]) -> tuple[list[list[str]], list[int]]:
+    """Return lines and widths with sentences cut so that a line has room, the widest column first."""
+    widths, lines = list(widths), [list(line) for line in lines]
+    over = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+    while over > 0:
+        cells = [[line[place] for line in lines] for place in range(len(widths))]
+        # Down to the longest cell that can't be cut, or to what says something still.
+        least = [
+            max([len(heading), _SHORT, *(len(click.unstyle(cell)) for cell in column if not _is_sentence(cell))])
+            for heading, column in zip(headings, cells, strict=True)
+        ]
+        place = max(range(len(widths)), key=lambda n: widths[n] if widths[n] > least[n] else 0)
+        if widths[place] <= least[place]:
+            break
+        width = max(least[place], widths[place] - over)
+        over -= widths[place] - width
+        widths[place] = width
+        for line in lines:
+            if len(line[place]) > width and _is_sentence(line[place]):
+                line[place] = line[place][: width - 1] + "…"
+    return lines, widths
+
+
+def _is_sentence(cell: str) -> bool:
+    return " " in cell and "\x1b" not in cell
+
+
+def share_text(share: float) -> str:
+    """Return a share of 0 to 1 as `5 %`, with the digits that it has; none as `-`."""
+    return f"{100 * share:.4g} %" if share else "-"
 
 
 def stage_style(word: str) -> str:
