@@ -27,6 +27,7 @@ from ..base.records import (
     Session,
     finite,
 )
+from ..base.rollouts import Look, Rollout
 from ..lineage import kept
 from ..lineage.collecting import OLDER_THAN_S, PREDICTIONS_S, collect, plan
 from ..lineage.nodes import Lineage
@@ -34,8 +35,8 @@ from ..lineage.trees import trace
 from ..packaging import keeping
 from ..predictions import reading
 from ..predictions.late import read_file, take_labels
+from ..registry.catalogue import list_candidates
 from ..release import lifecycle, making
-from ..release.catalogue import list_candidates
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..search.search import RunPage, View, search_runs
@@ -116,6 +117,45 @@ class App:
         """Record that a release is not to go live."""
         move = lifecycle.reject(self.store, target, by=by or _who(), reason=reason)
         return Moved(model=move.decisions[0].model, release=move.decisions[0].release, decisions=tuple(move.decisions))
+
+    # -------------------------------------------------------------------------------------------- rollouts
+
+    def begin_rollout(
+        self, *, target: str, plan: list[str] | None = None, by: str = "", reason: str = "", wait_s: float = 30.0
+    ) -> Moved:
+        """Begin to give a release its model's traffic step by step; `plan` is as in pyproject.toml, and its default.
+
+        A rollout of another release of the model that is under way is superseded by it.
+        """
+        raise NotImplementedError
+
+    def pause_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
+        """Let no step end until it is resumed. Its share of the traffic stays, and harm still takes it back."""
+        raise NotImplementedError
+
+    def resume_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
+        """Let a rollout that was paused go on; one that is held goes on in spite of what it was held for."""
+        raise NotImplementedError
+
+    def promote_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
+        """Give the release that is being rolled out all of its model's traffic now."""
+        raise NotImplementedError
+
+    def abort_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
+        """End a rollout: the live release has all of the traffic again, and the candidate is `passed`, as before."""
+        raise NotImplementedError
+
+    def get_rollout(self, *, model: str | None = None) -> Rollout:
+        """Return the newest rollout of a model, under way or ended, with what happened to it and its newest look."""
+        raise NotImplementedError
+
+    def list_rollouts(self, *, model: str | None = None) -> list[Rollout]:
+        """Return the rollouts of a model, or of all, the newest first."""
+        raise NotImplementedError
+
+    def list_looks(self, *, rollout: str, before: int | None = None, count: int = 100) -> list[Look]:
+        """Return up to `count` looks of a rollout (its id), the newest first, older than the one with seq `before`."""
+        raise NotImplementedError
 
     # -------------------------------------------------------------------------------------------- looking
 

@@ -28,6 +28,8 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..registry.sources import keep_package
+from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
@@ -36,8 +38,6 @@ from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
 from .lifecycle import decide, go_live, list_releases
-from .sources import keep_package
-from .taking import Taken, check_open, find_taken
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -53,6 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     again: bool = False
     promote: bool = True
+    rollout: bool = True
+    """Whether it goes live by the model's plan, if it has one and a release is live; else it goes live at once."""
     by: str = ""
     reason: str = ""
     source: str = ""
@@ -64,12 +66,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it.
 
-    `outcome` is `live`, `passed` (made and not promoted: not asked for, or for the reason in `problems`), `failed` (the
-    gate stays closed), `stopped` (the tests on the data failed, nothing was trained), `unchanged`, or `ran` (only some
-    steps, with `until`).
+    `outcome` is `live`, `rollout` (it goes live step by step), `passed` (made and not promoted: not asked for, or for
+    the reason in `problems`), `failed` (the gate stays closed), `stopped` (the tests on the data failed, nothing was
+    trained), `unchanged`, or `ran` (only some steps, with `until`).
     """
 
-    outcome: Literal["live", "passed", "failed", "stopped", "unchanged", "ran"]
+    outcome: Literal["live", "rollout", "passed", "failed", "stopped", "unchanged", "ran"]
     run_id: str
     model: str | None = None
     release: Release | None = None
