@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..base.records import Decision, Release, Route
 from ..release import lifecycle
 from ..store import Store
@@ -9,7 +11,7 @@ from ..store.rows import from_row
 from .following import current_servers, served_now
 from .views import Routed, RouteDetail
 
-__all__ = ["describe_route"]
+__all__ = ["describe_route", "routed"]
 
 
 def describe_route(store: Store, model: str | None) -> RouteDetail:
@@ -25,14 +27,17 @@ def describe_route(store: Store, model: str | None) -> RouteDetail:
     return RouteDetail(
         model=name,
         route=route,
-        releases=_routed(route, lifecycle.list_releases(store.db, name)) if route else (),
+        releases=routed(route, lifecycle.list_releases(store.db, name)),
         decision=_decision(store, route) if route else None,
         served=served_now(list(servers), route) if route and route.shares else None,
         servers=servers,
     )
 
 
-def _routed(route: Route, releases: list[Release]) -> tuple[Routed, ...]:
+def routed(route: Route | None, releases: Sequence[Release]) -> tuple[Routed, ...]:
+    """Return the releases that a route names: what takes traffic first, the largest share at the top."""
+    if route is None:
+        return ()
     by_number = {one.number: one for one in releases}
     answering = sorted(route.shares, key=lambda one: -one.share)
     shares = {one.release: one.share for one in answering}

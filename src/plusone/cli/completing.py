@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 from click.shell_completion import CompletionItem
 
 from ..app.app import App
 from ..base.errors import PlusoneError
 from ..base.records import Release
+from ..base.rollouts import Rollout
 
-__all__ = ["complete_model", "complete_release"]
+__all__ = ["complete_model", "complete_release", "complete_rollout"]
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -24,9 +28,23 @@ def complete_release(context: click.Context, parameter: click.Parameter, incompl
     return [CompletionItem(name, help=stage) for name, stage in named if name.startswith(incomplete)]
 
 
+def complete_rollout(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the models whose name begins so and of which a release is being rolled out."""
+    found: list[Rollout] = _asked(context, lambda app: app.list_rollouts())
+    return [
+        CompletionItem(one.model, help=f"{one.model}@{one.release}, {one.status}")
+        for one in found
+        if one.ended_at is None and one.model.startswith(incomplete)
+    ]
+
+
 def _releases(context: click.Context) -> list[Release]:
+    return _asked(context, lambda app: app.list_releases())
+
+
+def _asked(context: click.Context, ask: Callable[[App], list[Any]]) -> list[Any]:
     try:
         with App(context.find_root().params.get("project"), create=False) as app:
-            return app.list_releases()
+            return ask(app)
     except PlusoneError:
         return []

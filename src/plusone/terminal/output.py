@@ -20,6 +20,7 @@ __all__ = [
     "size_text",
     "sparkline",
     "stage_style",
+    "table_lines",
 ]
 
 _SHORT = 20
@@ -62,25 +63,38 @@ def print_json(value: Any) -> None:
 def print_table(
     headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Container[int] = frozenset[int]()
 ) -> None:
-    """Print rows below headings, in columns as wide as their content; styles do not count.
+    """Print rows below headings; on a terminal within its width, see `table_lines`."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table_lines(headings, rows, right=right, width=width):
+        click.echo(line)
 
-    On a terminal that is too narrow for that, sentences are cut short. What has no space in it is left whole: it may be
-    a name that somebody wants to copy.
+
+def table_lines(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Container[int] = frozenset[int](),
+    width: int | None = None,
+) -> list[str]:
+    """Return rows below headings, in columns as wide as their content; styles do not count.
 
     Args:
         right: the places of the columns whose cells end below each other.
+        width: how many characters a line should have at most: sentences are cut short for it. What has no space in it
+            is left whole: it may be a name that somebody wants to copy.
     """
     lines = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]
     widths = [len(heading) for heading in headings]
     for line in lines:
         for place, cell in enumerate(line):
             widths[place] = max(widths[place], len(click.unstyle(cell)))
-    if sys.stdout.isatty():
-        lines, widths = _fitted(headings, lines, widths)
-    padded = [_padded(click.style(h, bold=True), widths[n], n in right) for n, h in enumerate(headings)]
-    click.echo("  ".join(padded).rstrip())
-    for line in lines:
-        click.echo("  ".join(_padded(cell, widths[n], n in right) for n, cell in enumerate(line)).rstrip())
+    if width is not None:
+        lines, widths = _fitted(headings, lines, widths, width)
+    bold = [click.style(heading, bold=True) for heading in headings]
+    return [
+        "  ".join(_padded(cell, widths[n], n in right) for n, cell in enumerate(line)).rstrip()
+        for line in [bold, *lines]
+    ]
 
 
 def _padded(cell: str, width: int, right: bool) -> str:
@@ -88,10 +102,12 @@ def _padded(cell: str, width: int, right: bool) -> str:
     return blank + cell if right else cell + blank
 
 
-def _fitted(headings: Sequence[str], lines: list[list[str]], widths: list[int]) -> tuple[list[list[str]], list[int]]:
+def _fitted(
+    headings: Sequence[str], lines: list[list[str]], widths: list[int], limit: int
+) -> tuple[list[list[str]], list[int]]:
     """Return lines and widths with sentences cut so that a line has room, the widest column first."""
     widths, lines = list(widths), [list(line) for line in lines]
-    over = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+    over = sum(widths) + 2 * (len(widths) - 1) - limit
     while over > 0:
         cells = [[line[place] for line in lines] for place in range(len(widths))]
         # Down to the longest cell that can't be cut, or to what says something still.
