@@ -26,6 +26,9 @@ SETTINGS = {
     "tests": "the folder with the project's tests: the gate",
     "store": "the folder of the store, relative to the project's; or `postgresql://...`, where the records are",
     "blobs": "`s3://BUCKET/PREFIX`, where data, models and files are kept; empty: in the store's folder",
+    "rollout": "how a release takes the place of the live one: steps such as `shadow 2m`, `5% 5m`, `50% 5m 1000` (a "
+    "share of the requests, how long, and how many requests at least: 100); empty: at once",
+    "models": "what holds for single models, e.g. `[tool.plusone.models.NAME] rollout = []`: `rollout`",
     "serve.host": "the address that predictions and the control API listen on",
     "serve.port": "the port for predictions",
     "serve.control_port": "the port for the control API",

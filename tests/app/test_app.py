@@ -51,7 +51,7 @@ def _report(written: Written, *versions: int, at: str | None = None, server: str
         heartbeat_at=at or clock.now(),
     )
     with written.store.db.write() as tx:
-        tx.execute("server_report", **to_row(report))
+        tx.execute("server_report", **to_row(report), evidence="{}")
     return report.id
 
 

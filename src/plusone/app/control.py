@@ -196,7 +196,7 @@ class Control:
             heartbeat_at=clock.now(),
         )
         with self.store.db.write() as tx:
-            tx.execute("server_report", **to_row(report))
+            tx.execute("server_report", **to_row(report), evidence="{}")
 
     def _sign_off(self) -> None:
         older = clock.parse(clock.now()) - dt.timedelta(seconds=_FORGET_S)

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-from .errors import ConfigError
+from .errors import ConfigError, UsageError
+from .plans import parse_plan
+from .rollouts import RolloutStep
 
-__all__ = ["Limits", "Project", "Serve", "find_project", "limits_of", "load_project"]
+__all__ = ["Limits", "Project", "Serve", "find_project", "limits_of", "load_project", "plan_of"]
 
 
 _FOLDER = ".plusone"
@@ -57,11 +59,19 @@ def limits_of(serve: Serve, model: str) -> Limits:
     return Limits(**{key: getattr(serve, key) if value is None else value for key, value in filled.items()})
 
 
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.models.NAME]`: what holds for one model; None: as `[tool.plusone]` says."""
+
+    rollout: tuple[str, ...] | None = None
+
+
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: str = "pipeline.py"
     tests: str = "tests"
     store: str = _FOLDER
     blobs: str = ""
+    rollout: tuple[str, ...] = ()
+    models: dict[str, ModelSettings] = {}
     serve: Serve = Serve()
 
 
@@ -79,6 +89,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     """The address of the blobs, `s3://bucket/prefix`; empty: below the folder."""
     serve: Serve
+    rollout: tuple[RolloutStep, ...] = ()
+    """How a release takes the place of the live one; empty: at once."""
+    rollouts: dict[str, tuple[RolloutStep, ...]] = {}
+    """The same of models that have a plan of their own."""
+
+
+def plan_of(project: Project, model: str) -> tuple[RolloutStep, ...]:
+    """Return the steps in which a release of `model` takes the place of the live one; empty: at once."""
+    return project.rollouts.get(model, project.rollout)
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -114,17 +133,17 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     here = (start or Path.cwd()).resolve()
     root = _project_above(here)
     if root is None and (bare := _bare(here, anywhere=anywhere)) is not None:
-        return _project(bare, bare.name, _Settings())
+        return _project(bare, bare.name, _Settings(), here / "pyproject.toml")
     root = root or find_project(start)
     file = root / "pyproject.toml"
     data = _read(file)
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:4], *(f"serve.{n}" for n in Serve.__struct_fields__)])
+        known = ", ".join([*_Settings.__struct_fields__[:6], *(f"serve.{n}" for n in Serve.__struct_fields__)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
-    return _project(root, str(data.get("project", {}).get("name", root.name)), settings)
+    return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
 def _project_above(here: Path) -> Path | None:
@@ -142,7 +161,7 @@ def _bare(here: Path, *, anywhere: bool) -> Path | None:
     return next(stores, here if anywhere else None)
 
 
-def _project(root: Path, name: str, settings: _Settings) -> Project:
+def _project(root: Path, name: str, settings: _Settings, file: Path) -> Project:
     named = os.environ.get("PLUSONE_STORE") or settings.store
     database = named if "://" in named else ""
     # The variable may name the database and the project the folder.
@@ -162,7 +181,20 @@ def _project(root: Path, name: str, settings: _Settings) -> Project:
         database=database,
         blobs=blobs,
         serve=settings.serve,
+        rollout=_plan(settings.rollout, f"{file}, [tool.plusone] rollout"),
+        rollouts={
+            model: _plan(own.rollout, f"{file}, [tool.plusone.models.{model}] rollout")
+            for model, own in settings.models.items()
+            if own.rollout is not None
+        },
     )
+
+
+def _plan(steps: tuple[str, ...], where: str) -> tuple[RolloutStep, ...]:
+    try:
+        return parse_plan(steps, where)
+    except UsageError as error:
+        raise ConfigError(error.message, mend=error.mend) from None
 
 
 def _check_serve(serve: Serve, file: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..base import clock, errors
-from ..base.config import Project
+from ..base.config import Project, plan_of
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
 from ..base.records import Dataset, Decision, Release, Route, Session, finite
@@ -37,7 +37,8 @@ from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from .gate import newest_session
-from .lifecycle import decide, go_live, list_releases
+from .lifecycle import Move, decide, go_live, list_releases
+from .rollout import begin_in
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -332,15 +333,16 @@ class _Making:
             decisions = [decide(tx, release, after, by="plusone", reason=why, evidence=evidence)]
             release = msgspec.structs.replace(release, stage=after)
             route = None
+            outcome: Literal["live", "rollout", "failed", "passed"] = "failed" if problems else "passed"
             held = self._held(tx)
             if not problems and self.request.promote and not held:
-                reason = self.request.reason or "made and passed its checks"
-                move = go_live(tx, release, by=self.request.by, reason=reason, evidence=evidence)
+                move, outcome = self._move(tx, release, evidence)
                 decisions += move.decisions
                 route = move.route
-                release = msgspec.structs.replace(release, stage="live")
+                moved = next(one for one in move.decisions if one.release == number)
+                release = msgspec.structs.replace(release, stage=moved.after)
         return Made(
-            outcome="failed" if problems else "live" if route else "passed",
+            outcome=outcome,
             run_id=self.run.record.id,
             model=self.model,
             release=release,
@@ -349,6 +351,17 @@ class _Making:
             decisions=tuple(decisions),
             route=route,
         )
+
+    def _move(
+        self, tx: Transaction, release: Release, evidence: dict[str, Any]
+    ) -> tuple[Move, Literal["live", "rollout"]]:
+        """Let the release go live, or begin to: by the plan when there is one and something to be compared with."""
+        plan = plan_of(self.project, release.model) if self.request.rollout else ()
+        by, reason = self.request.by, self.request.reason
+        if plan and _live(tx, release.model) is not None:
+            return begin_in(tx, release, plan, by=by, reason=reason, evidence=evidence), "rollout"
+        reason = reason or "made and passed its checks"
+        return go_live(tx, release, by=by, reason=reason, evidence=evidence), "live"
 
     def _number(self, tx: Transaction) -> int:
         if self.taken is not None:
