@@ -39,7 +39,7 @@ def serve(written: Written, *workers: WorkerReport) -> None:
         heartbeat_at=clock.now(),
     )
     with written.store.db.write() as tx:
-        tx.execute("server_report", **to_row(report))
+        tx.execute("server_report", **to_row(report), evidence="{}")
 
 
 def worker(slot: int, **values: object) -> WorkerReport:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..app.app import App
 from ..base.errors import StoreError, UsageError
@@ -25,9 +26,15 @@ class _ShownByDefault(click.Group):
     """`plusone rollout MODEL` is `plusone rollout show MODEL`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        # A shell that asks what could come here means the commands, too.
+        if not named and (args or not ctx.resilient_parsing):
             args.insert(0, "show")
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        models = complete_model(ctx, self.params[0] if self.params else click.Argument(["model"]), incomplete)
+        return [*super().shell_complete(ctx, incomplete), *models]
 
 
 @click.group(

@@ -16,6 +16,7 @@ __all__ = [
     "number",
     "print_json",
     "print_table",
+    "print_wrapped",
     "share_text",
     "size_text",
     "sparkline",
@@ -69,6 +70,14 @@ def print_table(
         click.echo(line)
 
 
+def print_wrapped(text: str, *, indent: int = 0) -> None:
+    """Print a line; on a terminal that is too narrow the words that have no room go below it, indented."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = click.wrap_text(text, width=max(width, indent + _SHORT), subsequent_indent=" " * indent)
+    click.echo(text)
+
+
 def table_lines(
     headings: Sequence[str],
     rows: Iterable[Sequence[Any]],
@@ -90,7 +99,7 @@ def table_lines(
             widths[place] = max(widths[place], len(click.unstyle(cell)))
     if width is not None:
         lines, widths = _fitted(headings, lines, widths, width)
-    bold = [click.style(heading, bold=True) for heading in headings]
+    bold = [heading and click.style(heading, bold=True) for heading in headings]
     return [
         "  ".join(_padded(cell, widths[n], n in right) for n, cell in enumerate(line)).rstrip()
         for line in [bold, *lines]

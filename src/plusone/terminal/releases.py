@@ -11,6 +11,7 @@ from ..app.views import Difference, ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
 from ..base.records import Check, Decision, Field, Release, Session
 from .output import facts, number, print_table, stage_style
+from .rollouts import is_over, print_way
 
 __all__ = ["print_decisions", "print_difference", "print_moved", "print_release", "print_session", "print_status"]
 
@@ -184,7 +185,10 @@ def print_moved(moved: Moved) -> None:
         if decision.override:
             line += click.style("  OVERRIDE", fg="red", bold=True)
         click.echo(f"{line}  ({decision.reason})")
-    served = moved.served
+    rollout, served = moved.rollout, moved.served
+    if rollout is not None and not is_over(rollout):
+        print_way(rollout, served)
+        return
     if served is None:
         return
     if served.state == "served":

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import click
 
+from ..app.views import Served
 from ..base import clock
-from ..base.rollouts import Look, Rollout, RolloutEvent, RolloutStep
-from .output import number, print_table
+from ..base.plans import step_text
+from ..base.rollouts import Look, Rollout, RolloutEvent
+from .output import number, print_table, print_wrapped
+from .routes import served_text
 
 __all__ = [
     "duration_text",
@@ -17,11 +20,11 @@ __all__ = [
     "print_rollout",
     "print_rollout_event",
     "print_rollouts",
+    "print_way",
     "progress_bar",
     "served_s",
     "status_style",
     "step_share",
-    "step_text",
 ]
 
 _COLOURS = {
@@ -34,6 +37,7 @@ _COLOURS = {
     "superseded": "bright_black",
 }
 _BAR = 20
+_TIMED = 21  # the width of a moment, and two spaces
 
 
 def is_over(one: Rollout) -> bool:
@@ -44,13 +48,6 @@ def is_over(one: Rollout) -> bool:
 def status_style(status: str) -> str:
     """Return the status of a rollout in its colour."""
     return click.style(status, fg=_COLOURS.get(status))
-
-
-def step_text(step: RolloutStep) -> str:
-    """Return a step as it stands in a plan: `shadow 2m`, `5% 5m`."""
-    share = f"{100 * step.share:.4g}%"
-    what = share if step.kind == "canary" else "shadow" if step.share == 1.0 else f"shadow {share}"
-    return f"{what} {duration_text(step.duration_s)}"
 
 
 def duration_text(seconds: float) -> str:
@@ -96,7 +93,7 @@ def progress_bar(share: float, width: int = _BAR) -> str:
 def print_rollout(one: Rollout) -> None:
     """Print a rollout: its state, its plan, the evidence, the newest look, and what a person can do."""
     click.echo(f"{click.style(f'{one.model}@{one.release}', bold=True)}  {_state(one)}")
-    click.echo(f"begun {clock.age_text(one.begun_at)} by {one.by}" + (f": {one.reason}" if one.reason else ""))
+    print_wrapped(f"begun {clock.age_text(one.begun_at)} by {one.by}" + (f": {one.reason}" if one.reason else ""))
     click.echo()
     print_table(("", "step", "served", "requests", ""), [_step_row(one, place) for place in range(len(one.plan))])
     if one.look is not None:
@@ -117,16 +114,17 @@ def _state(one: Rollout) -> str:
 
 
 def _step_row(one: Rollout, place: int) -> tuple[str, ...]:
-    step, number_ = one.plan[place], place + 1
+    step = one.plan[place]
     text = step_text(step)
-    done = number_ < one.step or one.status == "promoted"
-    if done:
+    ended = one.events[-1] if one.events and is_over(one) else None
+    finished = ended is not None and ended.kind == "promoted" and ended.by == "plusone"
+    if place + 1 < one.step or finished:
         return (click.style("✓", fg="green"), text, "done", "", "")
-    if number_ > one.step:
-        return ("", click.style(text, dim=True), "", "", "")
+    if place + 1 > one.step:
+        return ("", click.style(text, dim=True), "left out" if ended else "", "", "")
     served = served_s(one)
     asked = one.look.requests if one.look and one.look.step == one.step else 0
-    mark = click.style("✗", fg="red") if is_over(one) else click.style("▸", fg=_COLOURS[one.status])
+    mark = click.style("■" if ended else "▸", fg=_COLOURS[one.status])
     return (
         mark,
         text,
@@ -161,31 +159,24 @@ def _print_events(one: Rollout) -> None:
     if one.events:
         click.echo()
     for event in one.events:
-        print_rollout_event(one, event)
+        print_wrapped(f"{event.at[:19].replace('T', ' ')}  {_event_text(one, event)}", indent=_TIMED)
 
 
 def print_rollout_event(one: Rollout, event: RolloutEvent) -> None:
     """Print one thing that happened to a rollout."""
-    click.echo(f"{event.at[:19].replace('T', ' ')}  {_event_text(one, event)}")
+    moment = event.at[:19].replace("T", " ")
+    print_wrapped(f"{moment}  {one.model}@{one.release} {_event_text(one, event)}", indent=_TIMED)
 
 
 def _event_text(one: Rollout, event: RolloutEvent) -> str:
-    name = f"{one.model}@{one.release}"
-    step = f"step {event.step} of {len(one.plan)}"
-    plan = step_text(one.plan[event.step - 1]) if 0 < event.step <= len(one.plan) else ""
-    what = {
-        "began": f"{name} begins, {step}: {plan}",
-        "step": f"{name} goes on to {step}: {plan}",
-        "paused": click.style(f"{name} paused", fg="yellow"),
-        "resumed": f"{name} resumed",
-        "held": click.style(f"{name} held", fg="yellow"),
-        "went on": f"{name} goes on",
-        "promoted": click.style(f"{name} promoted: all of the traffic", fg="green"),
-        "rolled back": click.style(f"{name} rolled back", fg="red"),
-        "aborted": click.style(f"{name} aborted", fg="yellow"),
-        "superseded": f"{name} superseded",
-    }[event.kind]
-    return f"{what}  ({event.by}{': ' + event.reason if event.reason else ''})"
+    if event.kind == "step":  # its reason says all
+        return event.reason
+    colour = {"held": "yellow", "paused": "yellow", "promoted": "green", "rolled back": "red", "aborted": "yellow"}
+    what = {"went on": "held no longer", "accepted": "goes on all the same"}.get(event.kind, event.kind)
+    if event.kind == "began":
+        what = f"began step 1 of {len(one.plan)}: {step_text(one.plan[0])}"
+    why = f"{event.by}: {event.reason}" if event.reason and event.kind != "began" else event.by
+    return f"{click.style(what, fg=colour.get(event.kind))}  ({why})"
 
 
 def _print_ways(one: Rollout) -> None:
@@ -196,6 +187,20 @@ def _print_ways(one: Rollout) -> None:
         click.echo(f"  plusone rollout abort {one.model}      give the traffic back")
     elif one.status == "paused":
         click.echo(f"\npaused: it waits for plusone rollout resume {one.model}")
+
+
+def print_way(one: Rollout, served: Served | None) -> None:
+    """Print where a rollout is after somebody moved it, and whether the servers follow."""
+    name = f"{one.model}@{one.release}"
+    step = one.plan[one.step - 1]
+    click.echo(f"rollout of {name} {status_style(one.status)}, step {one.step} of {len(one.plan)}: {step_text(step)}")
+    if served is not None and served.state == "not yet served":
+        click.secho("no server is up, so its time does not run yet: plusone up", fg="yellow")
+    elif served is not None and served.state == "taken back":
+        click.secho(f"taken back: {served.message}", fg="red")
+    elif served is not None:
+        click.echo(served_text(served))
+    click.echo(f"to follow it: plusone rollout {one.model} --wait   or: plusone status --watch")
 
 
 # ---------------------------------------------------------------------------------------------- many
