@@ -81,12 +81,14 @@ class RolloutEvent(Record, frozen=True, kw_only=True):
         "resumed",
         "held",
         "went on",
+        "accepted",
         "promoted",
         "rolled back",
         "aborted",
         "superseded",
     ]
-    """`held`: the judge asks a person; `went on`: it no longer does."""
+    """`held`: the judge asks a person, or requests are wanting; `went on`: no longer; `accepted`: a person said to go on
+    all the same."""
     step: int
     """The step it was in afterwards, from 1."""
     by: str
@@ -111,7 +113,8 @@ class Rollout(Record, frozen=True, kw_only=True):
     reason: str
     begun_at: str
     status: RolloutStatus = "running"
-    """What its events come to. `running`, `held` and `paused` are under way, the others are ends."""
+    """What its events come to. `running`, `held` and `paused` are under way, the others are ends. `held`: the judge asks
+    a person, or the step is over but for requests; the newest look says why."""
     step: int = 1
     """The step it is in, or was in when it ended; from 1."""
     ended_at: str | None = None

@@ -20,14 +20,16 @@ __all__ = [
     "add_event",
     "add_look",
     "add_rollout",
-    "expect_newest",
+    "expect_unmoved",
     "get_rollout",
+    "held_for",
+    "is_accepted",
     "list_looks",
     "list_rollouts",
     "newest_rollout",
-    "newest_seq",
     "open_rollout",
     "open_rollouts",
+    "read_state",
 ]
 
 ENDS = ("promoted", "rolled back", "aborted", "superseded")
@@ -65,10 +67,22 @@ def open_rollout(db: Database | Transaction, model: str) -> Rollout | None:
     return _read(db, row) if row else None
 
 
-def newest_seq(db: Database | Transaction, rollout_id: str) -> int:
-    """Return the place of the newest event of a rollout."""
-    row = db.one("rollout_event_newest", rollout=rollout_id)
-    return int(row["seq"]) if row else 0
+def held_for(rollout: Rollout) -> str:
+    """Return why the rollout is held, paused or not: `judge`, `requests` or `gate`; empty: it is not."""
+    return _held(rollout.events)
+
+
+def is_accepted(rollout: Rollout, why: str) -> bool:
+    """Say whether a person let it go on in spite of that: of the judge once for all, of wanting requests for the step."""
+    steps = [event.step for event in rollout.events if event.kind == "accepted" and event.figures.get("why") == why]
+    return bool(steps) if why == "judge" else rollout.step in steps
+
+
+def read_state(db: Database | Transaction, rollout: Rollout) -> str | None:
+    """Return what was kept with the newest look of the rollout; None when that is not the look that the rollout has."""
+    row = db.one("rollout_state_get", rollout=rollout.id)
+    seq = rollout.look.seq if rollout.look else 0
+    return None if (row["seq"] if row else 0) != seq else row["state"] if row else ""
 
 
 def list_looks(
@@ -104,7 +118,8 @@ def add_event(
     decision: str = "",
 ) -> int:
     """Add an event behind the newest one and return its place; `step` is by default that of the rollout."""
-    seq = newest_seq(tx, rollout.id) + 1
+    newest = tx.one("rollout_event_newest", rollout=rollout.id)
+    seq = (newest["seq"] if newest else 0) + 1
     tx.execute(
         "rollout_event_add",
         rollout=rollout.id,
@@ -129,20 +144,14 @@ def add_look(tx: Transaction, rollout: Rollout, look: Look, state: str) -> int:
     return seq
 
 
-def expect_newest(tx: Transaction, rollout_id: str, seen: int) -> Rollout:
-    """Return the rollout if it is under way and its newest event is the one that the caller saw.
+def expect_unmoved(tx: Transaction, seen: Rollout) -> None:
+    """Check that the rollout is as the caller saw it, and under way.
 
     Raises:
-        Conflict: when somebody moved it since: what was concluded from what was seen then is void.
+        Conflict: when there is an event that the caller did not see: what was concluded without it is void.
     """
-    rollout = get_rollout(tx, rollout_id)
-    newest = newest_seq(tx, rollout_id)
-    if newest != seen or rollout.ended_at is not None:
-        raise Conflict(
-            f"The rollout {rollout_id} has moved on: its newest event is {newest}, and {seen} was seen.",
-            mend=f"plusone rollout {rollout.model}",
-        )
-    return rollout
+    if seen.ended_at is not None or get_rollout(tx, seen.id) != seen:
+        raise Conflict(f"The rollout {seen.id} has moved on.", mend=f"plusone rollout {seen.model}")
 
 
 def _read(db: Database | Transaction, row: dict[str, Any]) -> Rollout:
@@ -161,17 +170,15 @@ def _read(db: Database | Transaction, row: dict[str, Any]) -> Rollout:
 
 
 def _status(events: Sequence[RolloutEvent]) -> RolloutStatus:
-    paused = held = False
-    for event in events:
-        if event.kind in ENDS:
-            return msgspec.convert(event.kind, RolloutStatus)
-        if event.kind == "paused":
-            paused = True
-        elif event.kind == "resumed":
-            paused = held = False
-        elif event.kind in ("held", "went on"):
-            held = event.kind == "held"
-    return "paused" if paused else "held" if held else "running"
+    if events and events[-1].kind in ENDS:
+        return msgspec.convert(events[-1].kind, RolloutStatus)
+    pauses = [event.kind for event in events if event.kind in ("paused", "resumed")]
+    return "paused" if pauses[-1:] == ["paused"] else "held" if _held(events) else "running"
+
+
+def _held(events: Sequence[RolloutEvent]) -> str:
+    newest = next((one for one in reversed(events) if one.kind in ("held", "went on", "accepted", "step")), None)
+    return str(newest.figures.get("why", "")) if newest is not None and newest.kind == "held" else ""
 
 
 def _look(row: dict[str, Any]) -> Look:

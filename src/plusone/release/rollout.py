@@ -21,7 +21,7 @@ from ..base.rollouts import Look, Rollout, RolloutStep
 from ..store import Store
 from ..store.database import Transaction
 from . import lifecycle
-from .events import add_event, add_look, add_rollout, expect_newest, open_rollout
+from .events import add_event, add_look, add_rollout, expect_unmoved, held_for, open_rollout
 from .gate import write_route
 from .lifecycle import Move, decide, find_release, list_releases, only_live, pick_model
 
@@ -101,16 +101,22 @@ def pause(store: Store, model: str, *, by: str, reason: str = "") -> Move:
 
 
 def resume(store: Store, model: str, *, by: str, reason: str = "") -> Move:
-    """Let a paused rollout go on; one that is held goes on in spite of what it was held for, now and later.
+    """Let a paused rollout go on, or one that is held in spite of what it is held for.
+
+    What the judge holds for is then accepted once for all, wanting requests are for the step it is in.
 
     Raises:
         Conflict: when no rollout is under way, or it is neither paused nor held.
     """
     with store.db.write() as tx:
         rollout = _under_way(tx, model)
-        if rollout.status == "running":
+        why = held_for(rollout)
+        if rollout.status == "paused":
+            add_event(tx, rollout, "resumed", by=by, reason=reason or "resumed")
+        elif why:
+            add_event(tx, rollout, "accepted", by=by, reason=reason or "accepted", figures={"why": why})
+        else:
             raise Conflict(f"The rollout of {_name(rollout)} is neither paused nor held: it goes on.")
-        add_event(tx, rollout, "resumed", by=by, reason=reason or "resumed")
         return Move([], None, rollout.id)
 
 
@@ -141,26 +147,27 @@ def abort(store: Store, model: str, *, by: str, reason: str = "") -> Move:
         return Move([decision], only_live(tx, rollout.model, decision), rollout.id)
 
 
-def record(store: Store, rollout: Rollout, seen: int, look: Look, state: str, then: str = "") -> Move:
+def record(store: Store, rollout: Rollout, look: Look, state: str, then: str = "", why: str = "") -> Move:
     """Keep a look, and do what follows from it, in one transaction.
 
     Args:
         rollout: as it was when the look was taken.
-        seen: the place of its newest event then.
+        look: its place and time are set here.
         state: what is to be known at the next look.
-        then: `hold` (ask a person), `go on` (no longer), `advance` (its step is over), `roll back`; empty: nothing.
+        then: `hold`, `go on` (it no longer holds), `advance` (its step is over), `roll back`; empty: nothing.
+        why: of `hold`: `judge`, a person is asked; `requests`, the step is over but for them; `gate`.
 
     Raises:
-        Conflict: when somebody moved the rollout since; nothing is kept then.
+        Conflict: when somebody moved the rollout since, or looked; nothing is kept then.
         GateClosed: when a release that is to get requests may not have any; nothing is kept then.
     """
     with store.db.write() as tx:
-        rollout = expect_newest(tx, rollout.id, seen)
+        expect_unmoved(tx, rollout)
         place = add_look(tx, rollout, look, state)
         reason = "; ".join(look.reasons)
         figures = {"look": place, **look.figures}
         if then == "hold":
-            add_event(tx, rollout, "held", by="plusone", reason=reason, figures=figures)
+            add_event(tx, rollout, "held", by="plusone", reason=reason, figures={**figures, "why": why})
         elif then == "go on":
             add_event(tx, rollout, "went on", by="plusone", reason=reason, figures=figures)
         elif then == "advance":
