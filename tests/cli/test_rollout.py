@@ -121,6 +121,22 @@ def test_both_releases_stand_side_by_side_with_what_the_judge_says(rollout: Call
     assert ["errors", "are", "wanting"] in shown
 
 
+def test_looks_are_listed_of_the_newest_rollout_or_of_one(rollout: Call, written: Written):
+    rollout("start", "m@3", *PLAN)
+    assert lines(rollout("looks"))[0].startswith("no look yet")
+    look(written, served_s=30.0, requests=1200)
+    look(written, action="hold", reasons=("a", "b"), served_s=90.0)
+    rows = [line.split() for line in lines(rollout("looks", "m"))]
+    assert [row[4:] for row in rows[1:]] == [["1m", "30s", "0", "hold", "a;", "b"], ["30s", "1,200", "go", "on", "-"]]
+    first = json.loads(rollout("--json").output)["id"]
+    rollout("start", "m@4", "--plan", "5% 5m")
+    assert json.loads(rollout("looks", "--json").output) == []
+    found = json.loads(rollout("looks", "--of", first, "--count", "1", "--json").output)
+    assert [one["action"] for one in found] == ["hold"]
+    older = json.loads(rollout("looks", "--of", first, "--before", str(found[0]["seq"]), "--json").output)
+    assert [one["action"] for one in older] == ["go on"]
+
+
 def test_a_hold_says_why_and_what_to_do(rollout: Call, written: Written):
     rollout("start", "m@3", *PLAN)
     happen(written, "held", "answers moved by 0.3, expected up to 0.1", figures={"why": "judge"})

@@ -13,7 +13,7 @@ from ..app.app import App
 from ..base.errors import StoreError, UsageError
 from ..base.rollouts import Rollout
 from ..terminal.output import by_option, json_option, print_json
-from ..terminal.rollouts import is_over, print_rollout, print_rollout_event, print_rollouts
+from ..terminal.rollouts import is_over, print_looks, print_rollout, print_rollout_event, print_rollouts
 from .completing import complete_model, complete_release, complete_rollout
 from .move import follow_option, show_moved
 
@@ -100,6 +100,28 @@ def list_(project: Path | None, model: str | None, as_json: bool) -> None:
         print_json(found)
         return
     print_rollouts(found)
+
+
+@rollout.command(
+    epilog="\b\nExamples:\n  plusone rollout looks flight-delays\n"
+    "  plusone rollout looks --of 01m8dgt90m... --count 1000 --json"
+)
+@click.argument("model", required=False, shell_complete=complete_model)
+@click.option("--of", metavar="ID", help="Of this rollout: its id is in --json.  [default: the newest of the model]")
+@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, at most.")
+@click.option("--before", type=click.IntRange(0), metavar="PLACE", help="Only those older than the one at this place.")
+@json_option
+@click.pass_obj
+def looks(
+    project: Path | None, model: str | None, of: str | None, count: int, before: int | None, as_json: bool
+) -> None:
+    """List the looks that the judge took, the newest first, with what it made of them; --json has all figures."""
+    with App(project, create=False) as app:
+        found = app.list_looks(rollout=of or app.get_rollout(model=model).id, before=before, count=count)
+    if as_json:
+        print_json(found)
+        return
+    print_looks(found)
 
 
 @rollout.command(

@@ -17,6 +17,7 @@ __all__ = [
     "duration_text",
     "is_over",
     "last_reason",
+    "print_looks",
     "print_rollout",
     "print_rollout_event",
     "print_rollouts",
@@ -149,10 +150,33 @@ def _print_evidence(one: Rollout, look: Look) -> None:
 
 
 def _print_look(look: Look) -> None:
-    colour = {"go on": "green", "hold": "yellow"}.get(look.action, "red")
-    click.echo(f"\nthe judge, {clock.age_text(look.at)}: {click.style(look.action, fg=colour)}")
+    click.echo(f"\nthe judge, {clock.age_text(look.at)}: {_action_style(look.action)}")
     for reason in look.reasons:
         click.echo(f"  {reason}")
+
+
+def print_looks(found: Sequence[Look]) -> None:
+    """Print looks of the judge, one a line."""
+    if not found:
+        click.echo("no look yet: the judge takes one when the servers serve the first step")
+        return
+    rows = [
+        (
+            one.seq,
+            one.at[:19].replace("T", " "),
+            one.step,
+            duration_text(one.served_s),
+            f"{one.requests:,}",
+            _action_style(one.action),
+            "; ".join(one.reasons) or "-",
+        )
+        for one in found
+    ]
+    print_table(("place", "when (UTC)", "step", "served", "requests", "says", "why"), rows, right={0, 4})
+
+
+def _action_style(action: str) -> str:
+    return click.style(action, fg={"go on": "green", "hold": "yellow"}.get(action, "red"))
 
 
 def _print_events(one: Rollout) -> None:
