@@ -43,11 +43,15 @@ def write_project(root: Path, *, serve: dict[str, Any] | None = None) -> Path:
 
 
 class Written:
-    """A project and its store, to which records are added as the pipeline would add them."""
+    """A project and its store, to which records are added as the pipeline would add them.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        store: another store than the project's own.
+    """
+
+    def __init__(self, root: Path, store: Store | None = None) -> None:
         self.root = write_project(root)
-        self.store: Store = open_store(load_project(root).store)
+        self.store: Store = store or open_store(load_project(root).store)
 
     def close(self) -> None:
         """Close the store."""

@@ -87,8 +87,8 @@ class RolloutEvent(Record, frozen=True, kw_only=True):
         "aborted",
         "superseded",
     ]
-    """`held`: the judge asks a person, or requests are wanting; `went on`: no longer; `accepted`: a person said to go on
-    all the same."""
+    """`held`: the judge asks a person, or requests are wanting; `went on`: no longer; `accepted`: a person said to go
+    on all the same."""
     step: int
     """The step it was in afterwards, from 1."""
     by: str
@@ -113,8 +113,8 @@ class Rollout(Record, frozen=True, kw_only=True):
     reason: str
     begun_at: str
     status: RolloutStatus = "running"
-    """What its events come to. `running`, `held` and `paused` are under way, the others are ends. `held`: the judge asks
-    a person, or the step is over but for requests; the newest look says why."""
+    """What its events come to. `running`, `held` and `paused` are under way, the others are ends. `held`: the judge
+    asks a person, or the step is over but for requests; the newest look says why."""
     step: int = 1
     """The step it is in, or was in when it ended; from 1."""
     ended_at: str | None = None

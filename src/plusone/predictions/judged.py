@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from ..base import clock
 from ..store import Store
 from .layout import JSON
 from .reading import chunks_of, read_chunk
@@ -47,7 +49,7 @@ def judge_labels(
     wanted = sorted({base for one in labels for base in _bases(one)})
     chunks = [row for row in chunks_of(store, model, since=since) if row["release"] in labelled and _meets(row, wanted)]
     for chunk in chunks[:_MOST_CHUNKS]:
-        for right in _answers(store, chunk, labels, set(wanted)):
+        for right in _answers(store, chunk, labels, set(wanted), clock.parse(since)):
             labelled[chunk["release"]] += 1
             wrong[chunk["release"]] += not right
     return Judged(labelled, wrong, (rows[-1]["received_at"], rows[-1]["prediction_id"]))
@@ -63,12 +65,14 @@ def _meets(chunk: dict[str, Any], wanted: Sequence[str]) -> bool:
     return any(chunk["first_id"] <= one <= chunk["last_id"] for one in wanted)
 
 
-def _answers(store: Store, chunk: dict[str, Any], labels: dict[str, str], wanted: set[str]) -> list[bool]:
+def _answers(
+    store: Store, chunk: dict[str, Any], labels: dict[str, str], wanted: set[str], since: dt.datetime
+) -> list[bool]:
     """Say of each row of the chunk that has one of the labels whether its answer was right."""
-    table = read_chunk(store, chunk["id"], ["id", "kind", "answer"])
+    table = read_chunk(store, chunk["id"], ["id", "at", "kind", "answer"])
     found: list[bool] = []
     for place, one in enumerate(table["id"].to_pylist()):
-        if one not in wanted or table["kind"][place].as_py() != JSON:
+        if one not in wanted or table["kind"][place].as_py() != JSON or table["at"][place].as_py() < since:
             continue
         for row, answer in enumerate(_classes(table["answer"][place].as_py())):
             value = labels.get(f"{one}:{row}", labels.get(one) if row == 0 else None)

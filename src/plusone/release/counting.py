@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from ..base.rollouts import Evidence
+from .judge import JudgeState
 
-__all__ = ["Beside", "LabelCounts", "State", "count", "grown", "plus"]
+__all__ = ["Beside", "LabelCounts", "State", "count", "grown", "plus", "read"]
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -42,8 +43,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0
     """The step it is about, from 1; 0: there was no look yet."""
     kind: Literal["", "shadow", "canary"] = ""
-    judge: Any = None
-    """The judge's own state, as JSON has it."""
+    judge: JudgeState | None = None
     total: Beside = Beside()
     """Since the first look at steps of this kind."""
     places: dict[str, Beside] = {}
@@ -63,6 +63,14 @@ class Counted(NamedTuple):
 
     total: Beside
     places: dict[str, Beside]
+
+
+def read(text: str) -> State:
+    """Return the state that was kept as `text`; a new one for none, and for what another version of plusone wrote."""
+    try:
+        return msgspec.json.decode(text, type=State) if text else State()
+    except msgspec.MsgspecError:
+        return State()
 
 
 def count(state: State, now: Mapping[str, Beside]) -> Counted:

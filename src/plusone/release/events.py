@@ -73,7 +73,7 @@ def held_for(rollout: Rollout) -> str:
 
 
 def is_accepted(rollout: Rollout, why: str) -> bool:
-    """Say whether a person let it go on in spite of that: of the judge once for all, of wanting requests for the step."""
+    """Say whether a person let it go on despite that: of the judge once for all, of wanting requests in the step."""
     steps = [event.step for event in rollout.events if event.kind == "accepted" and event.figures.get("why") == why]
     return bool(steps) if why == "judge" else rollout.step in steps
 
