@@ -19,7 +19,9 @@ from plusone.app.app import App
 from plusone.base.errors import PlusoneError
 from plusone.base.rollouts import Evidence, Look
 from plusone.cli import main as cli
-from plusone.release import events
+from plusone.release import events, judge
+from plusone.release.judge import Judging, Verdict
+from plusone.terminal.rollouts import evidence_rows
 from tests.release.written import Written
 
 PLAN = ("--plan", "shadow 2m", "--plan", "5% 5m", "--plan", "50% 5m 1000")
@@ -110,15 +112,62 @@ def test_a_bar_is_full_when_time_and_requests_are(rollout: Call, written: Writte
     assert "5m of 5m  5,000" in rollout().output
 
 
-def test_both_releases_stand_side_by_side_with_what_the_judge_says(rollout: Call, written: Written):
+def evidence(requests: int, errors: int) -> Evidence:
+    return Evidence(requests=requests, errors=errors, rows=requests - errors, latency={"-64": requests - errors})
+
+
+def judged(written: Written, live: Evidence, candidate: Evidence) -> Verdict:
+    """Keep a look that the judge took of these counts, the second one of the rollout, and return what it said."""
+    settings = Judging(warm_up_looks=0)
+    state, _ = judge.look(None, settings, Evidence(), Evidence())
+    for share in (0.25, 0.5, 0.75, 1.0):
+        sides = [evidence(round(one.requests * share), round(one.errors * share)) for one in (live, candidate)]
+        state, verdict = judge.look(state, settings, *sides)
+    look(written, action=verdict.action, reasons=verdict.reasons, figures=verdict.figures)
+    return verdict
+
+
+def test_both_releases_stand_side_by_side_with_what_the_judge_makes_of_it(rollout: Call, written: Written):
     rollout("start", "m@3", *PLAN)
-    sides = {"live": Evidence(requests=9000, errors=9), "candidate": Evidence(requests=400, errors=4)}
-    figures = {name: {"requests": one.requests, "errors": one.errors} for name, one in sides.items()}
-    look(written, action="hold", reasons=("errors are wanting",), figures=figures)
+    assert judged(written, evidence(9000, 9), evidence(400, 0)).action == "go on"
     shown = [line.split() for line in lines(rollout())]
-    assert ["requests", "9000", "400"] in shown
-    assert ["errors", "9", "4"] in shown
-    assert ["errors", "are", "wanting"] in shown
+    assert ["evidence", "m@2", "m@3", "e-value,", "80", "is", "harm"] in shown
+    assert ["requests", "9,000", "400"] in shown
+    assert next(line for line in shown if line[:1] == ["errors"])[:5] == ["errors", "0.1", "%", "0", "%"]
+    assert next(line for line in shown if line[:1] == ["half"])[-1] == "ms"
+    assert lines(rollout())[-3].startswith("the judge, 0s ago: go on")
+
+
+def test_what_it_is_rolled_back_for_is_told_in_a_sentence(rollout: Call, written: Written):
+    rollout("start", "m@3", *PLAN)
+    verdict = judged(written, evidence(9000, 0), evidence(1000, 900))
+    assert verdict.action == "roll back"
+    shown = rollout().output
+    assert "the judge, 0s ago: roll back" in shown
+    assert f"  {verdict.reasons[0]}" in shown.splitlines()
+    assert "90 %" in shown
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers(-5, 10**20) | st.text(max_size=5),
+        lambda part: (
+            st.lists(part, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["live", "candidate", "counted", "rate", "e_value", "requests", "p50_s", "bar", "distance"]
+                ),
+                part,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    ),
+    st.sampled_from(["errors", "invalid", "latency", "labels", "outputs", "bar"]),
+)
+def test_figures_of_another_judge_are_shown_as_far_as_they_are_known(part: Any, name: str):
+    figures = {"errors": {}, name: part}
+    assert all(len(row) == 4 for row in evidence_rows(figures))
 
 
 def test_looks_are_listed_of_the_newest_rollout_or_of_one(rollout: Call, written: Written):
@@ -175,7 +224,7 @@ def test_one_that_went_through_its_plan_has_every_step_done(rollout: Call, writt
     rollout("start", "m@3", "--plan", "5% 5m", "--plan", "50% 5m")
     happen(written, "step", "step 2 of 2 of its rollout: 50% 5m; no harm", step=2)
     assert lines(rollout())[4].split() == ["✓", "5%", "5m", "done"]
-    assert "step 2 of 2 of its rollout: 50% 5m; no harm" in rollout().output
+    assert lines(rollout())[-1].endswith("  step 2 of 2 of its rollout: 50% 5m")
     happen(written, "promoted", "its rollout is over: no harm", step=2)
     assert [line.split()[0] for line in lines(rollout())[4:6]] == ["✓", "✓"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.terminal.output import print_table, share_text, sparkline
+from plusone.terminal.output import latency_text, print_table, share_text, sparkline
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,19 @@ def test_numbers_end_below_each_other(capsys: pytest.CaptureFixture[str]):
 )
 def test_shares_are_said_in_hundredths(share: float, text: str):
     assert share_text(share) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"),
+        (0.0000123, "12 µs"),
+        (0.00105, "1.05 ms"),
+        (0.0441, "44.1 ms"),
+        (0.9994, "999 ms"),
+        (0.9999, "1 s"),
+        (12.5, "12.5 s"),
+    ],
+)
+def test_latencies_have_the_unit_that_fits(seconds: float | None, text: str):
+    assert latency_text(seconds) == text

@@ -96,13 +96,15 @@ class App:
     def make_release(
         self, request: making.Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
     ) -> tuple[making.Made, Moved | None]:
-        """Make release n+1 and, if it went live, wait until the servers serve it."""
+        """Make release n+1 and, if it gets requests now, all or some, wait until the servers follow."""
         if not request.by:
             request = msgspec.structs.replace(request, by=_who())
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
-        return made, self._followed(made.model, Move(list(made.decisions), made.route), wait_s)
+        begun = events.newest_rollout(self.store.db, made.model) if made.outcome == "rollout" else None
+        move = Move(list(made.decisions), made.route, begun.id if begun else "")
+        return made, self._followed(made.model, move, wait_s)
 
     def promote(
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0

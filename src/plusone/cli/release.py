@@ -25,6 +25,7 @@ Examples:
   plusone release flight-delays --set until=2013-06 --set train.max_iter=300
   plusone release --until split          (run the steps up to one, and stop)
   plusone release --no-promote           (make and test it; promote it later)
+  plusone release --live                 (no rollout: all of the traffic at once)
   plusone release --from flight-delays@3 (make release 3 of what was registered as version 3 through MLflow)
 
 Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistake, 3 ours.
@@ -55,6 +56,7 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
 @click.option(
     "--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]"
 )
+@click.option("--live", is_flag=True, help="Give it all of the traffic at once, whatever the plan of rollouts says.")
 @click.option("--reason", default="", help="Why; kept with the decision.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what steps and tests print (the run's log keeps it).")
 @by_option
@@ -70,6 +72,7 @@ def release(
     trust: str,
     again: bool,
     promote: bool,
+    live: bool,
     reason: str,
     quiet: bool,
     by: str,
@@ -77,9 +80,12 @@ def release(
 ) -> int:
     """Make release n+1 of MODEL: data -> tests -> train -> package -> tests -> live.
 
-    MODEL may be left out when the project has one. If code, settings, data, environment and tests are those of the
-    newest release, nothing is made. A release that was interrupted, even by kill -9, goes on where it was.
+    MODEL may be left out when the project has one. With a plan in pyproject.toml (rollout = ["shadow 2m", "5% 5m"]) it
+    goes live step by step. If code, settings, data, environment and tests are those of the newest release, nothing is
+    made. A release that was interrupted, even by kill -9, goes on where it was.
     """
+    if live and not promote:
+        raise UsageError("--live and --no-promote say opposite things.", mend="leave one of them out")
     with App(project) as app:
         request = Request(
             model=model,
@@ -90,6 +96,7 @@ def release(
             trust=trust,
             again=again,
             promote=promote,
+            rollout=not live,
             by=by or "",
             reason=reason,
         )
@@ -140,4 +147,5 @@ def _as_json(made: Made, moved: Moved | None) -> dict[str, Any]:
         "decisions": msgspec.to_builtins(made.decisions),
         "route": msgspec.to_builtins(made.route),
         "served": msgspec.to_builtins(moved.served) if moved else None,
+        "rollout": msgspec.to_builtins(moved.rollout) if moved else None,
     }

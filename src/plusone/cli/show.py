@@ -9,16 +9,34 @@ import click
 from ..app.app import App
 from ..terminal.output import json_option, print_json
 from ..terminal.releases import print_decisions, print_difference, print_release, print_session, print_status
+from .completing import complete_model
+from .watch import watch
 
 __all__ = ["checks", "decisions", "diff", "show", "status"]
 
 
-@click.command(epilog="\b\nExamples:\n  plusone status\n  plusone status flight-delays --json")
-@click.argument("model", required=False)
+@click.command(
+    epilog="\b\nExamples:\n  plusone status\n  plusone status flight-delays --json\n  plusone status --watch\n"
+    "  plusone status --watch --json --every 5 >> status.jsonl"
+)
+@click.argument("model", required=False, shell_complete=complete_model)
+@click.option("--watch", "-w", "watching", is_flag=True, help="Show what goes on, until ctrl-C.")
+@click.option(
+    "--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS",
+    help="With --watch: how often to look.",
+)  # fmt: skip
 @json_option
 @click.pass_obj
-def status(project: Path | None, model: str | None, as_json: bool) -> None:
-    """Show the models, their releases, and what is served."""
+def status(project: Path | None, model: str | None, watching: bool, every: float, as_json: bool) -> None:
+    """Show the models, their releases, and what is served.
+
+    With --watch: shares, rollouts, requests a second, errors and latencies, anew every second; in a pipe one line for
+    each change, with --json one object a line. Requests are those of this machine, over the last 10 s. It goes on while
+    the store or the servers are gone.
+    """
+    if watching:
+        watch(project, model, every_s=every, as_json=as_json)
+        return
     with App(project) as app:
         found = app.status(model=model)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..app.control import Control
+from .output import print_wrapped
 
 __all__ = ["print_event"]
 
@@ -34,9 +35,31 @@ def print_event(event: dict[str, Any], control: Control) -> None:
         click.secho(
             f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red"
         )
+    elif kind == "rollout":
+        print_wrapped(f"{moment} {_rollout_text(event)}", indent=9)
+    elif kind == "rollouts stopped":
+        click.secho(f"{moment} no rollout goes on; predictions do: {event['message']}", fg="red")
     elif kind == "trouble":
         click.secho(f"{moment} the store can't be used; predictions go on: {event['message']}", fg="yellow")
     elif kind == "recovered":
         click.echo(f"{moment} the store is back")
     elif kind == "stopping":
         click.echo(f"{moment} stopping: what is in flight is answered first")
+
+
+def _rollout_text(event: dict[str, Any]) -> str:
+    name, model = f"{event['model']}@{event['release']}", event["model"]
+    step, steps, why = event["step"], event["steps"], event["why"]
+    did = event["did"]
+    if did == "begin":
+        return f"rollout of {name}: step 1 of {steps} is served ({why})"
+    if did == "advance" and step < steps:
+        return f"rollout of {name}: step {step + 1} of {steps} begins"
+    if did == "advance":
+        return click.style(f"rollout of {name}: all {steps} steps are done, it is live", fg="green")
+    if did == "roll back":
+        return click.style(f"rollout of {name}: rolled back in step {step} of {steps}: {why}", fg="red")
+    if did == "hold":
+        mend = f"to go on in spite of it: plusone rollout resume {model}"
+        return click.style(f"rollout of {name}: held in step {step} of {steps}: {why}", fg="yellow") + f". {mend}"
+    return f"rollout of {name}: held no longer" if did == "go on" else f"rollout of {name}: {did} {why}".rstrip()

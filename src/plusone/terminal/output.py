@@ -13,11 +13,13 @@ __all__ = [
     "by_option",
     "facts",
     "json_option",
+    "latency_text",
     "number",
     "print_json",
     "print_table",
     "print_wrapped",
     "share_text",
+    "shortened",
     "size_text",
     "sparkline",
     "stage_style",
@@ -145,6 +147,11 @@ def share_text(share: float) -> str:
     return f"{100 * share:.4g} %" if share else "-"
 
 
+def shortened(text: str, length: int) -> str:
+    """Return a text with at most so many characters; three dots stand for what was cut."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
 def stage_style(word: str) -> str:
     """Return a stage or an outcome in its colour."""
     colour = _STAGES.get(word) or _OUTCOMES.get(word)
@@ -164,6 +171,15 @@ def number(value: Any) -> str:
             return f"{value:.1f}"
         return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)
+
+
+def latency_text(seconds: float | None) -> str:
+    """Return a latency in the unit that fits, with the three digits that its bucket holds: `0.87 ms`, `1.5 s`."""
+    if seconds is None:
+        return "-"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 _BARS = "▁▂▃▄▅▆▇█"

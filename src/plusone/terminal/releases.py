@@ -10,7 +10,7 @@ import click
 from ..app.views import Difference, ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
 from ..base.records import Check, Decision, Field, Release, Session
-from .output import facts, number, print_table, stage_style
+from .output import facts, number, print_table, shortened, stage_style
 from .rollouts import is_over, print_way
 
 __all__ = ["print_decisions", "print_difference", "print_moved", "print_release", "print_session", "print_status"]
@@ -171,7 +171,7 @@ def print_decisions(found: Sequence[Decision]) -> None:
             f"{d.model}@{d.release}",
             f"{d.before or '-'} -> {stage_style(d.after)}" + (" OVERRIDE" if d.override else ""),
             d.by,
-            d.reason if len(d.reason) <= 90 else d.reason[:87] + "...",
+            shortened(d.reason, 90),
         )
         for d in found
     ]
@@ -184,7 +184,7 @@ def print_moved(moved: Moved) -> None:
         line = f"{decision.model}@{decision.release}  {decision.before} -> {stage_style(decision.after)}"
         if decision.override:
             line += click.style("  OVERRIDE", fg="red", bold=True)
-        click.echo(f"{line}  ({decision.reason})")
+        click.echo(f"{line}  ({shortened(decision.reason, 400)})")
     rollout, served = moved.rollout, moved.served
     if rollout is not None and not is_over(rollout):
         print_way(rollout, served)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -10,11 +12,13 @@ from ..app.views import Served
 from ..base import clock
 from ..base.plans import step_text
 from ..base.rollouts import Look, Rollout, RolloutEvent
-from .output import number, print_table, print_wrapped
+from ..release.events import held_for
+from .output import latency_text, print_table, print_wrapped
 from .routes import served_text
 
 __all__ = [
     "duration_text",
+    "evidence_rows",
     "is_over",
     "last_reason",
     "print_looks",
@@ -23,6 +27,7 @@ __all__ = [
     "print_rollouts",
     "print_way",
     "progress_bar",
+    "reason_text",
     "served_s",
     "status_style",
     "step_share",
@@ -79,7 +84,14 @@ def step_share(one: Rollout) -> float:
 
 def last_reason(one: Rollout) -> str:
     """Return the reason that was given last for what happened to it; empty when none was given."""
-    return next((event.reason for event in reversed(one.events) if event.reason), one.reason)
+    return next((reason_text(event) for event in reversed(one.events) if event.reason), one.reason)
+
+
+def reason_text(event: RolloutEvent) -> str:
+    """Return the reason of an event; where things only went on, without the figures that stand behind it."""
+    if event.kind == "step":
+        return event.reason.partition("; ")[0]
+    return event.reason.partition(": ")[0] if (event.kind, event.by) == ("promoted", "plusone") else event.reason
 
 
 def progress_bar(share: float, width: int = _BAR) -> str:
@@ -136,23 +148,76 @@ def _step_row(one: Rollout, place: int) -> tuple[str, ...]:
 
 
 def _print_evidence(one: Rollout, look: Look) -> None:
-    """Print what both releases did since the rollout began, side by side."""
-    live, candidate = look.figures.get("live"), look.figures.get("candidate")
-    if not isinstance(live, dict) or not isinstance(candidate, dict):
+    """Print what both releases did since the rollout began, side by side, and how strong the evidence of harm is."""
+    rows = evidence_rows(look.figures)
+    if not rows:
         return
-    rows = [
-        (name.replace("_", " "), number(live.get(name, "-")), number(candidate.get(name, "-")))
-        for name in dict.fromkeys([*live, *candidate])
-        if not isinstance(live.get(name), dict) and not isinstance(candidate.get(name), dict)
-    ]
+    bar = _figure(look.figures, "bar")
+    harm = f"e-value, {bar:.0f} is harm" if bar is not None else "e-value"
+    headings = ("evidence", f"{one.model}@{one.live}", f"{one.model}@{one.release}", harm)
     click.echo()
-    print_table(("since it began", f"{one.model}@{one.live}", f"{one.model}@{one.release}"), rows, right={1, 2})
+    print_table(headings, rows, right={1, 2, 3})
+    if text := _answers_text(look.figures.get("outputs")):
+        print_wrapped(text)
+
+
+def evidence_rows(figures: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return what the judge counted of the live release and of the candidate, as rows of a table.
+
+    Figures come from the store, perhaps from another version of the judge: what is not as expected is left out.
+    """
+    rows: list[tuple[str, str, str, str]] = []
+    for name, title in (("errors", "errors"), ("invalid", "answers that can't be"), ("labels", "wrong by labels")):
+        live, candidate, strength = _sides(figures.get(name))
+        if name == "errors":
+            rows.append(("requests", _count_text(live), _count_text(candidate), ""))
+        if name != "labels" or _figure(live, "counted") or _figure(candidate, "counted"):
+            rows.append((title, _rate_text(live), _rate_text(candidate), strength))
+    live, candidate, strength = _sides(figures.get("latency"))
+    if _figure(live, "requests") and _figure(candidate, "requests"):
+        for name, title in (("p50_s", "half answered within"), ("p99_s", "99 of 100 within")):
+            cells = (latency_text(_figure(live, name)), latency_text(_figure(candidate, name)))
+            rows.append((title, *cells, strength if name == "p99_s" else ""))
+    return rows if "errors" in figures else []
+
+
+def _sides(part: Any) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Return what is said of live and of the candidate, and the e-value."""
+    told: dict[str, Any] = part if isinstance(part, dict) else {}
+    live, candidate = (one if isinstance(one := told.get(side), dict) else {} for side in ("live", "candidate"))
+    value = _figure(told, "e_value")
+    text = "-" if value is None else f"{value:.3g}" if value < 1e4 else "over 10,000"
+    return live, candidate, click.style(text, fg="red", bold=True) if told.get("decided") else text
+
+
+def _figure(told: dict[str, Any], name: str) -> float | None:
+    value = told.get(name)
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _count_text(side: dict[str, Any]) -> str:
+    return f"{int(_figure(side, 'counted') or 0):,}"
+
+
+def _rate_text(side: dict[str, Any]) -> str:
+    rate = _figure(side, "rate")
+    return "-" if rate is None else f"{100 * rate:.3g} %"
+
+
+def _answers_text(outputs: Any) -> str:
+    """Return in a sentence how far the answers lie apart; empty when that is not known yet."""
+    told: dict[str, Any] = outputs if isinstance(outputs, dict) else {}
+    apart, chance, most = (_figure(told, name) for name in ("distance", "by_chance", "expected_shift"))
+    if apart is None or most is None:
+        return ""
+    by_chance = f" ({100 * chance:.2g} % by chance)" if chance is not None else ""
+    return f"answers: {100 * apart:.2g} % lie elsewhere than live's{by_chance}; up to {100 * most:.3g} % are expected"
 
 
 def _print_look(look: Look) -> None:
-    click.echo(f"\nthe judge, {clock.age_text(look.at)}: {_action_style(look.action)}")
-    for reason in look.reasons:
-        click.echo(f"  {reason}")
+    click.echo(f"the judge, {clock.age_text(look.at)}: {_action_style(look.action)}")
+    for reason in look.reasons if look.action != "go on" else ():
+        print_wrapped(f"  {reason}", indent=2)
 
 
 def print_looks(found: Sequence[Look]) -> None:
@@ -168,7 +233,7 @@ def print_looks(found: Sequence[Look]) -> None:
             duration_text(one.served_s),
             f"{one.requests:,}",
             _action_style(one.action),
-            "; ".join(one.reasons) or "-",
+            "; ".join(one.reasons) if one.action != "go on" else "-",
         )
         for one in found
     ]
@@ -193,22 +258,28 @@ def print_rollout_event(one: Rollout, event: RolloutEvent) -> None:
 
 
 def _event_text(one: Rollout, event: RolloutEvent) -> str:
-    if event.kind == "step":  # its reason says all
-        return event.reason
+    reason = reason_text(event)
+    if event.kind == "step":
+        return reason
     colour = {"held": "yellow", "paused": "yellow", "promoted": "green", "rolled back": "red", "aborted": "yellow"}
     what = {"went on": "held no longer", "accepted": "goes on all the same"}.get(event.kind, event.kind)
     if event.kind == "began":
         what = f"began step 1 of {len(one.plan)}: {step_text(one.plan[0])}"
-    why = f"{event.by}: {event.reason}" if event.reason and event.kind != "began" else event.by
+    why = f"{event.by}: {reason}" if reason and event.kind != "began" else event.by
     return f"{click.style(what, fg=colour.get(event.kind))}  ({why})"
 
 
 def _print_ways(one: Rollout) -> None:
     """Print what a person can do about a rollout that waits for one."""
     if one.status == "held":
-        click.echo("\nheld: it goes on by itself when the reason is gone, or when you say so:")
-        click.echo(f"  plusone rollout resume {one.model}     go on in spite of it")
-        click.echo(f"  plusone rollout abort {one.model}      give the traffic back")
+        until = {
+            "judge": "when the answers are nearer again",
+            "requests": "when there are enough requests",
+            "gate": "when the gate is open again",
+        }
+        click.echo(f"\nheld: it goes on by itself {until.get(held_for(one), 'when the reason is gone')}, or by")
+        click.echo(f"  plusone rollout resume {one.model}   in spite of it, or ended by")
+        click.echo(f"  plusone rollout abort {one.model}    with all of the traffic for {one.model}@{one.live}")
     elif one.status == "paused":
         click.echo(f"\npaused: it waits for plusone rollout resume {one.model}")
 

@@ -9,7 +9,7 @@ import click
 from ..app.views import RouteDetail, Served
 from ..base import clock
 from ..base.records import Decision, Route, ServerReport, Share, WorkerReport
-from .output import print_table, share_text, stage_style
+from .output import print_table, print_wrapped, share_text, shortened, stage_style
 
 __all__ = ["print_route", "print_routes", "served_text"]
 
@@ -38,7 +38,7 @@ def print_route(found: RouteDetail) -> None:
     else:
         click.echo("no release takes its traffic. To change that: " + f"plusone promote {found.model}@N")
     if found.decision is not None:
-        click.echo(f"why: {found.decision.reason} ({found.decision.by})")
+        print_wrapped(f"why: {shortened(found.decision.reason, 200)} ({found.decision.by})", indent=5)
     _print_workers(found.model, found.route.version, found.servers)
 
 
@@ -91,7 +91,7 @@ def print_routes(versions: Sequence[Route], decisions: Sequence[Decision]) -> No
                 _number(one.shadow, with_share=True),
                 _number(one.previous),
                 decision.by if decision else "-",
-                decision.reason if decision else "-",
+                shortened(decision.reason, 90) if decision else "-",
             )
         )
     print_table(("version", "when (UTC)", "answers", "shadow", "previous", "by", "why"), rows)
