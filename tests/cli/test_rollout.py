@@ -122,7 +122,7 @@ def judged(written: Written, live: Evidence, candidate: Evidence) -> Verdict:
     state, _ = judge.look(None, settings, Evidence(), Evidence())
     for share in (0.25, 0.5, 0.75, 1.0):
         sides = [evidence(round(one.requests * share), round(one.errors * share)) for one in (live, candidate)]
-        state, verdict = judge.look(state, settings, *sides)
+        state, verdict = judge.look(state, settings, sides[0], sides[1])
     look(written, action=verdict.action, reasons=verdict.reasons, figures=verdict.figures)
     return verdict
 
