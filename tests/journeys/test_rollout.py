@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,9 @@ from plusone.app.app import App
 from plusone.base.rollouts import Rollout
 from plusone.packaging.keeping import keep
 from plusone.release.gate import gate_problems
+from plusone.release.making import Request
 from tests.http.server import free_port
+from tests.journeys.projects import make_project, run_json
 from tests.journeys.up import Up
 from tests.release.invariants import check_invariants
 from tests.release.written import Written
@@ -85,6 +86,22 @@ def test_a_release_takes_the_traffic_step_by_step_and_no_request_fails(root: Pat
     _look(root)
 
 
+def test_a_release_with_a_plan_begins_a_rollout_once_a_release_is_live(tmp_path: Path):
+    text = '[project]\nname = "p"\n\n[tool.plusone]\nrollout = ["shadow 1m", "5% 5m"]\n'
+    root = make_project(tmp_path / "p", files={"pyproject.toml": text})
+    assert run_json(root, "release")["outcome"] == "live", "there is nothing to be compared with yet"
+    done = run_json(root, "release", "--set", "C=0.9")
+    assert (done["outcome"], done["stage"], done["route"]["shadow"]["release"]) == ("rollout", "shadow", 2)
+    assert [one["after"] for one in done["decisions"]] == ["passed", "shadow"]
+    with App(root) as app:
+        made, moved = app.make_release(Request(settings={"C": 0.8}, rollout=False), on_event=lambda event: None)
+        assert made.outcome == "live"
+        assert moved is not None
+        assert moved.rollout is not None
+        assert (moved.rollout.release, moved.rollout.status) == (2, "superseded")
+    _look(root)
+
+
 def test_whoever_is_killed_the_route_has_passed_its_gate_and_the_rollout_goes_on(root: Path):
     chance = random.Random(5)
     ports = free_port(), free_port()
@@ -100,18 +117,20 @@ def test_whoever_is_killed_the_route_has_passed_its_gate_and_the_rollout_goes_on
                         app.abort_rollout(model="m", wait_s=0.0)
                         app.begin_rollout(target=f"m@{_next(app)}", plan=PLAN, wait_s=0.0)
                 traffic.more(chance.randint(1, 200))
-                os.kill(up.process.pid, signal.SIGKILL)
+                up.process.kill()
                 up.process.wait()
                 _look(root)
-                up = Up(root, ports=ports)
+                before, up = up, Up(root, ports=ports)
                 up.wait_for("ready")
+                until(lambda before=before: not before.processes(), "the older workers ended", seconds=SECONDS)
+                before.__exit__()
             until(lambda: _rollout(root).ended_at is not None, "the rollout ends", seconds=SECONDS)
             traffic.more(20)
     finally:
         up.__exit__()
     _look(root)
     assert _rollout(root).status in ("promoted", "rolled back")
-    assert not [one for one in traffic.failures if not one.startswith(("ConnectionRe", "RemoteDis"))]
+    assert traffic.failures == []
 
 
 def _next(app: App) -> int:

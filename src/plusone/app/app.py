@@ -91,7 +91,7 @@ class App:
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
-        return made, self._followed(made.model, Move(list(made.decisions), made.route), wait_s)
+        return made, self._followed(made.model, Move(list(made.decisions), made.route, made.rollout), wait_s)
 
     def promote(
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
