@@ -102,9 +102,7 @@ class App:
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
-        begun = events.newest_rollout(self.store.db, made.model) if made.outcome == "rollout" else None
-        move = Move(list(made.decisions), made.route, begun.id if begun else "")
-        return made, self._followed(made.model, move, wait_s)
+        return made, self._followed(made.model, Move(list(made.decisions), made.route, made.rollout), wait_s)
 
     def promote(
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
