@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 SRC = HERE.parent / "src" / "plusone"
 NOTE = "<!-- Written from the code by `make docs`. -->\n"
 WIDTH = 100
+_RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py")
 
 # What a setting means; its name, type and default come from the code, and each must be here.
 SETTINGS = {
@@ -145,9 +146,7 @@ def escape(row: str) -> str:
 
 def records_page() -> str:
     """docs/reference/records.md: every noun with its fields, as `--json` and the HTTP API write it."""
-    sources = [
-        (SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py", "rollouts.py", "logged.py")
-    ]
+    sources = [(SRC / "base" / name).read_text("utf-8") for name in _RECORDS]
     module = ast.parse("\n".join(sources))
     parts = [NOTE, "# Records\n", f"{' '.join((records.__doc__ or '').split())}\n"]
     for node in module.body:

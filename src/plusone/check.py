@@ -74,15 +74,14 @@ def no_worse(
         resamples=resamples,
         seed=seed,
     )
-    candidate, before = metrics.value(chosen, rows.truth, ours), metrics.value(chosen, rows.truth, theirs)
+    candidate, before = (metrics.value(chosen, rows.truth, one) for one in (ours, theirs))
     text = (
         f"{metric} of the candidate is {candidate:.4g}, of the live release {before:.4g}: {_better(found.value)} "
         f"({confidence * 100:g}% interval {found.low:+.4g} to {found.high:+.4g}, {rows.count:,} rows); "
         f"allowed is {margin:g} worse"
     )
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
-    measured |= {"difference": found.value, "margin": margin, "rows": rows.count}
-    measured["prediction_shift"] = rows.shift(model, live)
+    measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
     _conclude(text, found, -margin, inconclusive, measured)
 
 
@@ -201,14 +200,14 @@ class _Rows:
             row = int(np.flatnonzero(~np.isfinite(self.truth))[0])
             raise UsageError(f"The target {target!r} is {self.truth[row]} in row {row}: expected finite numbers.")
 
-    def shift(self, model: Predictor, live: Predictor) -> float:
+    def shift(self, model: Predictor, live: Predictor) -> dict[str, float]:
         """Return how far the answers of two models that were asked lie apart."""
         from .checks.shifts import prediction_shift
 
         (a, a_classes), (b, b_classes) = (
             (self._answers[id(one)], one.signature.output.classes) for one in (model, live)
         )
-        return prediction_shift(a, a_classes, b, b_classes)
+        return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
 
     def _codes(self, column: Any) -> NDArray[Any]:
         """Return the truth as places in the model's classes."""

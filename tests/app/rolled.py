@@ -28,15 +28,20 @@ START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 class Rolled:
-    """m@1 live and m@2 passed, and what this machine's workers counted of them."""
+    """m@1 live and m@2 passed, and what this machine's workers counted of them.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        new: whether the releases are to be made, or are there.
+    """
+
+    def __init__(self, root: Path, *, new: bool = True) -> None:
         self.written = Written(root)
         self.store = self.written.store
-        self.written.release(live=True)
-        self.written.release()
+        if new:
+            self.written.release(live=True)
+            self.written.release()
         self.folder = self.store.folder / "serving"
-        (self.folder / "evidence").mkdir(parents=True)
+        (self.folder / "evidence").mkdir(parents=True, exist_ok=True)
         self.passed_s = 0.0
         self.counts: dict[tuple[str, int], dict[str, Any]] = {}
         self.told: list[dict[str, Any]] = []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,6 +27,7 @@ from tests.release.invariants import check_invariants
 from tests.release.written import PASSED
 
 Shares = dict[int, float]
+EVERY = int(os.environ.get("PLUSONE_KILL_EVERY", "0"))  # read at import: a fixture clears these variables
 
 
 @pytest.fixture
@@ -374,3 +380,78 @@ def test_labels_of_predictions_since_it_began_come_to_the_judge(rolled: Rolled):
     assert state
     found = msgspec.json.decode(state, type=State).labels
     assert (found.candidate, found.candidate_wrong) == (3, 2), "a prediction counts by its first label"
+
+
+PLAN = ("shadow 2s 10", "5% 2s 10", "50% 2s 10")
+
+
+def _carry_on(root: Path, *, killed_at: int = 0) -> None:
+    """Carry a rollout to its end; with `killed_at` be killed at that boundary of a write of it."""
+    rolled = Rolled(root, new=False)
+    rolled.serve()
+    if killed_at:
+        sys.setprofile(_killer(killed_at))
+    for _ in range(40):
+        shadow = rolled.rollout().plan[rolled.rollout().step - 1].kind == "shadow"
+        rolled.count(1, 30)
+        rolled.count(2, 8, kind="shadow" if shadow else "served")
+        rolled.turn()
+        if rolled.rollout().ended_at:
+            break
+    sys.setprofile(None)
+    rolled.written.close()
+
+
+def _killer(number: int) -> Callable[..., None]:
+    """Kill this process at the n-th boundary: before or after a statement of a write transaction."""
+    seen = 0
+
+    def hook(frame: Any, event: str, argument: Any) -> None:
+        nonlocal seen
+        if event not in ("c_call", "c_return") or getattr(argument, "__name__", "") != "execute":
+            return
+        code = frame.f_code
+        back = frame.f_back.f_code.co_name
+        writes = code.co_name == "write" or (code.co_name == "_run" and back == "execute")
+        if writes and code.co_filename.endswith("sqlite.py"):
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+def test_killed_at_any_write_it_leaves_what_passed_its_gate_and_the_next_goes_on(tmp_path: Path):
+    """By default at some boundaries spread over a rollout; PLUSONE_KILL_EVERY=1 walks all of them."""
+    rolled = Rolled(tmp_path / "begun")
+    rolled.begin(*PLAN)
+    rolled.written.close()
+    number, deaths, every = 1, 0, EVERY or 13
+    while True:
+        root = tmp_path / str(number)
+        shutil.copytree(tmp_path / "begun", root)
+        child = os.fork()
+        if child == 0:
+            code = 3
+            try:
+                _carry_on(root, killed_at=number)
+                code = 0
+            finally:
+                os._exit(code)
+        status = os.waitpid(child, 0)[1]
+        assert status == 0 or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL), status
+        after = Rolled(root, new=False)
+        check_invariants(after.store)
+        after.written.close()
+        _carry_on(root)
+        after = Rolled(root, new=False)
+        check_invariants(after.store)
+        assert after.rollout().status == "promoted"
+        assert after.kinds() == ["began", "step", "step", "promoted"]
+        after.written.close()
+        shutil.rmtree(root)
+        if status == 0:
+            break
+        deaths += 1
+        number += every
+    assert deaths >= (60 if EVERY == 1 else 4), deaths

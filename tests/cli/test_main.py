@@ -239,6 +239,6 @@ def test_the_completion_script_names_the_command(plusone: Any, tmp_path: Path, s
 
 
 def test_completion_knows_the_commands(tmp_path: Path):
-    variables = environment(_PLUSONE_COMPLETE="bash_complete", COMP_WORDS="plusone ro", COMP_CWORD="1")
+    variables = environment(_PLUSONE_COMPLETE="bash_complete", COMP_WORDS="plusone rollb", COMP_CWORD="1")
     done = subprocess.run([PLUSONE], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "plain,rollback"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from collections.abc import Iterator
@@ -11,15 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from plusone.app.app import App
-from plusone.app.views import Curve
 from plusone.base.errors import NotFound, UsageError
-from plusone.base.records import as_number
 from plusone.cli.main import cli
-from plusone.cli.plot import draw
 from plusone.recording.recorder import Recorder
 from plusone.tracking.runs import start_run
 
@@ -83,27 +77,3 @@ def test_experiments_are_listed(app: App, tmp_path: Path) -> None:
     shown = CliRunner().invoke(cli, ["--project", str(tmp_path), "runs", "experiments"])
     assert "Default" in shown.output
     assert [one.name for one in app.list_experiments()] == ["Default"]
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(
-        st.tuples(st.text(max_size=8), st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats()), max_size=6)),
-        max_size=3,
-    )
-)
-def test_any_curves_are_a_picture(curves: list[tuple[str, list[tuple[int, float]]]]) -> None:
-    made = [
-        Curve(
-            key=key,
-            steps=tuple(step for step, _ in points),
-            values=tuple(as_number(value) for _, value in points),
-            times=tuple(0.0 for _ in points),
-        )
-        for key, points in curves
-    ]
-    with contextlib.suppress(UnicodeEncodeError):
-        picture = _parsed(draw(made).encode())
-        for line in picture.findall(f"{SVG}polyline"):
-            assert "nan" not in line.attrib["points"]
-            assert "inf" not in line.attrib["points"]

@@ -48,7 +48,18 @@ from ..tracking.experiments import list_experiments
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
-from .views import Curve, Difference, ModelStatus, Moved, ReleaseDetail, RunDetail, RunsDifference, Status
+from .routing import describe_route
+from .views import (
+    Curve,
+    Difference,
+    ModelStatus,
+    Moved,
+    ReleaseDetail,
+    RouteDetail,
+    RunDetail,
+    RunsDifference,
+    Status,
+)
 
 if TYPE_CHECKING:
     from ..predictions.exporting import Exported
@@ -85,13 +96,13 @@ class App:
     def make_release(
         self, request: making.Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
     ) -> tuple[making.Made, Moved | None]:
-        """Make release n+1 and, if it went live, wait until the servers serve it."""
+        """Make release n+1 and, if it gets requests now, all or some, wait until the servers follow."""
         if not request.by:
             request = msgspec.structs.replace(request, by=_who())
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
-        return made, self._followed(made.model, Move(list(made.decisions), made.route), wait_s)
+        return made, self._followed(made.model, Move(list(made.decisions), made.route, made.rollout), wait_s)
 
     def promote(
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
@@ -148,7 +159,7 @@ class App:
         name = lifecycle.pick_model(self.store.db, model)
         found = events.newest_rollout(self.store.db, name)
         if found is None:
-            raise NotFound(f"There was no rollout of {name} yet.", mend=f"plusone rollout begin {name}@N")
+            raise NotFound(f"There was no rollout of {name} yet.", mend=f"plusone rollout start {name}@N")
         return found
 
     def list_rollouts(self, *, model: str | None = None) -> list[Rollout]:
@@ -211,6 +222,10 @@ class App:
         """Return every version of a model's route, the oldest first."""
         name = lifecycle.pick_model(self.store.db, model)
         return [from_row(Route, row) for row in self.store.db.all("route_list", model=name)]
+
+    def get_route(self, *, model: str | None = None) -> RouteDetail:
+        """Return where a model's requests go now: releases, stages, shares, why, and which workers serve it so."""
+        return describe_route(self.store, model)
 
     def compare_releases(self, *, a: str, b: str) -> Difference:
         """Return what differs between two releases of a model: settings, code, data, metrics, checks, signature."""

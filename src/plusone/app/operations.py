@@ -29,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("compare_releases", "GET", "/api/compare"),
     Operation("list_decisions", "GET", "/api/decisions"),
     Operation("list_routes", "GET", "/api/routes"),
+    Operation("get_route", "GET", "/api/route"),
     Operation("get_rollout", "GET", "/api/rollout"),
     Operation("list_rollouts", "GET", "/api/rollouts"),
     Operation("list_looks", "GET", "/api/rollouts/{rollout}/looks"),

@@ -15,6 +15,7 @@ from ..base.records import (
     Run,
     ServerReport,
     Session,
+    Stage,
     StepRun,
 )
 from ..base.rollouts import Rollout
@@ -25,6 +26,8 @@ __all__ = [
     "ModelStatus",
     "Moved",
     "ReleaseDetail",
+    "RouteDetail",
+    "Routed",
     "RunDetail",
     "RunsDifference",
     "Served",
@@ -68,6 +71,33 @@ class ModelStatus(Record, frozen=True):
     route: Route | None
     served: Served | None
     releases: tuple[Release, ...]
+
+
+class Routed(Record, frozen=True):
+    """One release that the servers hold for a model, and what it gets of the model's requests."""
+
+    release: int
+    digest: str
+    stage: Stage
+    share: float
+    """The share of the requests that it answers, 0 to 1."""
+    shadow: float
+    """The share of the requests of which it gets a copy, 0 to 1; nobody gets to see its answers."""
+    made_at: str
+
+
+class RouteDetail(Record, frozen=True):
+    """Where a model's requests go now, and who serves it so."""
+
+    model: str
+    route: Route | None
+    """None when no release of it was ever to be served."""
+    releases: tuple[Routed, ...]
+    """What takes traffic comes first, the largest share at the top."""
+    decision: Decision | None
+    """Who or what wrote this version of the route, and why."""
+    served: Served | None
+    servers: tuple[ServerReport, ...]
 
 
 class Status(Record, frozen=True):

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
     "diff": ("show:diff", "Show what differs between two releases."),
+    "route": ("route:route", "Show where a model's requests go, and who serves it so."),
+    "rollout": ("rollout:rollout", "Show how a release takes over its model's traffic; steer it."),
     "promote": ("move:promote", "Give a release all of its model's traffic."),
     "rollback": ("move:rollback", "Give the traffic back to the previous release, at once."),
     "reject": ("move:reject", "Record that a release is not to go live."),
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
-        code: Any = cli.main(words, prog_name="plusone", standalone_mode=False)
+        code: Any = cli.main(words, prog_name="plusone", standalone_mode=False, color=_colour())
     except click.ClickException as error:
         if as_json:
             _print_json(UsageError(error.format_message(), mend="plusone --help"))
@@ -126,10 +128,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _fail(error: PlusoneError, *, as_json: bool) -> int:
     if as_json:
         _print_json(error)
-    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True, color=_colour())
     if error.mend:
-        click.echo(click.style("to mend it: ", bold=True) + error.mend, err=True)
+        click.echo(click.style("to mend it: ", bold=True) + error.mend, err=True, color=_colour())
     return error.exit_code
+
+
+def _colour() -> bool | None:
+    """Return False where the person wants no colours (no-color.org); None: as the terminal can."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def _print_json(error: PlusoneError) -> None:

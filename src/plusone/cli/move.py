@@ -8,11 +8,12 @@ import click
 
 from ..app.app import App
 from ..app.views import Moved
-from ..terminal.output import by_option, json_option, print_json, stage_style
+from ..terminal.output import by_option, json_option, print_json
+from ..terminal.releases import print_moved
 
-__all__ = ["print_moved", "promote", "reject", "rollback"]
+__all__ = ["follow_option", "promote", "reject", "rollback", "show_moved"]
 
-_wait = click.option(
+follow_option = click.option(
     "--wait", "wait_s", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS",
     help="How long to wait for the servers to follow.",
 )  # fmt: skip
@@ -26,7 +27,7 @@ _wait = click.option(
 @click.option("--override", is_flag=True, help="Go past a closed gate. Needs a reason; is recorded for ever.")
 @click.option("--reason", default="", help="Why.")
 @by_option
-@_wait
+@follow_option
 @json_option
 @click.pass_obj
 def promote(
@@ -35,7 +36,7 @@ def promote(
     """Give a release all of its model's traffic. The one that has it stays warm, as the previous one."""
     with App(project, create=False) as app:
         moved = app.promote(target=target, by=by, reason=reason, override=override, wait_s=wait_s)
-    return _show(moved, as_json)
+    return show_moved(moved, as_json)
 
 
 @click.command(
@@ -45,14 +46,14 @@ def promote(
 @click.argument("target", metavar="[MODEL[@N]]", required=False)
 @click.option("--reason", default="", help="Why.")
 @by_option
-@_wait
+@follow_option
 @json_option
 @click.pass_obj
 def rollback(project: Path | None, target: str | None, reason: str, by: str, wait_s: float, as_json: bool) -> int:
     """Give the traffic back to the previous release (or to release N that was live before), at once."""
     with App(project, create=False) as app:
         moved = app.roll_back(target=target, by=by, reason=reason, wait_s=wait_s)
-    return _show(moved, as_json)
+    return show_moved(moved, as_json)
 
 
 @click.command(epilog="\b\nExample:\n  plusone reject flight-delays@5 --reason 'trained on the wrong month'")
@@ -65,34 +66,14 @@ def reject(project: Path | None, target: str, reason: str, by: str, as_json: boo
     """Record that a release is not to go live."""
     with App(project, create=False) as app:
         moved = app.reject(target=target, reason=reason, by=by)
-    return _show(moved, as_json)
+    return show_moved(moved, as_json)
 
 
-def _show(moved: Moved, as_json: bool) -> int:
+def show_moved(moved: Moved, as_json: bool) -> int:
+    """Print what a decision changed; return the exit code: 1 when it was taken back, 3 when servers do not follow."""
     if as_json:
         print_json(moved)
     else:
         print_moved(moved)
     state = moved.served.state if moved.served else "served"
     return {"served": 0, "not yet served": 0, "taken back": 1, "waiting": 3}[state]
-
-
-def print_moved(moved: Moved) -> None:
-    """Print what a decision changed, and whether it is served."""
-    for decision in moved.decisions:
-        line = f"{decision.model}@{decision.release}  {decision.before} -> {stage_style(decision.after)}"
-        if decision.override:
-            line += click.style("  OVERRIDE", fg="red", bold=True)
-        click.echo(f"{line}  ({decision.reason})")
-    served = moved.served
-    if served is None:
-        return
-    if served.state == "served":
-        workers = f"{served.workers} worker{'s' if served.workers != 1 else ''}"
-        click.echo(f"{moved.model}@{moved.release} is served by {workers}, {served.waited_s:.2f} s after the decision")
-    elif served.state == "not yet served":
-        click.echo(f"{moved.model}@{moved.release} is live, not yet served: {served.message}")
-    elif served.state == "taken back":
-        click.secho(f"taken back: {served.message}", fg="red")
-    else:
-        click.secho(f"after {served.waited_s:.0f} s {served.message}: plusone status", fg="yellow")

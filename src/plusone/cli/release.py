@@ -14,9 +14,8 @@ from ..app.views import Moved
 from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
 from ..release.making import Made, Request
-from ..terminal.output import by_option, facts, json_option, print_json, stage_style
-from ..terminal.progress import Progress
-from .move import print_moved
+from ..terminal.making import Progress, print_made
+from ..terminal.output import by_option, json_option, print_json
 
 __all__ = ["release"]
 
@@ -26,6 +25,7 @@ Examples:
   plusone release flight-delays --set until=2013-06 --set train.max_iter=300
   plusone release --until split          (run the steps up to one, and stop)
   plusone release --no-promote           (make and test it; promote it later)
+  plusone release --live                 (no rollout: all of the traffic at once)
   plusone release --from flight-delays@3 (make release 3 of what was registered as version 3 through MLflow)
 
 Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistake, 3 ours.
@@ -56,6 +56,7 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
 @click.option(
     "--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]"
 )
+@click.option("--live", is_flag=True, help="Give it all of the traffic at once, whatever the plan of rollouts says.")
 @click.option("--reason", default="", help="Why; kept with the decision.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what steps and tests print (the run's log keeps it).")
 @by_option
@@ -71,6 +72,7 @@ def release(
     trust: str,
     again: bool,
     promote: bool,
+    live: bool,
     reason: str,
     quiet: bool,
     by: str,
@@ -78,9 +80,12 @@ def release(
 ) -> int:
     """Make release n+1 of MODEL: data -> tests -> train -> package -> tests -> live.
 
-    MODEL may be left out when the project has one. If code, settings, data, environment and tests are those of the
-    newest release, nothing is made. A release that was interrupted, even by kill -9, goes on where it was.
+    MODEL may be left out when the project has one. With a plan in pyproject.toml (rollout = ["shadow 2m", "5% 5m"]) it
+    goes live step by step. If code, settings, data, environment and tests are those of the newest release, nothing is
+    made. A release that was interrupted, even by kill -9, goes on where it was.
     """
+    if live and not promote:
+        raise UsageError("--live and --no-promote say opposite things.", mend="leave one of them out")
     with App(project) as app:
         request = Request(
             model=model,
@@ -91,6 +96,7 @@ def release(
             trust=trust,
             again=again,
             promote=promote,
+            rollout=not live,
             by=by or "",
             reason=reason,
         )
@@ -99,7 +105,7 @@ def release(
     if as_json:
         print_json(_as_json(made, moved))
     else:
-        _print(made, moved)
+        print_made(made, moved)
     return _exit_code(made, moved)
 
 
@@ -141,44 +147,5 @@ def _as_json(made: Made, moved: Moved | None) -> dict[str, Any]:
         "decisions": msgspec.to_builtins(made.decisions),
         "route": msgspec.to_builtins(made.route),
         "served": msgspec.to_builtins(moved.served) if moved else None,
+        "rollout": msgspec.to_builtins(moved.rollout) if moved else None,
     }
-
-
-def _print(made: Made, moved: Moved | None) -> None:
-    release = made.release
-    if made.outcome == "ran":
-        click.echo(f"done; no release was made. The run: plusone runs show {made.run_id}")
-        return
-    if made.outcome == "unchanged" and release is not None:
-        click.echo(
-            f"nothing changed since {release.model}@{release.number} ({stage_style(release.stage)}): no release made. "
-            "To make one all the same: plusone release --again"
-        )
-        if release.stage == "passed":
-            click.echo(f"It passed and is not live: plusone promote {release.model}@{release.number}")
-        return
-    if made.outcome in ("failed", "stopped"):
-        _print_closed(made)
-        return
-    if release is not None and made.outcome == "passed":
-        for problem in made.problems:
-            click.secho(problem, fg="yellow")
-        click.echo(
-            f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}"
-        )
-    if moved is not None:
-        print_moved(moved)
-
-
-def _print_closed(made: Made) -> None:
-    release = made.release
-    name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
-    click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
-    for problem in made.problems:
-        click.echo(f"  - {problem}")
-    for check in made.session.checks if made.session else ():
-        if check.outcome in ("failed", "inconclusive"):
-            for measured in check.measured:
-                click.echo(f"    measured by {check.test}: {facts(measured)}")
-    look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
-    click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")

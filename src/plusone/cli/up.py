@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from ..app.app import App
 from ..app.control import Control
+from ..terminal.events import print_event
 
 __all__ = ["up"]
 
@@ -53,47 +53,10 @@ def up(
             port=port or serve.port,
             control_port=control_port or serve.control_port,
             workers=workers or serve.workers,
-            on_event=_print_json_line if as_json else lambda event: _print(event, control),
+            on_event=_print_json_line if as_json else lambda event: print_event(event, control),
         )
         control.run()
 
 
 def _print_json_line(event: dict[str, Any]) -> None:
     click.echo(msgspec.json.encode(event))
-
-
-def _print(event: dict[str, Any], control: Control) -> None:
-    kind = event["event"]
-    moment = time.strftime("%H:%M:%S")
-    if kind == "started":
-        click.echo(f"{moment} started: control API, also for MLflow's clients, at {event['control']}")
-        if not event["models"]:
-            click.echo("         no release is live yet, so nothing is served. To make one: plusone release")
-    elif kind == "ready":
-        count = event["workers"]
-        click.echo(
-            f"{moment} ready: {count} worker{'s' if count != 1 else ''} at {control.supervisor.address}"
-            f", control API at {control.api.address}"
-        )
-        for model in event["versions"]:
-            click.echo(f"         POST {control.supervisor.address}/models/{model}/predict")
-    elif kind == "not ready":
-        click.echo(f"{moment} not ready: no live release is loaded. To make one: plusone release")
-    elif kind == "taken back":
-        click.secho(
-            f"{moment} {event['model']}: route version {event['version']} taken back: {event['error']}", fg="red"
-        )
-    elif kind == "rollout":
-        step = f"step {event['step']} of {event['steps']} of its rollout"
-        why = f": {event['why']}" if event["why"] else ""
-        click.echo(f"{moment} {event['model']}@{event['release']}, {step}: {event['did']}{why}")
-    elif kind == "rollouts stopped":
-        click.secho(f"{moment} no rollout goes on; predictions do: {event['message']}", fg="red")
-    elif kind == "repaired":
-        click.echo(f"{moment} {event['model']}: damaged files were laid out anew: {event['error']}")
-    elif kind == "trouble":
-        click.secho(f"{moment} trouble, and predictions go on: {event['message']}", fg="yellow")
-    elif kind == "recovered":
-        click.echo(f"{moment} all is well again")
-    elif kind == "stopping":
-        click.echo(f"{moment} stopping: what is in flight is answered first")

@@ -1,1 +1,1 @@
-"""How answers and progress look in a terminal. It knows what is printed, and no command and no operation."""
+"""How answers and progress look in a terminal. It knows the records that are shown, and no command and no operation."""

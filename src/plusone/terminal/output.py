@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shutil
+import sys
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import click
@@ -11,15 +13,30 @@ __all__ = [
     "by_option",
     "facts",
     "json_option",
+    "latency_text",
     "number",
     "print_json",
     "print_table",
+    "print_wrapped",
+    "share_text",
+    "shortened",
     "size_text",
     "sparkline",
     "stage_style",
+    "table_lines",
 ]
 
-_STAGES = {"live": "green", "previous": "cyan", "failed": "red", "rolled back": "yellow", "rejected": "yellow"}
+_SHORT = 20
+"""To how many characters a sentence in a table is cut at most."""
+_STAGES = {
+    "live": "green",
+    "canary": "magenta",
+    "shadow": "blue",
+    "previous": "cyan",
+    "failed": "red",
+    "rolled back": "yellow",
+    "rejected": "yellow",
+}
 _OUTCOMES = {
     "passed": "green",
     "failed": "red",
@@ -46,17 +63,93 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows below headings, in columns as wide as their content; styles do not count."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Container[int] = frozenset[int]()
+) -> None:
+    """Print rows below headings; on a terminal within its width, see `table_lines`."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table_lines(headings, rows, right=right, width=width):
+        click.echo(line)
+
+
+def print_wrapped(text: str, *, indent: int = 0) -> None:
+    """Print a line; on a terminal that is too narrow the words that have no room go below it, indented."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = click.wrap_text(text, width=max(width, indent + _SHORT), subsequent_indent=" " * indent)
+    click.echo(text)
+
+
+def table_lines(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Container[int] = frozenset[int](),
+    width: int | None = None,
+) -> list[str]:
+    """Return rows below headings, in columns as wide as their content; styles do not count.
+
+    Args:
+        right: the places of the columns whose cells end below each other.
+        width: how many characters a line should have at most: sentences are cut short for it. What has no space in it
+            is left whole: it may be a name that somebody wants to copy.
+    """
     lines = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]
     widths = [len(heading) for heading in headings]
     for line in lines:
         for place, cell in enumerate(line):
             widths[place] = max(widths[place], len(click.unstyle(cell)))
-    click.secho("  ".join(h.ljust(w) for h, w in zip(headings, widths, strict=True)).rstrip(), bold=True)
-    for line in lines:
-        padded = (cell + " " * (w - len(click.unstyle(cell))) for cell, w in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+    if width is not None:
+        lines, widths = _fitted(headings, lines, widths, width)
+    bold = [heading and click.style(heading, bold=True) for heading in headings]
+    return [
+        "  ".join(_padded(cell, widths[n], n in right) for n, cell in enumerate(line)).rstrip()
+        for line in [bold, *lines]
+    ]
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    blank = " " * (width - len(click.unstyle(cell)))
+    return blank + cell if right else cell + blank
+
+
+def _fitted(
+    headings: Sequence[str], lines: list[list[str]], widths: list[int], limit: int
+) -> tuple[list[list[str]], list[int]]:
+    """Return lines and widths with sentences cut so that a line has room, the widest column first."""
+    widths, lines = list(widths), [list(line) for line in lines]
+    over = sum(widths) + 2 * (len(widths) - 1) - limit
+    while over > 0:
+        cells = [[line[place] for line in lines] for place in range(len(widths))]
+        # Down to the longest cell that can't be cut, or to what says something still.
+        least = [
+            max([len(heading), _SHORT, *(len(click.unstyle(cell)) for cell in column if not _is_sentence(cell))])
+            for heading, column in zip(headings, cells, strict=True)
+        ]
+        place = max(range(len(widths)), key=lambda n: widths[n] if widths[n] > least[n] else 0)
+        if widths[place] <= least[place]:
+            break
+        width = max(least[place], widths[place] - over)
+        over -= widths[place] - width
+        widths[place] = width
+        for line in lines:
+            if len(line[place]) > width and _is_sentence(line[place]):
+                line[place] = line[place][: width - 1] + "…"
+    return lines, widths
+
+
+def _is_sentence(cell: str) -> bool:
+    return " " in cell and "\x1b" not in cell
+
+
+def share_text(share: float) -> str:
+    """Return a share of 0 to 1 as `5 %`, with the digits that it has; none as `-`."""
+    return f"{100 * share:.4g} %" if share else "-"
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text with at most so many characters; three dots stand for what was cut."""
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def stage_style(word: str) -> str:
@@ -78,6 +171,15 @@ def number(value: Any) -> str:
             return f"{value:.1f}"
         return f"{value:.4g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}"
     return str(value)
+
+
+def latency_text(seconds: float | None) -> str:
+    """Return a latency in the unit that fits, with the three digits that its bucket holds: `0.87 ms`, `1.5 s`."""
+    if seconds is None:
+        return "-"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 _BARS = "▁▂▃▄▅▆▇█"

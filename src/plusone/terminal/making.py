@@ -1,12 +1,17 @@
-"""Shows a release being made: bars on a terminal, plain lines elsewhere."""
+"""Shows a release being made, bars on a terminal and plain lines elsewhere, and what came of it."""
 
 from __future__ import annotations
 
 from typing import IO, Any
 
-from .output import stage_style
+import click
 
-__all__ = ["Progress"]
+from ..app.views import Moved
+from ..release.making import Made
+from .output import facts, stage_style
+from .releases import print_moved
+
+__all__ = ["Progress", "print_made"]
 
 _PHASES = {
     "data": "data",
@@ -89,8 +94,6 @@ class Progress:
             self._bar.update(self._task, description=text, completed=done or 0, total=total)
 
     def _say(self, text: str, *, style: str = "") -> None:
-        import click
-
         marks: dict[str, Any] = {"bold": {"bold": True}, "dim": {"dim": True}, "red": {"fg": "red"}}.get(style, {})
         styled = click.style(text, **marks) if marks else text
         if self._bar is not None:
@@ -99,3 +102,44 @@ class Progress:
             self._bar.console.print(Text.from_ansi(styled))
         else:
             click.echo(styled, file=self._stream)
+
+
+def print_made(made: Made, moved: Moved | None) -> None:
+    """Print what came of making a release, and what to do next."""
+    release = made.release
+    if made.outcome == "ran":
+        click.echo(f"done; no release was made. The run: plusone runs show {made.run_id}")
+        return
+    if made.outcome == "unchanged" and release is not None:
+        click.echo(
+            f"nothing changed since {release.model}@{release.number} ({stage_style(release.stage)}): no release made. "
+            "To make one all the same: plusone release --again"
+        )
+        if release.stage == "passed":
+            click.echo(f"It passed and is not live: plusone promote {release.model}@{release.number}")
+        return
+    if made.outcome in ("failed", "stopped"):
+        _print_closed(made)
+        return
+    if release is not None and made.outcome == "passed":
+        for problem in made.problems:
+            click.secho(problem, fg="yellow")
+        click.echo(
+            f"{release.model}@{release.number} passed, not promoted: plusone promote {release.model}@{release.number}"
+        )
+    if moved is not None:
+        print_moved(moved)
+
+
+def _print_closed(made: Made) -> None:
+    release = made.release
+    name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
+    click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
+    for problem in made.problems:
+        click.echo(f"  - {problem}")
+    for check in made.session.checks if made.session else ():
+        if check.outcome in ("failed", "inconclusive"):
+            for measured in check.measured:
+                click.echo(f"    measured by {check.test}: {facts(measured)}")
+    look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
+    click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")
