@@ -18,13 +18,13 @@ import pytest
 from plusone.app.app import App
 from plusone.release import lifecycle
 from tests.contracts.servers import Postgres, Seaweed
+from tests.journeys.breaking_workers import BREAKING
 from tests.journeys.projects import environment, make_project, run, run_json
 from tests.journeys.steady import Answers, Labels, Steady, answers_of
 from tests.journeys.test_team_store import project_file
 from tests.journeys.up import Up
 from tests.release.invariants import check_invariants
 from tests.serving.serving_folder import until
-from tests.workers.breaking_workers import BREAKING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

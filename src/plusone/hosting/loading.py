@@ -30,6 +30,7 @@ _LOOK_S = 0.02
 _TRIES = 5
 _LONG_S = 0.1
 _NICE = 5
+_BIG_BYTES = 4 * 1024 * 1024
 
 
 class Load:
@@ -190,9 +191,8 @@ class Loads:
 
     def _run(self, one: Load) -> None:
         try:
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
             folder = inside(self.folder, one.target.folder)
+            _give_way(folder)
             self._wait_for_turn(one, folder)
             began = time.perf_counter()
             predictor = load(folder, one.target.package)
@@ -242,6 +242,17 @@ class Loads:
         """Return whether a worker of this machine has served the package already."""
         good = routes.read_good(self.folder).models.values()
         return any(target.package == package for route in good for target in route.targets)
+
+
+def _give_way(folder: Path) -> None:
+    """Let requests go before the load of a big release, which is seconds of work without the interpreter's lock.
+
+    Not of a small one: a few milliseconds, most of them with the lock. A thread that has it and is kept from running
+    keeps the event loop waiting.
+    """
+    with contextlib.suppress(OSError):
+        if sum(file.stat().st_size for file in folder.iterdir()) > _BIG_BYTES:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def time_a_row(predictor: Predictor) -> float:
