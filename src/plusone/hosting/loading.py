@@ -27,6 +27,7 @@ __all__ = ["Load", "Loads", "time_a_row"]
 
 Log = Callable[..., None]
 _LOOK_S = 0.02
+_ANEW_S = 30.0
 _TRIES = 5
 _LONG_S = 0.1
 _NICE = 5
@@ -145,15 +146,16 @@ class Loads:
         found: list[Load] = []
         present = time.monotonic()
         for package, one in list(self.under_way.items()):
-            # Whoever waits for another's load is given up after that one was.
-            late = present > one.began + self.timeout_s * (1.5 if one.waits else 1.0)
+            # Whoever waits for another's load is given up after that one was, and its worker may have begun anew.
+            late = present > one.began + self.timeout_s + (_ANEW_S if one.waits else 0.0)
             if not one.over and not late:
                 continue
             del self.under_way[package]
             if not one.over:
                 one.given_up = True
-                one.error = f"it did not load within {self.timeout_s:g} s, and was given up (load_timeout_s)."
+                one.error = "another worker loads it, or died of it: this one waited in vain."
                 if not one.waits:
+                    one.error = f"it did not load within {self.timeout_s:g} s, and was given up (load_timeout_s)."
                     self._hung[package] = one
             found.append(one)
             one.let_go()
