@@ -102,6 +102,16 @@ def overload(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def swaps(scratch: Path) -> dict[str, Any]:
+    """Measure what requests notice of swaps, canary steps and rollbacks, and print it."""
+    from . import swaps
+
+    result = swaps.measure(scratch)
+    for line in swaps.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
 def labels(scratch: Path) -> dict[str, Any]:
     """Measure what labels lose when their worker is killed, and what the log of predictions costs; print it."""
     from . import labels
@@ -179,6 +189,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "beside": beside,
     "worker": worker,
     "overload": overload,
+    "swaps": swaps,
     "labels": labels,
     "tracking": tracking,
     "mlflow": mlflow,

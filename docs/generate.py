@@ -48,6 +48,7 @@ SETTINGS = {
     "serve.concurrency": "how many runs of a model too slow for the event loop go on at once, per model and worker",
     "serve.queue": "how many requests to one model wait in each worker; those beyond are answered 429",
     "serve.timeout_s": "how long a request may wait and be computed, in seconds, before it is answered 503 or 504",
+    "serve.load_timeout_s": "seconds that a release may take to load before it is taken back; at least 1",
     "serve.log_share": "the share of the predictions that is logged, 0 to 1",
     "serve.log_max_bytes": "how many bytes of predictions that are not collected yet are kept; at least 1,048,576",
     "serve.grpc_port": "the port of the Open Inference Protocol over gRPC; left out: none. Needs `plusone[grpc]`",

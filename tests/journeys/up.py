@@ -24,7 +24,9 @@ __all__ = ["Up"]
 class Up:
     """`plusone up` on a project, on two free ports, in a process of its own."""
 
-    def __init__(self, root: Path, *, workers: int = 1, ports: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, root: Path, *, workers: int = 1, ports: tuple[int, int] | None = None, env: dict[str, str] | None = None
+    ) -> None:
         self.root = root
         self.serving = root / ".plusone" / "serving"
         self.port, self.control_port = ports or (free_port(), free_port())
@@ -37,7 +39,7 @@ class Up:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port), "--control-port", str(self.control_port)],
                 cwd=root,
-                env=environment(**{name: value}),
+                env=environment(**{name: value}, **(env or {})),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

@@ -27,9 +27,11 @@ __all__ = ["Load", "Loads", "time_a_row"]
 
 Log = Callable[..., None]
 _LOOK_S = 0.02
+_ANEW_S = 30.0
 _TRIES = 5
 _LONG_S = 0.1
 _NICE = 5
+_BIG_BYTES = 4 * 1024 * 1024
 
 
 class Load:
@@ -144,15 +146,16 @@ class Loads:
         found: list[Load] = []
         present = time.monotonic()
         for package, one in list(self.under_way.items()):
-            # Whoever waits for another's load is given up after that one was.
-            late = present > one.began + self.timeout_s * (1.5 if one.waits else 1.0)
+            # Whoever waits for another's load is given up after that one was, and its worker may have begun anew.
+            late = present > one.began + self.timeout_s + (_ANEW_S if one.waits else 0.0)
             if not one.over and not late:
                 continue
             del self.under_way[package]
             if not one.over:
                 one.given_up = True
-                one.error = f"it did not load within {self.timeout_s:g} s, and was given up (load_timeout_s)."
+                one.error = "another worker loads it, or died of it: this one waited in vain."
                 if not one.waits:
+                    one.error = f"it did not load within {self.timeout_s:g} s, and was given up (load_timeout_s)."
                     self._hung[package] = one
             found.append(one)
             one.let_go()
@@ -190,9 +193,8 @@ class Loads:
 
     def _run(self, one: Load) -> None:
         try:
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
             folder = inside(self.folder, one.target.folder)
+            _give_way(folder)
             self._wait_for_turn(one, folder)
             began = time.perf_counter()
             predictor = load(folder, one.target.package)
@@ -242,6 +244,17 @@ class Loads:
         """Return whether a worker of this machine has served the package already."""
         good = routes.read_good(self.folder).models.values()
         return any(target.package == package for route in good for target in route.targets)
+
+
+def _give_way(folder: Path) -> None:
+    """Let requests go before the load of a big release, which is seconds of work without the interpreter's lock.
+
+    Not of a small one: a few milliseconds, most of them with the lock. A thread that has it and is kept from running
+    keeps the event loop waiting.
+    """
+    with contextlib.suppress(OSError):
+        if sum(file.stat().st_size for file in folder.iterdir()) > _BIG_BYTES:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def time_a_row(predictor: Predictor) -> float:

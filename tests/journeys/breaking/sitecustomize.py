@@ -1,7 +1,7 @@
 """Breaks a serving worker from inside. Python imports it at the start of every process whose PYTHONPATH has this
 folder; without the environment variable below it does nothing.
 
-PLUSONE_TEST_BREAKING names a folder. A file in it is named after a package, and says what happens to whoever reads
+TESTS_BREAKING names a folder. A file in it is named after a package, and says what happens to the worker that reads
 that package's model: `hang`, `segfault`, `kill`, or `memory`. SIGUSR2 hangs the event loop, and holds the interpreter's
 lock.
 """
@@ -37,10 +37,10 @@ def _install(folder: Path) -> None:
             if order.exists():
                 _break(order.read_text("ascii"))
 
-    sys.addaudithook(audit)
     if "plusone.serving.worker" in " ".join(sys.orig_argv):
+        sys.addaudithook(audit)
         signal.signal(signal.SIGUSR2, lambda *_: ctypes.PyDLL(None).sleep(60))
 
 
-if os.environ.get("PLUSONE_TEST_BREAKING"):
-    _install(Path(os.environ["PLUSONE_TEST_BREAKING"]))
+if os.environ.get("TESTS_BREAKING"):
+    _install(Path(os.environ["TESTS_BREAKING"]))

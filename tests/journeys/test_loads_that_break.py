@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from plusone.base.records import ModelRoute, RouteFile
 from plusone.workers import marks, routes
 from plusone.workers.supervisor import Supervisor
+from tests.journeys.breaking_workers import Breaking
+from tests.serving.conftest import packages, serving
 from tests.serving.serving_folder import BODY, ServingFolder, Traffic, all_ready, ask, until
-from tests.workers.breaking_workers import Breaking
+
+__all__ = ["packages", "serving"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 PREDICT = "/models/m/predict"
+
+
+@pytest.fixture
+def breaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Breaking:
+    """Ways to break the workers that are started after this."""
+    return Breaking(tmp_path / "breaking", monkeypatch)
 
 
 def _releases(traffic: Traffic) -> set[int]:

@@ -17,7 +17,7 @@ class Breaking:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         folder.mkdir()
-        patch.setenv("PLUSONE_TEST_BREAKING", str(folder))
+        patch.setenv("TESTS_BREAKING", str(folder))
         source = Path(__file__).parents[2] / "src"
         patch.setenv("PYTHONPATH", f"{BREAKING}:{source}")
 
