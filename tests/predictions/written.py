@@ -12,6 +12,7 @@ from plusone.predictions.labels import LabelLog
 from plusone.predictions.layout import JSON, decode_batches, decode_labels, labels_folder, predictions_folder
 from plusone.predictions.log import PredictionLog
 from plusone.predictions.reading import chunks_of, read_ids
+from plusone.predictions.ring import RING_BYTES
 from plusone.store import Store
 
 __all__ = [
@@ -69,6 +70,7 @@ def log_predictions(
     """Log these predictions as a worker does that has ended since; each a second after the one before."""
     log = PredictionLog(predictions_folder(serving), max_bytes=1 << 30)
     for number, one in enumerate(ids):
+        until(lambda: log._ring is None or 2 * log._ring.free > RING_BYTES)  # nothing is dropped
         answer = b'{"id":"%s","predictions":[0.5]}' % one.encode() + b" " * size
         log.log(model, release, f"digest{release}", [(one, JSON, 1, request, answer)], at + number)
     log.close()
