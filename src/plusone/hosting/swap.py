@@ -1,9 +1,9 @@
 """How the models in memory are exchanged under traffic.
 
-A thread looks at the route file about 50 times a second. When it changed, the releases it names are loaded beside those
-that serve, warmed up, and then one reference is replaced: a request sees the old table or the new one, whole. Requests
-in flight keep the objects they began with. What is in memory already is not loaded again, so going back to the previous
-release moves a pointer.
+A thread looks at the route file whenever its folder changed. When it is another one, the releases it names are loaded
+beside those that serve, warmed up, and then one reference is replaced: a request sees the old table or the new one,
+whole. Requests in flight keep the objects they began with. What is in memory already is not loaded again, so going back
+to the previous release moves a pointer.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..base.files import inside
 from ..base.records import ModelRoute, RouteTarget
 from ..predictor import Predictor, load
 from ..workers import routes
+from ..workers.changes import Changes
 from .table import Entry, Table, Target
 
 __all__ = ["Models"]
 
 Log = Callable[..., None]
-_INTERVAL_S = 0.02
 _TRIES = 5
 _LONG_S = 0.1
 
@@ -60,12 +60,15 @@ class Models:
         self._stop.set()
 
     def _watch(self) -> None:
-        while not self._stop.wait(_INTERVAL_S):
+        changes = Changes(self.folder)
+        while not self._stop.is_set():
             try:
                 self.look()
             except Exception as error:  # a watcher that died would freeze the route for good
                 self._log("route_watch_failed", error=f"{type(error).__name__}: {error}")
                 self._stop.wait(1.0)
+            changes.wait()
+        changes.close()
 
     def look(self) -> bool:
         """Follow the route file if it changed since the last look; return whether it did."""
