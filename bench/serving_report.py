@@ -76,7 +76,12 @@ def _one_row(what: str, line: dict[str, Any]) -> Iterator[str]:
         f"{sides[name]['ratio']:.1f} times {name} (bar: {bars[connections]:.0f})" for name, bars in serving.BARS.items()
     )
     yield f"{what}: {', '.join(times)}"
-    yield f"{what}: p99 {ours['spread']:.1f} times the median (bar: 3), failed {ours['failed']} (bar: 0)"
+    # What the machine and the load generator do to any server: the bare programs wait for nothing but them.
+    bare_spreads = f"{sides['uvloop']['spread']:.1f} and {sides['batched']['spread']:.1f}"
+    yield (
+        f"{what}: p99 {ours['spread']:.1f} times the median (bar: 3; bare programs on uvloop, without a log, one run a "
+        f"request and one a turn: {bare_spreads}), failed {ours['failed']} (bar: 0)"
+    )
     share = ours["requests_per_s"] / sides["echo"]["requests_per_s"]
     if share > 0.7:
         yield f"{what}: {share:.0%} of what the load generator gets from a server that does nothing: that limits it"

@@ -56,6 +56,8 @@ def _memory(scratch: Path, frame: Any, model: str) -> dict[str, Any]:
     with serving_sides.running(PLUSONE, scratch, {}) as one:
         load.load(one.port, PATH, bodies, 8, 2.0, scratch)
         before = machine.memory(one.pid)
+        # The process that writes the log of predictions.
+        beside = [machine.memory(pid) for pid in machine.family(one.pid) if pid != one.pid]
         serving.publish(scratch / "serving", {MODEL: [("package", first), ("second", second)]}, 2)
         _wait_version(scratch, 2)
         load.load(one.port, PATH, bodies, 8, 2.0, scratch)
@@ -67,7 +69,8 @@ def _memory(scratch: Path, frame: Any, model: str) -> dict[str, Any]:
         text=True,
     )
     size = sum(file.stat().st_size for file in (scratch / "serving" / "second").iterdir())
-    return {"one": before, "two": after, "package_bytes": size, **json.loads(alone.stdout)}
+    extra = {key: sum(other[key] for other in beside) for key in before}
+    return {"one": before, "beside": extra, "two": after, "package_bytes": size, **json.loads(alone.stdout)}
 
 
 def _starts(scratch: Path) -> dict[str, Any]:
@@ -115,7 +118,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         added = two["uss"] - one["uss"]
         yield (
             f"{name}: a worker with one release holds {one['rss'] / 1e6:.0f} MB (bar: 150; its own "
-            f"{one['uss'] / 1e6:.0f}, proportional {one['pss'] / 1e6:.0f}); a second release adds "
+            f"{one['uss'] / 1e6:.0f}, proportional {one['pss'] / 1e6:.0f}), and {memory['beside']['rss'] / 1e6:.0f} MB "
+            f"the process that writes its log (its own {memory['beside']['uss'] / 1e6:.0f}); a second release adds "
             f"{added / 1e6:.1f} MB, {added / memory['model_bytes']:.2f} times the "
             f"{memory['model_bytes'] / 1e6:.1f} MB that the model takes of a bare process (bar: 1); "
             f"its package has {memory['package_bytes'] / 1e6:.1f} MB"

@@ -14,8 +14,9 @@ from plusone.base.ids import new_id
 from plusone.predictions.layout import (
     decode_batches,
     decode_labels,
-    encode_batches,
+    encode_batch,
     encode_labels,
+    join_batches,
     sampled,
 )
 
@@ -31,7 +32,7 @@ BATCHES = st.lists(
 def test_batches_come_back(
     batches: list[tuple[str, int, str, float, list[tuple[str, str, int, bytes, bytes]]]],
 ) -> None:
-    assert decode_batches(encode_batches(batches)) == batches
+    assert decode_batches(join_batches([encode_batch(one) for one in batches])) == batches
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.one_of(st.none(), st.text()))))
@@ -50,7 +51,9 @@ def test_any_other_record_is_an_error_of_one_kind(record: bytes) -> None:
 
 def test_bodies_of_any_kind_of_bytes_are_written_as_they_are() -> None:
     entry = ("a", "json", 1, bytearray(b"{}"), memoryview(b"x{}")[1:])
-    assert decode_batches(encode_batches([("m", 1, "d", 0.0, [entry])]))[0][4] == [("a", "json", 1, b"{}", b"{}")]
+    assert decode_batches(join_batches([encode_batch(("m", 1, "d", 0.0, [entry]))]))[0][4] == [
+        ("a", "json", 1, b"{}", b"{}")
+    ]
 
 
 @given(st.text())

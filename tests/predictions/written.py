@@ -9,9 +9,17 @@ from pathlib import Path
 from plusone.journal import list_segments
 from plusone.journal.reading import read
 from plusone.predictions.labels import LabelLog
-from plusone.predictions.layout import JSON, decode_batches, decode_labels, labels_folder, predictions_folder
-from plusone.predictions.log import PredictionLog
+from plusone.predictions.layout import (
+    JSON,
+    decode_batches,
+    decode_labels,
+    encode_batch,
+    labels_folder,
+    predictions_folder,
+)
 from plusone.predictions.reading import chunks_of, read_ids
+from plusone.predictions.ring import Ring
+from plusone.predictions.writer import Writer
 from plusone.store import Store
 
 __all__ = [
@@ -67,12 +75,17 @@ def log_predictions(
     size: int = 0,
 ) -> None:
     """Log these predictions as a worker does that has ended since; each a second after the one before."""
-    log = PredictionLog(predictions_folder(serving), max_bytes=1 << 30)
+    # By both sides of the ring in this process: a test that does so a hundred times starts no hundred processes.
+    ring = Ring()
+    writer = Writer(ring, predictions_folder(serving), max_bytes=1 << 30)
     for number, one in enumerate(ids):
         answer = b'{"id":"%s","predictions":[0.5]}' % one.encode() + b" " * size
-        log.log(model, release, f"digest{release}", [(one, JSON, 1, request, answer)], at + number)
-    log.close()
-    assert log.logged == len(ids)
+        entries = [(one, JSON, 1, request, answer)]
+        while not ring.put(encode_batch((model, release, f"digest{release}", at + number, entries)), 1):
+            writer.look()
+    writer.close()
+    assert ring.logged == len(ids)
+    ring.close()
 
 
 def send_labels(serving: Path, *labels: tuple[str, str], model: str = "m", at: str | None = None) -> None:

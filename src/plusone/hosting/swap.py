@@ -1,10 +1,11 @@
 """How the models in memory are exchanged under traffic.
 
-A thread looks at the route file about 50 times a second. When it changed, the releases it names are loaded beside those
-that serve, each on a thread of its own (`loading.py`), and warmed up; then one reference is replaced: a request sees
-the old table or the new one, whole. Requests in flight keep the objects they began with. What is in memory already is
-not loaded again, so going back to the previous release moves a pointer. A load that fails or hangs is reported, and the
-release before goes on; a worker that starts while the route names what can't be loaded serves what was served last.
+A thread looks at the route file whenever its folder changed. When it is another one, the releases it names are loaded
+beside those that serve, each on a thread of its own (`loading.py`), and warmed up; then one reference is replaced: a
+request sees the old table or the new one, whole. Requests in flight keep the objects they began with. What is in memory
+already is not loaded again, so going back to the previous release moves a pointer. A load that fails or hangs is
+reported, and the release before goes on; a worker that starts while the route names what can't be loaded serves what
+was served last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..base.files import inside
 from ..base.records import ModelRoute, RouteTarget
 from ..predictor import Predictor
 from ..workers import routes
+from ..workers.changes import Changes
 from .loading import Load, Loads
 from .table import Entry, Table, Target
 
@@ -85,6 +87,7 @@ class Models:
         self._problem = ""
         self._seen: tuple[int, ...] | None = None
         self._stop = threading.Event()
+        self._changes: Changes | None = None
         self._thread = threading.Thread(target=self._watch, name="route-watcher", daemon=True)
 
     def start(self) -> None:
@@ -95,19 +98,26 @@ class Models:
         """End following. A load under way is not waited for."""
         self._stop.set()
         self._wake.set()
+        if self._changes is not None:
+            self._changes.wake()
         if self._thread.is_alive():
             self._thread.join(1.0)
         self._loads.close()
 
     def _watch(self) -> None:
+        self._changes = changes = Changes(self.folder)
         while not self._stop.is_set():
             try:
                 self._step()
             except Exception as error:  # a watcher that died would freeze the route for good
                 self._log("route_watch_failed", error=f"{type(error).__name__}: {error}")
                 self._stop.wait(1.0)
-            self._wake.wait(_INTERVAL_S)
-            self._wake.clear()
+            if self._loads.under_way or self._is_behind():
+                self._wake.wait(_INTERVAL_S)
+                self._wake.clear()
+            else:
+                changes.wait()
+        changes.close()
 
     def look(self) -> bool:
         """Follow the route file and wait for what it needs; return whether it had changed since the last look."""

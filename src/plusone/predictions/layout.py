@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,8 +21,9 @@ __all__ = [
     "LabelRow",
     "decode_batches",
     "decode_labels",
-    "encode_batches",
+    "encode_batch",
     "encode_labels",
+    "join_batches",
     "labels_folder",
     "predictions_folder",
     "sampled",
@@ -52,6 +54,7 @@ _ReadEntry = tuple[str, str, _Count, bytes | None, bytes | None]
 _ReadBatch = tuple[str, _Count, str, float, list[_ReadEntry]]
 _Labels = tuple[Literal["labels"], str, str, list[LabelRow]]
 _SCALE = 2.0**32
+_ARRAY = struct.Struct(">BI")
 
 _encode = msgspec.msgpack.Encoder().encode
 _batches = msgspec.msgpack.Decoder(list[_ReadBatch])
@@ -79,9 +82,15 @@ def sampled(prediction_id: str, share: float) -> bool:
     return zlib.crc32(prediction_id.encode("utf-8", "surrogatepass")) < share * _SCALE
 
 
-def encode_batches(batches: Sequence[_Batch]) -> bytes:
-    """Return a record that holds these batches: model, release, package, unix time, and the predictions."""
-    return _encode(batches)
+encode_batch: Callable[[_Batch], bytes] = _encode
+"""Returns a batch as it stands in a record: model, release, package, unix time, and the predictions.
+
+The encoder itself: this is called on the event loop."""
+
+
+def join_batches(batches: Sequence[bytes | memoryview]) -> bytes:
+    """Return a record that holds these encoded batches: MessagePack's array of them, of up to 2^32-1."""
+    return b"".join([_ARRAY.pack(0xDD, len(batches)), *batches])
 
 
 def decode_batches(record: bytes) -> list[_ReadBatch]:
