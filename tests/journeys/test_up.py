@@ -17,27 +17,25 @@ from plusone.base.errors import PlusoneError
 from plusone.client.client import Client
 from plusone.release import lifecycle
 from tests.http.server import free_port
-from tests.journeys.projects import make_project, run, run_json
+from tests.journeys.projects import SKLEARN_PIPELINE, make_project, released_once, run, run_json
 from tests.journeys.up import Up
 from tests.release.invariants import check_invariants
 from tests.serving.serving_folder import BODY, Traffic, ask, until
+from tests.shared import once
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with three releases that passed: 2 live, 1 previous, 3 never live; to be copied."""
-    root = make_project(tmp_path_factory.mktemp("released") / "p")
-    for words in ([], ["--set", "C=0.25"], ["--set", "C=0.5", "--no-promote"]):
-        run_json(root, "release", *words)
-    return root
-
-
 @pytest.fixture
-def project(released: Path, tmp_path: Path) -> Path:
-    shutil.copytree(released, tmp_path / "p")
-    return tmp_path / "p"
+def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """A project with three releases that passed: 2 live, 1 previous, 3 never live."""
+
+    def make(folder: Path) -> None:
+        root = shutil.copytree(released_once(tmp_path_factory), folder / "p")
+        for words in (["--set", "C=0.25"], ["--set", "C=0.5", "--no-promote"]):
+            run_json(root, "release", *words)
+
+    return Path(shutil.copytree(once(tmp_path_factory, "released thrice", make) / "p", tmp_path / "p"))
 
 
 def _predicted_by(up: Up) -> int:
@@ -123,7 +121,7 @@ def test_up_twice_is_a_mistake_and_disturbs_nothing(up: Up, project: Path):
 
 
 def test_up_before_the_first_release_serves_it_as_soon_as_it_is_live(tmp_path: Path):
-    root = make_project(tmp_path / "p")
+    root = make_project(tmp_path / "p", files={"pipeline.py": SKLEARN_PIPELINE})
     with Up(root) as up:
         until(lambda: _ready(up) == 503, "it answers, and is not ready", seconds=30)
         assert ask(up.port, "POST", "/models/m/predict", BODY)[0] == 503
