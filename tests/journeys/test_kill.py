@@ -64,7 +64,7 @@ class Killed:
     def wait_for_children(self) -> None:
         """Fail when a process of the release is left after a while: nobody waits for what it would do."""
         mark = f"PLUSONE_KILL_COUNTER={self.counter}".encode()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while left := _processes_with(mark):
             assert time.monotonic() < deadline, f"left behind: {left}"
             time.sleep(0.02)

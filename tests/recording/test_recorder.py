@@ -147,7 +147,7 @@ def test_points_come_to_the_store_by_themselves(store: Store, monkeypatch: pytes
     run_id = begin(store)
     recorder = Recorder(store, run_id)
     recorder.log({"loss": 1.0})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not chunks(store, run_id, "loss"):
         assert time.monotonic() < deadline
     recorder.close()
