@@ -8,12 +8,17 @@ PIP_FLAGS ?= -qq
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
-PYTEST_FLAGS ?= -n 2
+PYTEST_FLAGS ?= -n 2 --dist worksteal
+# Tests write much that must reach the disk before they go on, and none of it is needed after them: where there is room
+# it goes to memory. TEST_TMP=/tmp keeps it on the disk.
+TEST_TMP ?= $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
+PYTEST := TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest
+ENVIRONMENTS := $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed
 INFERENCE := 'tritonclient[http,grpc]' kserve openapi-spec-validator schemathesis
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow check format bench docs clean
+.PHONY: help demo test slow environments check format bench docs clean
 
 help:  ## show this list
 	@echo "plusone, one command each:"
@@ -23,10 +28,13 @@ demo: $(VENV)/.demo  ## the whole story on real data: release, serve, release ag
 	@$(BIN)/python examples/demo
 
 test: $(VENV)/.dev  ## the tests, without the slow ones
-	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+	@$(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
-slow: $(VENV)/.dev $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed  ## the slow tests alone: processes killed, traffic under a swap
-	@$(BIN)/python -m pytest -m slow --durations=15 || test $$? -eq 5
+slow: $(VENV)/.dev $(ENVIRONMENTS)  ## the slow tests: processes killed, traffic under a swap; last those that need the machine alone
+	@$(PYTEST) -m "slow and not alone" $(PYTEST_FLAGS) --durations=15 || test $$? -eq 5
+	@$(PYTEST) -m "slow and alone" --durations=5 || test $$? -eq 5
+
+environments: $(ENVIRONMENTS)
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .
@@ -75,7 +83,7 @@ $(VENV)/.dev: $(VENV)/.demo
 define install
 	@echo "installing $(3) into $(1): the slow tests run what is in it"
 	@$(BIN)/python -m venv --clear $(1)
-	@$(1)/bin/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c $(2) $(3)
+	@$(1)/bin/python -m pip --disable-pip-version-check install --no-compile $(PIP_FLAGS) -c $(2) $(3)
 endef
 
 $(VENV)-inference/.installed: $(VENV)/.python tests/protocols/constraints.txt

@@ -30,7 +30,7 @@ def test_runs_whose_process_died_are_closed_while_it_serves(tmp_path: Path) -> N
         run._lock.close()
         thread = threading.Thread(target=control._recover)
         thread.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while get_run(store, run.record.id).status == "running":
             assert time.monotonic() < deadline
         control.stop()
@@ -50,7 +50,7 @@ def test_what_workers_logged_comes_to_the_store_while_it_serves(tmp_path: Path) 
         thread.start()
         log_predictions(control.folder, ["a"])
         send_labels(control.folder, ("a", "1.0"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not labels_kept(store) or not list_predictions(store, "m").predictions:
             assert time.monotonic() < deadline
         control.stop()

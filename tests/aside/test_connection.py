@@ -50,6 +50,7 @@ async def with_ticks(work: Awaitable[T]) -> tuple[T, float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_body_of_50_mb_does_not_hold_up_the_loop(packed: Packed, record_property: Callable[..., None]) -> None:
     body = body_of(ROWS, pad=100)
     assert len(body) > 50_000_000

@@ -29,7 +29,7 @@ class Child:
 
     def __init__(self, *command: str) -> None:
         self.socket, theirs = socket.socketpair()
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, *command, str(theirs.fileno())], pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE
@@ -186,7 +186,7 @@ def test_it_ends_when_its_worker_is_killed(packed: Packed, kind: str) -> None:
         pid = int(parent.stdout.readline())
         assert is_running(pid)
         parent.kill()
-    deadline, pause = time.monotonic() + 20, threading.Event()
+    deadline, pause = time.monotonic() + 60, threading.Event()
     while is_running(pid):
         assert time.monotonic() < deadline, "the process outlives its worker"
         pause.wait(0.01)

@@ -305,7 +305,7 @@ def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
         if (sandbox.root / "child").exists():
             break
     child = int((sandbox.root / "child").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _alive(child) and time.monotonic() < deadline:
         os.sched_yield()
     assert not _alive(child)

@@ -66,7 +66,7 @@ def test_what_is_no_control_api_gives_an_error_of_ours(answer: bytes):
         thread.start()
         with pytest.raises(PlusoneError):
             Client(f"http://127.0.0.1:{server.getsockname()[1]}").status()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_it_has_the_operations_of_the_table_and_no_others(client: Client):

@@ -112,7 +112,13 @@ class Postgres(_Server):
 
     def command(self) -> list[str]:
         # Not durable: what is tested are processes that die, not machines that lose power.
-        options = ["fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+        options = [
+            "fsync=off",
+            "full_page_writes=off",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=200",
+        ]
         words = [word for option in options for word in ("-c", option)]
         return [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *words]
 
@@ -174,7 +180,7 @@ class Seaweed(_Server):
         return False
 
     def _ask(self, port: int, verb: str, path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request(verb, path)
             return connection.getresponse().status

@@ -197,7 +197,7 @@ def test_many_threads_put_the_same_and_different_blobs(store: Store) -> None:
     big = b"same" * 50_000
 
     def put(place: int) -> tuple[str, str]:
-        together.wait(10)
+        together.wait(60)
         return store.blobs.put_bytes(big), store.blobs.put_bytes(str(place).encode())
 
     with ThreadPoolExecutor(8) as pool:

@@ -192,7 +192,7 @@ def test_a_reader_never_waits_for_a_writer(store: Store, open_again: Callable[[]
         for _ in range(50):
             assert status(other, "a") == "running"
             other.db.version()
-        assert time.monotonic() - began < 5, "readers waited for the writer"
+        assert time.monotonic() - began < 30, "readers waited for the writer"
 
 
 def test_threads_take_turns_in_writing_and_read_meanwhile(store: Store) -> None:

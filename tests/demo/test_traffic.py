@@ -55,7 +55,7 @@ def send(port: int, script: list[str], *, requests: int, rate: float = 500.0) ->
     out = io.StringIO()
     url = f"http://127.0.0.1:{port}/models/m/predict"
     traffic = Traffic(url, bodies, out, rate=rate, connections=2)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     traffic.start()
     while out.getvalue().count("\n") < requests and time.monotonic() < deadline:
         threading.Event().wait(0.005)

@@ -81,10 +81,10 @@ def test_it_ends_when_whoever_started_it_has_gone(tmp_path: Path):
     command = [sys.executable, "-m", "plusone.gateway.server", "--project", str(tmp_path / "p"), "--port", str(port)]
     process = subprocess.Popen([*command, "--until-input-ends"], stdin=subprocess.PIPE)
     try:
-        until(lambda: process.poll() is None and _up(port), "it answers", seconds=30)
+        until(lambda: process.poll() is None and _up(port), "it answers", seconds=90)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

@@ -38,7 +38,7 @@ class Model:
     def run(self, columns: Any) -> Any:
         self.batches.append(columns.rows)
         self.threads.add(threading.current_thread().name)
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         if (np.concatenate([array.ravel() for array in columns.feeds.values()]) > 100.0).any():
             raise RuntimeError("over 100")
         return self._predictor.run(columns)
@@ -65,7 +65,7 @@ class Caller:
         return job.id, "json", job.count, None, None
 
     async def all(self, count: int) -> dict[str, Any]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(self.results) < count:
             assert time.monotonic() < deadline, self.results
             await asyncio.sleep(0.001)
@@ -222,13 +222,15 @@ def test_more_than_can_be_done_in_time_is_refused_at_once(folder: Path):
 
 def test_deadlines_are_kept_while_the_model_hangs_and_late_answers_are_dropped(folder: Path):
     async def live() -> None:
-        bench = Bench(folder, row_s=2 * INLINE_S, timeout_s=0.05)
+        bench = Bench(folder, row_s=2 * INLINE_S, timeout_s=60.0)
         bench.model.go.clear()
-        bench.put("runs", 1.0)
-        bench.put("waits", 1.0)
+        jobs = [bench.job("runs", 1.0), bench.job("waits", 1.0)]
+        for job in jobs:
+            bench.lane.put(job)
         bench.lane.sweep()
         assert bench.caller.results == {}
-        await asyncio.sleep(0.06)
+        for job in jobs:
+            job.deadline -= 60.0  # a minute has gone by
         bench.lane.sweep()
         assert {name: type(error) for name, error in bench.caller.results.items()} == {
             "runs": TooSlow,

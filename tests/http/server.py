@@ -33,11 +33,11 @@ def served(root: Path) -> Iterator[str]:
     with (root.parent / "api.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        until(lambda: _answers(port), "the control API answers", seconds=30)
+        until(lambda: _answers(port), "the control API answers", seconds=90)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert "Traceback" not in (root.parent / "api.log").read_text("utf-8"), "every error is an answer"
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.projects import MODEL_TEST, PIPELINE, environment, make_project, ran, run, run_json
+from tests.journeys.projects import (
+    MODEL_TEST,
+    PIPELINE,
+    environment,
+    make_project,
+    ran,
+    released_once,
+    run,
+    run_json,
+)
 from tests.serving.serving_folder import until
 
 pytestmark = pytest.mark.slow
@@ -18,20 +27,10 @@ DATA_FAILS = "def test_rows(rows):\n    assert len(rows) == 201, 'a row is missi
 MODEL_FAILS = MODEL_TEST.replace("0.8", "0.999")
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose release 1 is live; to be copied."""
-    root = make_project(tmp_path_factory.mktemp("released") / "p")
-    done = run_json(root, "release")
-    assert (done["outcome"], done["release"], done["stage"]) == ("live", 1, "live")
-    return root
-
-
 @pytest.fixture
-def project(released: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    shutil.copytree(released, tmp_path / "p")
-    return tmp_path / "p"
+def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """A project whose release 1 is live."""
+    return Path(shutil.copytree(released_once(tmp_path_factory), tmp_path / "p"))
 
 
 def _stages(root: Path) -> dict[int, str]:

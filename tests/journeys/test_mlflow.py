@@ -28,6 +28,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ROOT / "tests" / "mlflow" / "scripts"
 FULL = Path(os.environ.get("PLUSONE_MLFLOW_PYTHON") or ROOT / ".venv-mlflow" / "bin" / "python")
+# Autologging has a process import everything to find out what a model needs; when that takes long it is not asked.
+LIGHT = {"MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1"}
 SKINNY = Path(os.environ.get("PLUSONE_MLFLOW_SKINNY_PYTHON") or ROOT / ".venv-mlflow-skinny" / "bin" / "python")
 
 
@@ -49,7 +51,13 @@ def address(project: Path) -> Iterator[str]:
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTHON"))}
     # A failure shows in seconds, not after the minutes for which the client tries again.
-    return {**kept, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "MPLBACKEND": "agg"}
+    return {
+        **kept,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MPLBACKEND": "agg",
+        **LIGHT,
+    }
 
 
 def _run(python: Path, script: str, *arguments: str, **more: str) -> str:
@@ -114,7 +122,7 @@ def test_no_acknowledged_point_is_lost_when_the_port_is_killed(project: Path):
     clients: list[subprocess.Popen[str]] = []
     logs = [project.parent / f"acknowledged-{number}" for number in range(2)]
     try:
-        until(lambda: _listens(port), "it listens", seconds=30)
+        until(lambda: _listens(port), "it listens", seconds=90)
         clients = [
             subprocess.Popen(
                 [str(FULL), "-P", "-W", "ignore", str(SCRIPTS / "endless.py"), f"http://127.0.0.1:{port}", str(log)],
@@ -124,7 +132,7 @@ def test_no_acknowledged_point_is_lost_when_the_port_is_killed(project: Path):
             )
             for log in logs
         ]
-        until(lambda: all(log.exists() and log.stat().st_size > 4000 for log in logs), "points were logged", seconds=60)
+        until(lambda: all(log.exists() and log.stat().st_size > 4000 for log in logs), "points were logged", seconds=90)
         server.send_signal(signal.SIGKILL)
         server.wait()
         for client in clients:

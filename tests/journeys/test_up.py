@@ -17,27 +17,25 @@ from plusone.base.errors import PlusoneError
 from plusone.client.client import Client
 from plusone.release import lifecycle
 from tests.http.server import free_port
-from tests.journeys.projects import make_project, run, run_json
+from tests.journeys.projects import SKLEARN_PIPELINE, make_project, released_once, run, run_json
 from tests.journeys.up import Up
 from tests.release.invariants import check_invariants
 from tests.serving.serving_folder import BODY, Traffic, ask, until
+from tests.shared import once
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with three releases that passed: 2 live, 1 previous, 3 never live; to be copied."""
-    root = make_project(tmp_path_factory.mktemp("released") / "p")
-    for words in ([], ["--set", "C=0.25"], ["--set", "C=0.5", "--no-promote"]):
-        run_json(root, "release", *words)
-    return root
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def project(released: Path, tmp_path: Path) -> Path:
-    shutil.copytree(released, tmp_path / "p")
-    return tmp_path / "p"
+def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """A project with three releases that passed: 2 live, 1 previous, 3 never live."""
+
+    def make(folder: Path) -> None:
+        root = shutil.copytree(released_once(tmp_path_factory), folder / "p")
+        for words in (["--set", "C=0.25"], ["--set", "C=0.5", "--no-promote"]):
+            run_json(root, "release", *words)
+
+    return Path(shutil.copytree(once(tmp_path_factory, "released thrice", make) / "p", tmp_path / "p"))
 
 
 def _predicted_by(up: Up) -> int:
@@ -65,7 +63,7 @@ def test_release_n_plus_1_and_back_under_load_without_one_failed_request(up: Up,
         assert set(fresh) == {4}
         back = run_json(project, "rollback")
         assert (back["release"], back["served"]["state"]) == (2, "served")
-        assert back["served"]["waited_s"] < 2
+        assert back["served"]["waited_s"] < 10, "nothing is loaded: the release before was kept warm"
         traffic.more(100)
         assert run_json(project, "promote", "@3")["served"]["state"] == "served"
         traffic.more(100)
@@ -123,9 +121,9 @@ def test_up_twice_is_a_mistake_and_disturbs_nothing(up: Up, project: Path):
 
 
 def test_up_before_the_first_release_serves_it_as_soon_as_it_is_live(tmp_path: Path):
-    root = make_project(tmp_path / "p")
+    root = make_project(tmp_path / "p", files={"pipeline.py": SKLEARN_PIPELINE})
     with Up(root) as up:
-        until(lambda: _ready(up) == 503, "it answers, and is not ready", seconds=30)
+        until(lambda: _ready(up) == 503, "it answers, and is not ready", seconds=90)
         assert ask(up.port, "POST", "/models/m/predict", BODY)[0] == 503
         done = run_json(root, "release")
         assert done["served"]["state"] == "served"
@@ -147,7 +145,7 @@ def test_a_signal_ends_every_process_and_answers_what_is_in_flight(project: Path
         up.wait_for("ready")
         assert len(up.processes()) == 4, "itself, the API and two workers"
         up.process.send_signal(number)
-        assert up.process.wait(40) == 0
+        assert up.process.wait(90) == 0
         assert up.processes() == []
     assert run_json(project, "status")["servers"] == []
     assert up.events[-1] == {"event": "stopping"}
@@ -164,7 +162,7 @@ def test_killed_control_process_leaves_the_workers_serving_and_the_next_one_take
             with Up(project, workers=2, ports=(first.port, first.control_port)) as second:
                 second.wait_for("ready")
                 assert run_json(project, "promote", "@3")["served"]["state"] == "served"
-                until(lambda: not first.processes(), "the older generation has ended", seconds=60)
+                until(lambda: not first.processes(), "the older generation has ended", seconds=90)
                 traffic.more(100)
                 assert Client(second.control).status().models[0].live == 3
                 traffic.__exit__()
@@ -208,7 +206,7 @@ def test_deaths_of_control_and_api_at_random_leave_a_whole_route_to_a_release_th
                     up.process.wait()
                     before, up = up, Up(project, workers=1, ports=ports)
                     up.wait_for("ready")
-                    until(lambda before=before: not before.processes(), f"turn {turn}: the older ended", seconds=60)
+                    until(lambda before=before: not before.processes(), f"turn {turn}: the older ended", seconds=90)
                     before.__exit__()
                 elif kill == "api" and (pid := up.process_of("plusone.gateway.server")):
                     os.kill(pid, signal.SIGKILL)
@@ -216,12 +214,12 @@ def test_deaths_of_control_and_api_at_random_leave_a_whole_route_to_a_release_th
                 route = lifecycle.current_route(app.store.db, "m")
                 assert route is not None
                 wanted = (route.version, route.shares[0].release)
-                until(lambda wanted=wanted: seen[-1] == wanted, "the route file follows the store", seconds=30)
-            until(lambda: _answers(up), "the API was started again", seconds=30)
+                until(lambda wanted=wanted: seen[-1] == wanted, "the route file follows the store", seconds=90)
+            until(lambda: _answers(up), "the API was started again", seconds=90)
         assert traffic.failures == []
     finally:
         end.set()
-        watcher.join(10)
+        watcher.join(60)
         up.__exit__()
     assert faults == []
     with App(project) as app:

@@ -55,7 +55,7 @@ class Up:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            self.process.wait(40)
+            self.process.wait(90)
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
@@ -68,7 +68,7 @@ class Up:
         """The address of the control API."""
         return f"http://127.0.0.1:{self.control_port}"
 
-    def wait_for(self, event: str, *, count: int = 1, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for(self, event: str, *, count: int = 1, seconds: float = 120.0) -> dict[str, Any]:
         """Wait until an event has come `count` times; return the last."""
 
         def found() -> list[dict[str, Any]]:

@@ -292,22 +292,23 @@ print("up", flush=True)
 freed = 0
 while not Path(sys.argv[2]).exists():
     freed += collecting.collect(store, older_than_s=0.0, grace_s=60.0).count
+    if freed:
+        Path(sys.argv[3]).touch()
 print(freed, flush=True)
 """
 
 
 def test_whoever_stores_bytes_that_gc_is_about_to_free_keeps_them(project: Written, tmp_path: Path):
     """A writer that logs the same files again and again, while gc frees them as soon as nothing refers to them."""
-    store, stop = project.store, tmp_path / "stop"
+    store, stop, met = project.store, tmp_path / "stop", tmp_path / "met"
     run: OpenRun = start_run(store, name="r")
     sweeper = subprocess.Popen(
-        [sys.executable, "-c", _SWEEPER, str(store.folder), str(stop)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SWEEPER, *map(str, (store.folder, stop, met))], stdout=subprocess.PIPE, text=True
     )
     assert sweeper.stdout
     assert sweeper.stdout.readline() == "up\n"
-    end = time.monotonic() + 3.0
-    turns = 0
-    while time.monotonic() < end:
+    began, turns = time.monotonic(), 0
+    while time.monotonic() < began + 2.0 or (not (met.exists() and turns > 50) and time.monotonic() < began + 60.0):
         turns += 1
         data = b"data %d" % (turns % 7)
         made = log_bytes(store, run.record.id, "f", data)

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import UsageError
+from plusone.base.ids import new_id
 from plusone.base.records import RunInput
 from plusone.lineage.nodes import Branch
 from plusone.lineage.trees import trace
-from plusone.store import migrate, open_store
+from plusone.store import Store, migrate, open_store
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.inputs import add_inputs
 from tests.lineage.history import History
@@ -150,12 +151,21 @@ def test_what_is_deep_is_cut_and_says_so(history: History):
             trace(history.store, first, depth=depth, count=count)
 
 
-@given(seed=st.integers(0, 10**6))
-def test_any_history_even_one_in_circles_is_told_once(tmp_path_factory: pytest.TempPathFactory, seed: int):
-    rng = random.Random(seed)
+@pytest.fixture(scope="module")
+def store_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store for many histories: to make one for each takes longer than all that is done with it."""
     store = open_store(tmp_path_factory.mktemp("any") / "store")
+    yield store
+    store.close()
+
+
+@given(seed=st.integers(0, 10**6))
+def test_any_history_even_one_in_circles_is_told_once(store_of_many: Store, seed: int):
+    rng = random.Random(seed)
+    store = store_of_many
     history = History(store)
-    data = [f"d{number}" for number in range(4)]
+    mine = new_id()  # no data in common with the other histories
+    data = [f"{mine}-{number}" for number in range(4)]
     for number in range(6):
         run = history.run()
         history.step(
@@ -174,7 +184,6 @@ def test_any_history_even_one_in_circles_is_told_once(tmp_path_factory: pytest.T
             ids = [(branch.thing.kind, branch.thing.id) for branch in told]
             assert len(ids) == len(set(ids))
             assert (found.thing.kind, found.thing.id) not in ids
-    store.close()
 
 
 def test_a_store_of_before_has_its_lineage_when_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

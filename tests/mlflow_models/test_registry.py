@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from plusone.app.app import App
 from plusone.registry import catalogue
 from plusone.release import lifecycle
 from tests.http.server import served
-from tests.journeys.projects import make_project, run_json
+from tests.journeys.projects import released_once, run_json
 from tests.mlflow_models.registering import Registering
 from tests.release.written import PASSED, Written
 
@@ -252,9 +253,8 @@ def _client(address: str, *words: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not MLFLOW.exists(), reason="not run: MLflow's client is not installed (make slow installs it)")
-def test_mlflows_own_client_registers_loads_and_promotes(tmp_path: Path):
-    root = make_project(tmp_path / "p")
-    assert run_json(root, "release")["outcome"] == "live"
+def test_mlflows_own_client_registers_loads_and_promotes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
+    root = Path(shutil.copytree(released_once(tmp_path_factory), tmp_path / "p"))
     with served(root) as address:
         _client(address, "register")
         assert run_json(root, "release", "--from", "m@2", "--no-promote")["stage"] == "passed"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-__all__ = ["kill_a_writer"]
+from tests.nursery import Nursery
+
+__all__ = ["WRITES", "kill_a_writer"]
+
+WRITES = "plusone.predictions.labels"
+"""What a nursery of writers must have imported."""
 
 # Some are sent twice, at once or much later: a client that got no answer does so.
 _WRITER = """
@@ -26,16 +29,14 @@ for number in range(10**9):
 """
 
 
-def kill_a_writer(folder: Path, who: str, dice: random.Random, *, most: int = 400) -> set[str]:
+def kill_a_writer(nursery: Nursery, folder: Path, who: str, dice: random.Random, *, most: int = 400) -> set[str]:
     """Start a writer, kill it after a random number of requests; return the ids of the labels it had acknowledged."""
-    process = subprocess.Popen([sys.executable, "-c", _WRITER, str(folder), who], stdout=subprocess.PIPE)
-    assert process.stdout is not None
+    process = nursery.start(_WRITER, str(folder), who)
     count = dice.randint(1, most)
     lines = [process.stdout.readline() for _ in range(count)]
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     # What it printed before it died was acknowledged, too; of the last line perhaps a part.
     lines += process.stdout.read().splitlines(keepends=True)
-    process.stdout.close()
     assert process.wait() == -signal.SIGKILL
     done = [int(line) for line in lines if line.endswith(b"\n")]
     assert done == list(range(len(done)))

@@ -25,7 +25,8 @@ from plusone.predictions.layout import JSON, labels_folder, predictions_folder
 from plusone.predictions.log import PredictionLog
 from plusone.predictions.reading import chunks_of
 from plusone.store import Store
-from tests.predictions.killing import kill_a_writer
+from tests.nursery import Nursery
+from tests.predictions.killing import WRITES, kill_a_writer
 from tests.predictions.written import (
     labels_kept,
     log_predictions,
@@ -264,10 +265,11 @@ def test_a_collector_killed_at_any_call_loses_nothing_and_doubles_nothing(servin
 def test_labels_acknowledged_before_kill_9_are_all_there_and_none_twice(serving: Path, store: Store):
     dice = random.Random(2)
     acknowledged: set[str] = set()
-    for number in range(50):
-        acknowledged |= kill_a_writer(labels_folder(serving), f"w{number}", dice)
-        if dice.random() < 0.3:
-            collect(store, serving)
+    with Nursery([WRITES]) as nursery:
+        for number in range(50):
+            acknowledged |= kill_a_writer(nursery, labels_folder(serving), f"w{number}", dice)
+            if dice.random() < 0.3:
+                collect(store, serving)
     collect(store, serving)
     kept = labels_kept(store)
     assert acknowledged <= kept.keys()

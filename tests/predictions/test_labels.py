@@ -11,7 +11,8 @@ import pytest
 from plusone.base.errors import StoreError
 from plusone.journal import claim, list_segments
 from plusone.predictions.labels import LabelLog
-from tests.predictions.killing import kill_a_writer
+from tests.nursery import Nursery
+from tests.predictions.killing import WRITES, kill_a_writer
 from tests.predictions.written import labels_in, until
 
 
@@ -62,6 +63,7 @@ def test_one_that_can_not_be_written_is_an_error_and_none_of_the_request_is_kept
 
 def test_what_was_acknowledged_outlives_kill_9(tmp_path: Path) -> None:
     dice = random.Random(1)
-    for number in range(5):
-        acknowledged = kill_a_writer(tmp_path / str(number), "w", dice)
-        assert acknowledged <= {one for _, one, _ in labels_in(tmp_path / str(number))}
+    with Nursery([WRITES]) as nursery:
+        for number in range(5):
+            acknowledged = kill_a_writer(nursery, tmp_path / str(number), "w", dice)
+            assert acknowledged <= {one for _, one, _ in labels_in(tmp_path / str(number))}

@@ -32,7 +32,7 @@ __all__ = [
     "until",
 ]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def predictions_in(folder: Path) -> list[str]:

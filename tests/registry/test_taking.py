@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from plusone.registry.sources import PACKAGE
 from plusone.registry.taking import find_taken
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.logged_models import add_logged_model
-from tests.journeys.projects import make_project, ran, run, run_json
+from tests.journeys.projects import ran, released_once, run, run_json
 from tests.release.invariants import check_invariants
 from tests.release.written import Written
 
@@ -99,11 +100,9 @@ def test_trust_is_for_one_digest_in_full(project: Written):
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """A project that was released once."""
-    root = make_project(tmp_path / "p")
-    assert run_json(root, "release")["outcome"] == "live"
-    return root
+    return Path(shutil.copytree(released_once(tmp_path_factory), tmp_path / "p"))
 
 
 def _data() -> tuple[Any, Any]:

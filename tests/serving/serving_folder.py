@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 def until(
-    condition: Callable[[], bool], what: str, *, seconds: float = 15.0, poll: Callable[[], None] | None = None
+    condition: Callable[[], bool], what: str, *, seconds: float = 60.0, poll: Callable[[], None] | None = None
 ) -> None:
     """Wait for a condition; fail when it does not come."""
     deadline = time.monotonic() + seconds
@@ -105,7 +105,7 @@ def ask(
     port: int, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     """Send one request on a connection of its own; return status, headers and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -145,7 +145,7 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(90)
 
     def more(self, count: int = 40, *, poll: Callable[[], None] | None = None) -> None:
         """Wait for `count` further answers."""
@@ -153,7 +153,7 @@ class Traffic:
         until(lambda: len(self.answers) >= goal, f"{count} further answers ({self.failures[:3]})", poll=poll)
 
     def _send(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         sent = 0
         while not self._end.is_set():
             began = time.monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from plusone.base.records import RouteFile
 from plusone.serving.predicting import ASIDE_BYTES
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor
-from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
+from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, all_ready, ask, error_of, until
 
 PREDICT = "/models/m/predict"
 
@@ -97,14 +96,14 @@ def test_a_body_without_a_length_is_bounded_while_it_is_read(shared_port: int):
 
 
 def test_a_length_over_the_limit_is_refused_before_the_body_is_sent(shared_port: int):
-    with socket.create_connection(("127.0.0.1", shared_port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", shared_port), timeout=60) as plain:
         plain.sendall(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999999\r\n\r\n" % PREDICT.encode())
         assert plain.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(one_worker: Supervisor, serving: ServingFolder):
     for head in (b"content-length: 500", b"transfer-encoding: chunked"):
-        with socket.create_connection(("127.0.0.1", one_worker.port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as plain:
             plain.sendall(b"POST %b HTTP/1.1\r\nhost: x\r\n%b\r\n\r\n2\r\n{}" % (PREDICT.encode(), head))
     assert ask(one_worker.port, "POST", PREDICT, BODY)[0] == 200
     assert "prediction_failed" not in serving.log()
@@ -173,7 +172,7 @@ def test_no_raw_bytes_end_the_worker(shared_port: int):
         b"POST / HTTP/9.9\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", shared_port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", shared_port), timeout=60) as plain:
             plain.sendall(data)
             plain.shutdown(socket.SHUT_WR)
             assert b" 500 " not in plain.recv(200)
@@ -245,15 +244,10 @@ def test_small_requests_are_answered_while_big_ones_are(shared_port: int):
 def test_metrics_add_up_across_workers_and_survive_kill_9(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)
-    threads = [
-        threading.Thread(target=lambda: [ask(supervisor.port, "POST", PREDICT, BODY) for _ in range(20)])
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    ask(supervisor.port, "POST", PREDICT, b"{")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: ask(supervisor.port, "POST", PREDICT, BODY), range(80)))
+    assert [answer for answer in answers if answer[0] != 200] == []
+    assert ask(supervisor.port, "POST", PREDICT, b"{")[0] == 422
 
     def total(code: str) -> float:
         text = ask(supervisor.port, "GET", "/metrics")[2].decode()
@@ -263,7 +257,8 @@ def test_metrics_add_up_across_workers_and_survive_kill_9(serving: ServingFolder
     until(lambda: (total("200"), total("422")) == (80.0, 1.0), "the sums of both workers")
     for report in supervisor.reports():
         serving.kill(report.pid)
-    until(lambda: supervisor.restarts == 2, "restarts", poll=supervisor.poll)
+    # Both are up again, too: one that answers says of the other whether it is.
+    until(lambda: supervisor.restarts == 2 and all_ready(supervisor), "restarts", poll=supervisor.poll)
     assert (total("200"), total("422")) == (80.0, 1.0)
     text = ask(supervisor.port, "GET", "/metrics")[2]
     assert b"plusone_worker_restarts_total 2" in text

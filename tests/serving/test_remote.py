@@ -37,7 +37,7 @@ def call(channel: Any, name: str, **fields: Any) -> Any:
         request_serializer=request.SerializeToString,
         response_deserializer=answer.FromString,
     )
-    return method(request(**fields), timeout=10)
+    return method(request(**fields), timeout=60)
 
 
 def inputs(*values: float) -> list[dict[str, Any]]:

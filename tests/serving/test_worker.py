@@ -45,12 +45,12 @@ def test_a_worker_by_itself_binds_its_port_and_holds_its_slot(serving: ServingFo
     command = [sys.executable, "-m", "plusone.serving.worker", "--folder", str(serving.path), "--port", "0"]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
         until(lambda: any(report.ready for report in routes.read_reports(serving.path)), "ready")
-        again = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (again.returncode, json.loads(again.stderr)["event"]) == (2, "slot_taken")
         accepting = json.loads((tmp_path / "log").read_text().splitlines()[-1])
         assert ask(accepting["address"][1], "POST", PREDICT, BODY)[0] == 200
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_disk_that_takes_no_file_does_not_end_a_worker(serving: ServingFolder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.errors import BrokenArtifact, Conflict, NotFound, UsageError
-from plusone.base.ids import digest_bytes
-from plusone.store import Store
+from plusone.base.ids import digest_bytes, new_id
+from plusone.store import Store, open_store
 from plusone.tracking.artifacts import (
     check_path,
     get_artifact,
@@ -72,29 +73,36 @@ def test_what_can_name_no_file_is_refused_by_every_function(store: Store, tmp_pa
     assert list_artifacts(store, "run") == []
 
 
-@given(paths=st.lists(SAFE.filter(lambda p: not {".", ".."} & set(p.split("/"))), min_size=1, max_size=6, unique=True))
-def test_what_is_kept_can_always_be_laid_out_as_files(tmp_path_factory: pytest.TempPathFactory, paths: list[str]):
-    from plusone.store import open_store
+@pytest.fixture(scope="module")
+def store_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store for the files of many runs: to make one for each takes longer than all that is done with it."""
+    store = open_store(tmp_path_factory.mktemp("kept") / "store")
+    yield store
+    store.close()
 
-    folder = tmp_path_factory.mktemp("kept")
-    store = open_store(folder / "store")
+
+@given(paths=st.lists(SAFE.filter(lambda p: not {".", ".."} & set(p.split("/"))), min_size=1, max_size=6, unique=True))
+def test_what_is_kept_can_always_be_laid_out_as_files(
+    store_of_many: Store, tmp_path_factory: pytest.TempPathFactory, paths: list[str]
+):
+    folder = tmp_path_factory.mktemp("out")
+    store, run = store_of_many, new_id()
     kept: dict[str, bytes] = {}
     for path in paths:
         try:
-            log_bytes(store, "run", path, path.encode())
+            log_bytes(store, run, path, path.encode())
             kept[path] = path.encode()
         except Conflict:
             assert any(path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in kept)
     for path in kept:
-        save_artifact(store, "run", path, folder / "out" / path)
+        save_artifact(store, run, path, folder / "out" / path)
     out = {
         file.relative_to(folder / "out").as_posix(): file.read_bytes()
         for file in (folder / "out").rglob("*")
         if file.is_file()
     }
     assert out == kept
-    assert [one.path for one in list_artifacts(store, "run")] == sorted(kept)
-    store.close()
+    assert [one.path for one in list_artifacts(store, run)] == sorted(kept)
 
 
 def test_a_file_of_the_same_path_takes_the_place_of_the_one_before(store: Store, tmp_path: Path):

@@ -407,7 +407,7 @@ def test_a_body_in_tiny_pieces_takes_little_more_than_its_bytes(served: Served):
 
 
 def test_the_clients_of_the_standard_library(served: Served):
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     for body in (b"abc", iter([b"ab", b"c"])):
         connection.request("POST", "/echo", body=body)
         assert connection.getresponse().read() == b"abc"
@@ -417,7 +417,7 @@ def test_the_clients_of_the_standard_library(served: Served):
     assert connection.getresponse().read() == b""
     connection.close()
     request = urllib.request.Request(f"http://127.0.0.1:{served.port}/echo", data=b"abc")
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
         assert answer.read() == b"abc"
 
 

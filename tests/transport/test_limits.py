@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from plusone.transport import Limits
-from tests.transport.served import Client, Served, head, post
+from tests.transport.served import QUICK, Client, Served, head, post
 
 Start = Callable[..., Served]
 
@@ -76,12 +76,12 @@ def test_a_body_that_drips_is_answered_408(start: Start):
 
 
 def test_a_body_that_comes_steadily_may_take_longer_than_a_stall(start: Start):
-    served = start()
+    served = start(dataclasses.replace(QUICK, body_stall_s=1.6))
     with served.client() as client:
         client.send(head("POST", "/echo", "content-length: 20000"))
-        for _ in range(10):
+        for _ in range(20):
             select.select([], [], [], 0.1)
-            client.send(b"x" * 2000)
+            client.send(b"x" * 1000)
         assert client.answer()[2] == b"x" * 20_000
 
 
@@ -96,7 +96,7 @@ def test_an_idle_connection_is_closed_without_a_word(start: Start):
 
 
 def test_an_answer_may_take_longer_than_a_client_may_be_idle(start: Start):
-    served = start(Limits(idle_s=0.4, linger_s=0.4))
+    served = start(Limits(idle_s=0.9, linger_s=0.4))
     with served.client() as client:
         client.send(post("/later", b"x"))
         client.socket.settimeout(1.0)
@@ -119,10 +119,10 @@ def test_a_client_that_does_not_read_its_answers_is_asked_nothing_and_cut(start:
 
 
 def test_a_client_that_reads_slowly_gets_all_of_its_answer(start: Start):
-    served = start()
+    served = start(dataclasses.replace(QUICK, write_stall_s=1.6))
     with served.client() as client:
         client.send(head("GET", "/big?30000000"))
-        for _ in range(15):
+        for _ in range(20):
             wanted = len(client.came) + 1_000_000
             while len(client.came) < wanted:
                 assert client.more()

@@ -148,7 +148,7 @@ def test_a_drain_answers_what_is_in_flight_and_ends_with_0(serving: ServingFolde
     serving.route(1, live=1)
     supervisor = serving.start(workers=1)
     (process,) = serving.processes(supervisor)
-    with socket.create_connection(("127.0.0.1", supervisor.port), timeout=10) as slow:
+    with socket.create_connection(("127.0.0.1", supervisor.port), timeout=60) as slow:
         head = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (PREDICT.encode(), len(BODY))
         slow.sendall(head + BODY[:5])
         until(lambda: '"started"' in serving.log(), "the log")
@@ -161,7 +161,7 @@ def test_a_drain_answers_what_is_in_flight_and_ends_with_0(serving: ServingFolde
             answer += part
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer.lower()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert [json.loads(line)["event"] for line in serving.log().splitlines()][-1] == "ended"
 
 

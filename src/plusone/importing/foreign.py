@@ -81,6 +81,8 @@ def _serving(program: str, store: str) -> Iterator[Source]:
         port = found.getsockname()[1]
     # The URI may hold a password, so it goes by the environment and not by the command line, which others can read.
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_ALLOW_FILE_STORE": "true"}
+    # It is read and nothing else: without this it starts eight more processes for work that nobody will give it.
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     arguments = [program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

@@ -86,7 +86,7 @@ def decode(codec: str, data: bytes, columns: Sequence[str] | None = None) -> pa.
             mend="pip install --upgrade plusone",
         )
     try:
-        table = pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns))
+        table = pq.ParquetFile(io.BytesIO(data)).read(columns=None if columns is None else list(columns))
         wanted = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
         return table.select(wanted.names).cast(wanted)
     except (pa.ArrowException, OSError, KeyError) as error:

@@ -34,6 +34,8 @@ def refused(code: str, action, *arguments, **named) -> str:
 def log(name: str, **more) -> LogisticRegression:
     """Log a model and register it under a name in one call, as most scripts do."""
     model = LogisticRegression(C=2.0).fit(frame, target)
+    # Named, or MLflow starts a process that imports everything to find out.
+    more["pip_requirements"] = ["scikit-learn"]
     with mlflow.start_run():
         mlflow.sklearn.log_model(model, name="model", input_example=frame.head(2), registered_model_name=name, **more)
     return model
