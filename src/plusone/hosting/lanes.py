@@ -319,36 +319,32 @@ def compute(batch: _Batch) -> list[Any]:
 
 def _together(predictor: Predictor, batch: _Batch) -> list[Any]:
     if not [job for job in batch if job.rows is None or job.asked is not None]:
-        pieces = predictor.encode(predictor.run(predictor.gather([row for job in batch for row in job.rows or ()])))
-        return pieces if len(pieces) == len(batch) else _cut(batch, pieces)
+        answer = predictor.run(predictor.gather([row for job in batch for row in job.rows or ()]))
+        return predictor.encode_joined(answer, [job.count for job in batch])
     return _mixed(predictor, batch)
 
 
 def _mixed(predictor: Predictor, batch: _Batch) -> list[Any]:
     """Answer a batch of which some came as columns, or write their answers in their own way."""
-    rows = [row for job in batch for row in job.rows or ()]
-    parts = [job.columns for job in batch if job.columns is not None]
+    ordered = sorted(batch, key=lambda job: job.rows is None)
+    rows = [row for job in ordered for row in job.rows or ()]
+    parts = [job.columns for job in ordered if job.columns is not None]
     if rows:
         parts.insert(0, predictor.gather(rows))
-    answer = predictor.run(Columns.concat(parts) if len(parts) > 1 else parts[0])
-    results: dict[int, Any] = {}
-    at = 0
+    answer = predictor.run(Columns.concat(parts))
     # In the order in which their rows were put together.
-    for job in sorted(batch, key=lambda job: job.rows is None):
+    results: dict[int, Any] = {}
+    if all(job.asked is None for job in ordered):
+        results = dict(
+            zip(map(id, ordered), predictor.encode_joined(answer, [job.count for job in ordered]), strict=True)
+        )
+        return [results[id(job)] for job in batch]
+    at = 0
+    for job in ordered:
         part = answer.take(at, at + job.count)
         at += job.count
-        if job.rows is not None and job.asked is None:
-            results[id(job)] = b",".join(predictor.encode(part))
+        if job.asked is None:
+            results[id(job)] = predictor.encode_joined(part, [job.count])[0]
         else:
             results[id(job)] = job.endpoint.write(job, part)
     return [results[id(job)] for job in batch]
-
-
-def _cut(batch: _Batch, pieces: list[bytes]) -> list[bytes]:
-    """Return the pieces of each job, joined."""
-    out: list[bytes] = []
-    at = 0
-    for job in batch:
-        out.append(pieces[at] if job.count == 1 else b",".join(pieces[at : at + job.count]))
-        at += job.count
-    return out

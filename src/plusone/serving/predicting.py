@@ -91,8 +91,11 @@ class _Predict:
             app.spawn(self._beside(request, request_id, target))
             return
         try:
-            rows = target.predictor.decode_rows(request.body)
-            job = Job(self, request, request_id, target, rows, None, len(rows), request.began)
+            found = target.predictor.decode_request(request.body)
+            if type(found) is list:
+                job = Job(self, request, request_id, target, found, None, len(found), request.began)
+            else:
+                job = Job(self, request, request_id, target, None, found, found.rows, request.began)
             (self._put or self._find_put())(job)
         except Exception as error:
             app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
@@ -103,7 +106,7 @@ class _Predict:
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return what `done` takes, for a job that came as columns."""
-        return b",".join(job.target.predictor.encode(answer))
+        return job.target.predictor.encode_joined(answer, [job.count])[0]
 
     def done(self, job: Job, result: Any) -> None:
         """Answer with the predictions."""
