@@ -24,7 +24,7 @@ Step = tuple[int, Callable[[Any], Any]]
 _LETTERS = {"float64": "d", "int64": "q"}
 _MANY = 128
 """From so many rows on they are put together by columns: that costs more for each field, less for each value."""
-_MANY_IN_COLUMNS = 16
+_MANY_IN_COLUMNS = 64
 """The same for what comes in columns already."""
 _MOST = 4096
 """So many rows at a time are taken apart into columns: that needs an iterator for each."""

@@ -57,17 +57,18 @@ class Predictor:
         digest: the sha256 of its manifest.
         signature: what it takes and answers.
         known: by field, the only values that it may hold, where the model answers to no others.
+        blocks: how its fields enter the graph; the tuples of `decode_rows` are in their order.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes) -> None:
         self.package = package
         self.digest = digest
         self.signature = package.signature
-        self._blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
+        self.blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
         self.known = known_values(package)
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
-        gatherer = Gatherer(package.signature.fields, self._blocks)
-        decoder = Decoder(package.signature.fields, self._blocks, self.known, gatherer)
+        gatherer = Gatherer(package.signature.fields, self.blocks)
+        decoder = Decoder(package.signature.fields, self.blocks, self.known, gatherer)
         self.decode_rows = decoder.rows
         """`decode_rows(body: bytes) -> list[tuple]`: see `Decoder.rows`."""
         self.decode_request = decoder.request
@@ -121,7 +122,7 @@ class Predictor:
     def _read(self, table: pa.Table) -> Columns:
         if table.num_rows == 0:
             raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
-        columns, bad = read_table(table, self.signature.fields, self._blocks, self.known)
+        columns, bad = read_table(table, self.signature.fields, self.blocks, self.known)
         if bad.any():
             raise self._first_wrong(table, int(np.argmax(bad)))
         return columns
@@ -134,7 +135,7 @@ class Predictor:
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
         """
-        return read_arrays(arrays, self.signature.fields, self._blocks, self.known)
+        return read_arrays(arrays, self.signature.fields, self.blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
         """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
@@ -188,7 +189,7 @@ class Predictor:
     def _first_wrong(self, table: pa.Table, place: int) -> InvalidInput:
         row = table.slice(place, 1)
         for field in self.signature.fields:
-            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self.known)
+            _, bad = read_table(row, [field], [_alone(self.blocks, field.name)], self.known)
             if bad[0]:
                 return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)

@@ -92,7 +92,7 @@ class _Predict:
             return
         try:
             found = target.predictor.decode_request(request.body)
-            if type(found) is list:
+            if isinstance(found, list):
                 job = Job(self, request, request_id, target, found, None, len(found), request.began)
             else:
                 job = Job(self, request, request_id, target, None, found, found.rows, request.began)
