@@ -38,7 +38,7 @@ class Endpoint(Protocol):
     """Where a job came in, and where its answer goes. All but `write` are called on the event loop."""
 
     def write(self, job: Job, answer: Any) -> Any:
-        """Return what `done` needs, of the `Answer` to a job that came as columns, or asked for something.
+        """Return what `done` needs, of the `Answer` to a job that asked for something.
 
         May be called in a thread.
         """

@@ -17,8 +17,8 @@ import numpy as np
 from ..base.errors import BodyTooLarge, InvalidInput, PlusoneError, WrongContentType
 from ..packaging.tables import shown
 from ..predictor import Predictor
+from ..predictor.direct import Plan
 from ..predictor.predictor import Answer, Columns
-from .direct import Plan
 from .tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from .values import DTYPES
 

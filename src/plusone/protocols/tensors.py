@@ -21,8 +21,8 @@ from ..base.errors import InvalidInput
 from ..base.records import Field, Output
 from ..packaging.tables import shown
 from ..predictor import Predictor
+from ..predictor.direct import Direct
 from ..predictor.predictor import Answer, Columns
-from .direct import Direct
 from .rows import find_turn, read_rows
 from .values import FLOATS, INTEGERS, read_binary, read_list
 

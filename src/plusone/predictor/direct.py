@@ -1,8 +1,8 @@
 """Tensors in bytes straight to the arrays that enter a graph: next to nothing for each row.
 
 It takes what is as the metadata has it, where the graph takes numbers alone (strings are looked up before it: decision
-0023). Each value is looked at, many at a time. All else, and all that is wrong, is left to the long way (`values`,
-`predictor.arrays`), which says what it is. Nothing is made of a size that is only claimed.
+0023). Each value is looked at, many at a time. All else, and all that is wrong, is left to the long way (`arrays`),
+which says what it is. Nothing is made of a size that is only claimed.
 """
 
 from __future__ import annotations

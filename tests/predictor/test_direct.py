@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
 from plusone.formats.layout import MISSING, Block, Code, Columns
-from plusone.predictor import Predictor
 from plusone.predictor.arrays import read_arrays
+from plusone.predictor.direct import LEAST, Direct
 from plusone.predictor.gather import Gatherer
-from plusone.protocols.direct import LEAST, Direct
-from plusone.protocols.inference import Infer, read_infer
-from plusone.protocols.tensors import interface_of
 from plusone.protocols.values import read_binary
 from tests.predictor.layouts import Layout, Row, assert_same, layouts_and_rows
 from tests.protocols.asking import binary_tensor
 
 Wire = list[tuple[str, str, list[int], bytes]]
-
-
-@pytest.fixture(scope="session")
-def coded(make: Any, flights: pd.DataFrame) -> Predictor:
-    """A classifier whose strings are looked up before its graph."""
-    words = ["carrier", "origin", "dest"]
-    frame = flights[[*words, "month", "distance"]].assign(late=flights["target"])
-    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    columns = make_column_transformer((encode, words), remainder="passthrough")
-    return make("coded", make_pipeline(columns, HistGradientBoostingClassifier(max_iter=3)), frame, "late")
 
 
 def wire(layout: Layout, rows: list[Row]) -> Wire:
@@ -196,68 +177,3 @@ def test_only_known_strings_are_taken_where_the_model_knows_no_others() -> None:
             sent = wire(layout, [*ROWS[:2], {**ROWS[0], "s": text}] * times)
             assert read(direct_of(layout), sent) is None
             assert long_way(layout, sent) is None
-
-
-# ------------------------------------------------------------------------------------------ the same JSON again
-
-
-def body_of(rows: list[Row], fields: tuple[Field, ...], **more: Any) -> tuple[bytes, int]:
-    pairs = [binary_tensor(field, [row[field.name] for row in rows]) for field in fields]
-    head = json.dumps({"inputs": [said for said, _ in pairs], **more}).encode()
-    return head + b"".join(data for _, data in pairs), len(head)
-
-
-def some_rows(count: int, shift: int = 0) -> list[Row]:
-    words = [("UA", "JFK", "IAH"), ("AA", "LGA", "MIA"), ("zz", "ä", "IAH")]
-    return [
-        dict(zip(("carrier", "origin", "dest"), words[(place + shift) % 3], strict=True))
-        | {"month": 1 + (place + shift) % 12, "distance": 100 + place}
-        for place in range(count)
-    ]
-
-
-def same(one: Infer, other: Infer) -> bool:
-    return (one.id, one.outputs) == (other.id, other.outputs) and all(
-        np.array_equal(array, other.columns.feeds[name]) for name, array in one.columns.feeds.items()
-    )
-
-
-@pytest.mark.parametrize("count", [1, 3, LEAST, 33])
-def test_a_request_like_the_one_before_is_read_as_if_it_were_the_first(
-    monkeypatch: pytest.MonkeyPatch, coded: Predictor, count: int
-) -> None:
-    fields = coded.signature.fields
-    interface = interface_of(coded)
-    for shift in (0, 3, 6, 9):
-        body, length = body_of(some_rows(count, shift), fields, id="i")
-        with monkeypatch.context() as patch:
-            patch.setattr(interface, "seen", {})
-            fresh = read_infer(coded, body, length)
-        again = read_infer(coded, body, length)
-        assert same(again, fresh)
-        assert (again.read.rows is None) == (count >= LEAST)
-        assert again.read.count == count
-    assert interface.seen[body[:length]] is not None
-    # What the bytes behind the JSON have wrong is refused as ever.
-    for wrong in (body[:-1], body + b"x", body[:length] + bytes(len(body) - length - 1) + b"\xff"):
-        with monkeypatch.context() as patch:
-            patch.setattr(interface, "seen", {})
-            with pytest.raises(InvalidInput) as first:
-                read_infer(coded, wrong, length)
-        with pytest.raises(InvalidInput) as second:
-            read_infer(coded, wrong, length)
-        assert second.value.message == first.value.message
-
-
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, coded: Predictor) -> None:
-    interface = interface_of(coded)
-    monkeypatch.setattr(interface, "seen", {})
-    for number in range(300):
-        body, length = body_of(some_rows(1), coded.signature.fields, id=str(number))
-        for _ in range(2):
-            assert read_infer(coded, body, length).id == str(number)
-        assert len(interface.seen) <= 64
-    interface.seen.clear()
-    body, length = body_of(some_rows(1), coded.signature.fields, id="x" * 20_000)
-    read_infer(coded, body, length)
-    assert interface.seen == {}
