@@ -72,6 +72,18 @@ def serving(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def rows(scratch: Path) -> dict[str, Any]:
+    """Measure requests of 32 rows in every form beside ONNX Runtime alone, without peers, and print their shares."""
+    from . import serving as servers
+    from . import serving_batches
+
+    result = serving_batches.measure_all(scratch, servers.prepare)
+    for one in result["batches"]:
+        for line in serving_batches.lines(one["model"], [one]):
+            console.print(line, soft_wrap=True)
+    return result
+
+
 def beside(scratch: Path) -> dict[str, Any]:
     """Measure small requests beside a body of 50 MB, and print what they waited."""
     from . import serving_beside
@@ -186,6 +198,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
     "serving": serving,
+    "rows": rows,
     "beside": beside,
     "worker": worker,
     "overload": overload,

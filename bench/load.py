@@ -18,8 +18,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SCRIPT = """
-local bodies = {}
-for line in io.lines("%(bodies)s") do bodies[#bodies + 1] = line end
+-- One line for each body: its bytes, and how many of them are JSON where bytes follow (0: all).
+local file = io.open("%(bodies)s", "rb")
+local all = file:read("*a")
+file:close()
+local bodies, headers = {}, {}
+local from = 1
+for line in io.lines("%(sizes)s") do
+  local size, json = line:match("(%%d+) (%%d+)")
+  bodies[#bodies + 1] = all:sub(from, from + size - 1)
+  from = from + size
+  if json ~= "0" then
+    headers[#bodies] = {["Content-Type"] = "application/octet-stream", ["Inference-Header-Content-Length"] = json}
+  end
+end
 local at = 0
 local whole = {}
 wrk.method = "POST"
@@ -29,7 +41,7 @@ request = function()
   at = at %% #bodies + 1
   local ready = whole[at]
   if not ready then
-    ready = wrk.format(nil, nil, nil, bodies[at])
+    ready = wrk.format(nil, nil, headers[at], bodies[at])
     whole[at] = ready
   end
   return ready
@@ -59,12 +71,18 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio client"
 
 
-def load(port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: float, scratch: Path) -> Measured:
+Body = bytes | tuple[bytes, int | None]
+"""What is sent, and how many bytes of it are JSON where the values follow it (the Open Inference Protocol's header)."""
+
+
+def load(port: int, path: str, bodies: Sequence[Body], connections: int, seconds: float, scratch: Path) -> Measured:
     """Send `bodies` in turn over `connections` for `seconds`; return what came back."""
+    pairs = [(body, None) if isinstance(body, bytes) else body for body in bodies]
     if generator() == "wrk":
-        return _wrk(f"http://127.0.0.1:{port}{path}", bodies, connections, seconds, scratch)
+        return _wrk(f"http://127.0.0.1:{port}{path}", pairs, connections, seconds, scratch)
     # In a process of its own, so that the garbage of one cell does not slow the next.
-    job = {"port": port, "path": path, "bodies": [body.decode() for body in bodies], "connections": connections}
+    texts = [(body.decode("latin-1"), length) for body, length in pairs]
+    job = {"port": port, "path": path, "bodies": texts, "connections": connections}
     out = subprocess.run(
         [sys.executable, "-m", "bench.load"],
         input=json.dumps({**job, "seconds": seconds}),
@@ -75,10 +93,13 @@ def load(port: int, path: str, bodies: Sequence[bytes], connections: int, second
     return Measured(**json.loads(out.stdout))
 
 
-def _wrk(url: str, bodies: Sequence[bytes], connections: int, seconds: float, scratch: Path) -> Measured:
-    (scratch / "bodies").write_bytes(b"\n".join(bodies) + b"\n")
+def _wrk(
+    url: str, bodies: Sequence[tuple[bytes, int | None]], connections: int, seconds: float, scratch: Path
+) -> Measured:
+    (scratch / "bodies").write_bytes(b"".join(body for body, _ in bodies))
+    (scratch / "sizes").write_text("".join(f"{len(body)} {length or 0}\n" for body, length in bodies), "utf-8")
     script = scratch / "load.lua"
-    script.write_text(SCRIPT % {"bodies": scratch / "bodies"}, "utf-8")
+    script.write_text(SCRIPT % {"bodies": scratch / "bodies", "sizes": scratch / "sizes"}, "utf-8")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(script), url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"^RESULT (.*)$", out, re.MULTILINE)
@@ -94,10 +115,16 @@ def _wrk(url: str, bodies: Sequence[bytes], connections: int, seconds: float, sc
     )
 
 
-async def _client(port: int, path: str, bodies: Sequence[bytes], first: int, until: float) -> tuple[list[float], int]:
+async def _client(
+    port: int, path: str, bodies: Sequence[tuple[bytes, int | None]], first: int, until: float
+) -> tuple[list[float], int]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-    whole = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+    whole: list[bytes] = []
+    for body, length in bodies:
+        kind = "application/json" if length is None else "application/octet-stream"
+        more = "" if length is None else f"Inference-Header-Content-Length: {length}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n{more}Content-Length: "
+        whole.append(f"{head}{len(body)}\r\n\r\n".encode() + body)
     took: list[float] = []
     failed, at = 0, first
     while (began := time.perf_counter()) < until:
@@ -113,7 +140,9 @@ async def _client(port: int, path: str, bodies: Sequence[bytes], first: int, unt
     return took, failed
 
 
-async def _asyncio(port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: float) -> Measured:
+async def _asyncio(
+    port: int, path: str, bodies: Sequence[tuple[bytes, int | None]], connections: int, seconds: float
+) -> Measured:
     began = time.perf_counter()
     results = await asyncio.gather(
         *(_client(port, path, bodies, first * 7, began + seconds) for first in range(connections))
@@ -131,5 +160,5 @@ async def _asyncio(port: int, path: str, bodies: Sequence[bytes], connections: i
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
-    given["bodies"] = [body.encode() for body in given["bodies"]]
+    given["bodies"] = [(body.encode("latin-1"), length) for body, length in given["bodies"]]
     json.dump(dataclasses.asdict(asyncio.run(_asyncio(**given))), sys.stdout)

@@ -12,24 +12,21 @@ import json
 import math
 import statistics
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.packaging import pack
-from plusone.predictor import load as load_package
 from plusone.workers import routes
 
-from . import flights, load, machine, serving_sides
-from .serving_sides import CEILING_SIDES, ECHO, MODEL, PATH, PEER_SIDES, PLUSONE, Row, Running
+from . import flights, load, machine, serving_batches, serving_sides
+from .serving_sides import CEILING_SIDES, ECHO, MODEL, PEER_SIDES, PLUSONE, Row, Running
 
 TRAIN_ROWS = 60_000
 PROOF_ROWS = 5_000
@@ -37,7 +34,6 @@ SECONDS = 2.0
 ROUNDS = 3
 CONNECTIONS = (8, 64)
 SAME = 1e-6
-BATCH = 32
 FIRST = next(iter(flights.MODELS))
 ROUND = (PLUSONE, *CEILING_SIDES[:3], PLUSONE, *CEILING_SIDES[3:], ECHO, PLUSONE, *PEER_SIDES)
 BARS = {"fastapi": {8: 10.0, 64: 14.0}, "mlserver": {8: 20.0, 64: 20.0}, "mlflow": {8: 80.0, 64: 80.0}}
@@ -138,7 +134,11 @@ def measure_model(folder: Path, model: str, pythons: Mapping[str, Path]) -> dict
                         cell = _cell(up[side.name], rows, connections, SECONDS, folder)
                         cells.append({**cell, "round": number})
         memory = {name: serving_sides.family_bytes(one) for name, one in up.items()}
-        batches = [_batch_cells(up["plusone"], frame, folder, connections) for connections in CONNECTIONS]
+        batches = [
+            one
+            for connections in CONNECTIONS
+            for one in serving_batches.measure(up["plusone"], frame, folder, connections)
+        ]
     return {
         "model": model,
         "difference": difference,
@@ -147,46 +147,6 @@ def measure_model(folder: Path, model: str, pythons: Mapping[str, Path]) -> dict
         "cells": cells,
         "batches": batches,
     }
-
-
-def _batch_cells(ours: Running, frame: Any, folder: Path, connections: int) -> dict[str, Any]:
-    """Requests of `BATCH` rows to plusone, in turns with ONNX Runtime alone on the same rows in a loop."""
-    rows = flights.rows(frame, 64 * BATCH, seed=2)
-    bodies = [json.dumps({"rows": rows[at : at + BATCH]}).encode() for at in range(0, len(rows), BATCH)]
-    package = load_package(folder / "serving" / "package")
-    feeds = [package.decode(body).feeds for body in bodies]
-    rounds: list[dict[str, Any]] = []
-    for _ in range(ROUNDS):
-        speed = machine.calibrate()
-        alone = _runtime_rows_per_s(folder / "serving" / "package" / "model.onnx", feeds)
-        found = load.load(ours.port, PATH, bodies, connections, SECONDS, folder)
-        rounds.append({"calibration_s": speed, "runtime_rows_per_s": alone, **dataclasses.asdict(found)})
-    shares = [one["requests_per_s"] * BATCH / one["runtime_rows_per_s"] for one in rounds]
-    return {
-        "connections": connections,
-        "rows_per_s": statistics.median(one["requests_per_s"] * BATCH for one in rounds),
-        "runtime_rows_per_s": statistics.median(one["runtime_rows_per_s"] for one in rounds),
-        "share": statistics.median(shares),
-        "failed": sum(one["failed"] for one in rounds),
-        "rounds": rounds,
-    }
-
-
-def _runtime_rows_per_s(graph: Path, feeds: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> float:
-    """What ONNX Runtime does by itself: batches that are arrays already, one thread, nothing else in the loop."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    names = [session.get_outputs()[0].name]
-    done = 0
-    began = time.perf_counter()
-    while (spent := time.perf_counter() - began) < SECONDS / 2:
-        for feed in feeds:
-            session.run(names, feed)
-        done += len(feeds) * BATCH
-    return done / spent
 
 
 def measure(scratch: Path, pythons: Mapping[str, Path]) -> dict[str, Any]:

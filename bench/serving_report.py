@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from . import serving
+from . import serving, serving_batches
 from .serving_sides import CEILING_SIDES, ECHO, PEER_SIDES, PLUSONE
 
 __all__ = ["lines", "tables"]
@@ -55,12 +55,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     for model, measured in zip(result["summary"], result["models"], strict=True):
         for line in model["lines"]:
             yield from _one_row(f"{model['model']}, {line['connections']} connections", line)
-        for batch in measured["batches"]:
-            yield (
-                f"{model['model']}, {batch['connections']} connections, {serving.BATCH} rows a request: "
-                f"{batch['rows_per_s']:,.0f} rows/s, {batch['share']:.0%} of the {batch['runtime_rows_per_s']:,.0f} of "
-                f"ONNX Runtime alone on these batches (bar: 80 %); failed {batch['failed']} (bar: 0)"
-            )
+        yield from serving_batches.lines(model["model"], measured["batches"])
 
 
 def _one_row(what: str, line: dict[str, Any]) -> Iterator[str]:

@@ -135,6 +135,22 @@ def test_what_comes_in_during_one_turn_of_the_loop_is_one_batch(folder: Path):
     assert all(np.allclose(numbers(result), 1.0, atol=1e-5) for result in bench.caller.results.values())
 
 
+def test_a_request_is_answered_the_same_bytes_alone_and_among_others(folder: Path):
+    async def live() -> tuple[list[Any], list[Any]]:
+        bench = Bench(folder)
+        jobs = [
+            bench.job("one", 0.5),
+            bench.job("wide", *[0.25] * 40, wide=True),
+            bench.job("three", 1.0, 2.0, 3.0),
+            bench.job("wide one", 7.0, wide=True),
+        ]
+        return [compute([job])[0] for job in jobs], compute(jobs)
+
+    alone, together = asyncio.run(live())
+    assert together == alone
+    assert [len(numbers(result)) for result in together] == [1, 40, 3, 1]
+
+
 def test_a_request_that_makes_the_model_raise_fails_alone(folder: Path):
     async def live() -> Bench:
         bench = Bench(folder)

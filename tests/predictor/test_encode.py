@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -58,6 +59,30 @@ def test_rows_are_what_predictions_are(classes: tuple[Any, ...], dtype: Any) -> 
             msgspec.json.decode(msgspec.json.encode(prediction)) for prediction in predictions(classes, answer)
         ]
         assert Encoder(classes).rows(answer.take(3, 5)) == found[3:5]
+        for counts in ([1] * 70, [70], [1, 32, 5, 1, 31]):
+            places = [sum(counts[:place]) for place in range(len(counts) + 1)]
+            joined = [b",".join(found[start:stop]) for start, stop in pairwise(places)]
+            assert Encoder(classes).joined(answer, counts) == joined
+        assert Encoder(classes).joined(answer.take(3, 9), [4, 2]) == [b",".join(found[3:7]), b",".join(found[7:9])]
+
+
+@given(st.data())
+def test_joined_rows_are_the_bytes_of_single_ones(data: st.DataObject) -> None:
+    labels: Any = st.one_of(st.text(max_size=5), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.floats(-1e9, 1e9))
+    classes = tuple(data.draw(st.lists(labels, min_size=1, max_size=4, unique_by=lambda label: (type(label), label))))
+    counts = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+    total = sum(counts)
+    shares = np.array(
+        data.draw(st.lists(st.floats(), min_size=total * len(classes), max_size=total * len(classes)))
+    ).reshape(total, len(classes))
+    codes = np.array(data.draw(st.lists(st.integers(0, len(classes) - 1), min_size=total, max_size=total)))
+    array = np.empty(len(classes), dtype=object)
+    array[:] = classes
+    encoder = Encoder(classes)
+    for answer in (Answer(array, codes, shares, None), Answer(array, codes, None, None)):
+        pieces = iter(encoder.rows(answer))
+        expected = [b",".join(next(pieces) for _ in range(count)) for count in counts]
+        assert encoder.joined(answer, counts) == expected
 
 
 def test_a_class_that_is_none_is_null() -> None:

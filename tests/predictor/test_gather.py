@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import example, given, settings
 
 from plusone.base.records import Field
 from plusone.formats.layout import MISSING, Block, Code, Columns, plan_blocks
+from plusone.predictor.decode import Decoder
 from plusone.predictor.gather import Gatherer
 
-from .layouts import Layout, Row, assert_same, doors, layouts_and_rows
+from .layouts import Layout, Row, assert_same, columns, doors, layouts_and_rows
 
 BIG = (Field(name="n", dtype="int64"),)
 
@@ -26,6 +28,32 @@ def test_every_door_gives_the_same_columns(drawn: tuple[Layout, list[Row]]) -> N
     assert expected.rows == len(rows)
     for way in ways.values():
         assert_same(way(rows), expected)
+
+
+@given(layouts_and_rows())
+@example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))
+@settings(max_examples=100)
+def test_many_rows_are_gathered_as_one_is(drawn: tuple[Layout, list[Row]]) -> None:
+    layout, rows = drawn
+    decoder = Decoder(*layout)
+    gatherer = Gatherer(layout.fields, layout.blocks)
+    one_by_one = [gatherer.columns([row]) for row in decoder.rows(json.dumps({"rows": rows}).encode())]
+    for times in (2, 64, 130):
+        many = rows * times
+        expected = Columns.concat(one_by_one * times)
+        in_columns = json.dumps({"columns": columns(layout, many)}).encode()
+        assert_same(gatherer.columns(decoder.rows(json.dumps({"rows": many}).encode())), expected)
+        assert_same(gatherer.columns(decoder.rows(in_columns)), expected)
+        found = decoder.request(in_columns)
+        assert_same(found if isinstance(found, Columns) else gatherer.columns(found), expected)
+
+
+def test_thousands_of_rows_are_taken_apart_in_pieces() -> None:
+    fields = (Field(name="x", dtype="float64"), Field(name="n", dtype="int64"))
+    rows = [(place / 7, place) for place in range(10_000)]
+    found = Gatherer(fields, plan_blocks(fields)).columns(rows)
+    assert found.rows == 10_000
+    np.testing.assert_array_equal(found.feeds["numbers"], np.array(rows))
 
 
 def test_what_stands_in_the_columns() -> None:

@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from plusone import packaging
 from plusone.predictor import Predictor, load
@@ -55,6 +55,16 @@ def late(make: Make, flights: pd.DataFrame) -> Predictor:
         remainder="passthrough",
     )
     return make("late", make_pipeline(encode, HistGradientBoostingClassifier(max_iter=5)), frame, "late")
+
+
+@pytest.fixture(scope="session")
+def coded(make: Make, flights: pd.DataFrame) -> Predictor:
+    """A classifier whose strings are looked up before its graph."""
+    words = ["carrier", "origin", "dest"]
+    frame = flights[[*words, "month", "distance"]].assign(late=flights["target"])
+    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = make_column_transformer((encode, words), remainder="passthrough")
+    return make("coded", make_pipeline(columns, HistGradientBoostingClassifier(max_iter=3)), frame, "late")
 
 
 @pytest.fixture(scope="session")

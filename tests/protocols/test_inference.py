@@ -16,9 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plusone.base.errors import BodyTooLarge, InvalidInput, NotFound, PlusoneError, WrongContentType
+from plusone.base.records import Field
 from plusone.predictor import Predictor
-from plusone.protocols.inference import _without_nan, header_length, inflate, read_infer, refusal
-from tests.protocols.asking import answer, binary_body, json_body
+from plusone.predictor.direct import LEAST
+from plusone.protocols.inference import Infer, _without_nan, header_length, inflate, read_infer, refusal
+from plusone.protocols.tensors import interface_of
+from tests.protocols.asking import answer, binary_body, binary_tensor, json_body
 
 Rows = list[dict[str, Any]]
 
@@ -375,3 +378,68 @@ def test_a_number_is_taken_as_it_is_or_refused(minutes: Predictor, value: float,
     taken = float(next(iter(columns.feeds.values()))[0, 0])
     assert math.isfinite(taken)
     assert taken == (float(np.float32(value)) if kind == "FP32" else float(value))
+
+
+# ------------------------------------------------------------------------------------------ the same JSON again
+
+
+def body_of(rows: Rows, fields: tuple[Field, ...], **more: Any) -> tuple[bytes, int]:
+    pairs = [binary_tensor(field, [row[field.name] for row in rows]) for field in fields]
+    head = json.dumps({"inputs": [said for said, _ in pairs], **more}).encode()
+    return head + b"".join(data for _, data in pairs), len(head)
+
+
+def some_rows(count: int, shift: int = 0) -> Rows:
+    words = [("UA", "JFK", "IAH"), ("AA", "LGA", "MIA"), ("zz", "ä", "IAH")]
+    return [
+        dict(zip(("carrier", "origin", "dest"), words[(place + shift) % 3], strict=True))
+        | {"month": 1 + (place + shift) % 12, "distance": 100 + place}
+        for place in range(count)
+    ]
+
+
+def same(one: Infer, other: Infer) -> bool:
+    return (one.id, one.outputs) == (other.id, other.outputs) and all(
+        np.array_equal(array, other.columns.feeds[name]) for name, array in one.columns.feeds.items()
+    )
+
+
+@pytest.mark.parametrize("count", [1, 3, LEAST, 33])
+def test_a_request_like_the_one_before_is_read_as_if_it_were_the_first(
+    monkeypatch: pytest.MonkeyPatch, coded: Predictor, count: int
+) -> None:
+    fields = coded.signature.fields
+    interface = interface_of(coded)
+    for shift in (0, 3, 6, 9):
+        body, length = body_of(some_rows(count, shift), fields, id="i")
+        with monkeypatch.context() as patch:
+            patch.setattr(interface, "seen", {})
+            fresh = read_infer(coded, body, length)
+        again = read_infer(coded, body, length)
+        assert same(again, fresh)
+        assert (again.read.rows is None) == (count >= LEAST)
+        assert again.read.count == count
+    assert interface.seen[body[:length]] is not None
+    # What the bytes behind the JSON have wrong is refused as ever.
+    for wrong in (body[:-1], body + b"x", body[:length] + bytes(len(body) - length - 1) + b"\xff"):
+        with monkeypatch.context() as patch:
+            patch.setattr(interface, "seen", {})
+            with pytest.raises(InvalidInput) as first:
+                read_infer(coded, wrong, length)
+        with pytest.raises(InvalidInput) as second:
+            read_infer(coded, wrong, length)
+        assert second.value.message == first.value.message
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, coded: Predictor) -> None:
+    interface = interface_of(coded)
+    monkeypatch.setattr(interface, "seen", {})
+    for number in range(300):
+        body, length = body_of(some_rows(1), coded.signature.fields, id=str(number))
+        for _ in range(2):
+            assert read_infer(coded, body, length).id == str(number)
+        assert len(interface.seen) <= 64
+    interface.seen.clear()
+    body, length = body_of(some_rows(1), coded.signature.fields, id="x" * 20_000)
+    read_infer(coded, body, length)
+    assert interface.seen == {}

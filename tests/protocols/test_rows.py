@@ -59,7 +59,9 @@ def test_both_ways_read_the_same(monkeypatch: pytest.MonkeyPatch, late: Predicto
 
 
 def test_many_rows_go_the_long_way(minutes: Predictor) -> None:
-    few, many = (read_infer(minutes, bytes(8 * count), 0) for count in (rows.SMALL, rows.SMALL + 1))
+    few, many = (
+        read_infer(minutes, json_body(minutes, [{"x": 0.5}] * count), None) for count in (rows.SMALL, rows.SMALL + 1)
+    )
     assert few.read.rows is not None
     assert many.read.rows is None
     assert many.read.count == rows.SMALL + 1

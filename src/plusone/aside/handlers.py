@@ -34,7 +34,7 @@ def answer_json(predictor: Predictor, body: memoryview, options: Mapping[str, An
     for columns in _decoded(predictor, body):
         for start in range(0, columns.rows, _SLICE_ROWS):
             answer = predictor.run(columns.take(start, start + _SLICE_ROWS))
-            yield (b"," if rows else b"[") + b",".join(predictor.encode(answer))
+            yield (b"," if rows else b"[") + predictor.encode_joined(answer, [answer.rows])[0]
             rows += answer.rows
     yield b"]"
     return Outcome(rows)

@@ -39,7 +39,7 @@ class Endpoint(Protocol):
     """Where a job came in, and where its answer goes. All but `write` are called on the event loop."""
 
     def write(self, job: Job, answer: Any) -> Any:
-        """Return what `done` needs, of the `Answer` to a job that came as columns, or asked for something.
+        """Return what `done` needs, of the `Answer` to a job that asked for something.
 
         May be called in a thread.
         """
@@ -352,43 +352,34 @@ def compute(batch: _Batch) -> list[Run]:
 def _together(predictor: Predictor, batch: _Batch) -> Run:
     if not [job for job in batch if job.rows is None or job.asked is not None]:
         answer = predictor.run(predictor.gather([row for job in batch for row in job.rows or ()]))
-        pieces = predictor.encode(answer)
-        return Run(batch, pieces if len(pieces) == len(batch) else _cut(batch, pieces), answer)
+        return Run(batch, predictor.encode_joined(answer, [job.count for job in batch]), answer)
     return _mixed(predictor, batch)
 
 
 def _mixed(predictor: Predictor, batch: _Batch) -> Run:
     """Answer a batch of which some came as columns, or write their answers in their own way."""
-    rows = [row for job in batch for row in job.rows or ()]
-    parts = [job.columns for job in batch if job.columns is not None]
+    ordered = sorted(batch, key=lambda job: job.rows is None)
+    rows = [row for job in ordered for row in job.rows or ()]
+    parts = [job.columns for job in ordered if job.columns is not None]
     if rows:
         parts.insert(0, predictor.gather(rows))
-    answer = predictor.run(Columns.concat(parts) if len(parts) > 1 else parts[0])
+    answer = predictor.run(Columns.concat(parts))
+    # In the order in which their rows were put together.
+    if all(job.asked is None for job in ordered):
+        return Run(ordered, predictor.encode_joined(answer, [job.count for job in ordered]), answer)
     results: list[Any] = []
     at = 0
-    # In the order in which their rows were put together.
-    jobs = sorted(batch, key=lambda job: job.rows is None)
-    for job in jobs:
+    for job in ordered:
         part = answer.take(at, at + job.count)
         at += job.count
-        if job.rows is not None and job.asked is None:
-            results.append(b",".join(predictor.encode(part)))
+        if job.asked is None:
+            results += predictor.encode_joined(part, [job.count])
         else:
             results.append(job.endpoint.write(job, part))
-    return Run(jobs, results, answer)
+    return Run(ordered, results, answer)
 
 
 def answers_of(whole: list[Job], answer: Answer, jobs: list[Job]) -> Answer:
     """Return the answers of some of the jobs, from those of all; the order stays."""
     wanted = set(map(id, jobs))
     return answer.pick([id(job) in wanted for job in whole for _ in range(job.count)])
-
-
-def _cut(batch: _Batch, pieces: list[bytes]) -> list[bytes]:
-    """Return the pieces of each job, joined."""
-    out: list[bytes] = []
-    at = 0
-    for job in batch:
-        out.append(pieces[at] if job.count == 1 else b",".join(pieces[at : at + job.count]))
-        at += job.count
-    return out

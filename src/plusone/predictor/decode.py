@@ -13,9 +13,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ..base.records import Field
-from ..formats.layout import Block
+from ..formats.layout import Block, Columns
 from ..packaging.tables import Known
 from . import walk
+from .gather import Gatherer
 
 __all__ = ["Decoder"]
 
@@ -29,7 +30,10 @@ _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 class Decoder:
     """Reads the requests of one signature. Nothing in it changes after it was made, so threads may share it."""
 
-    def __init__(self, fields: Sequence[Field], blocks: Sequence[Block], known: Known) -> None:
+    def __init__(
+        self, fields: Sequence[Field], blocks: Sequence[Block], known: Known, gatherer: Gatherer | None = None
+    ) -> None:
+        self._gatherer = gatherer or Gatherer(fields, blocks)
         self._fields = tuple(fields)
         self._known = known
         self._by_name = {field.name: field for field in fields}
@@ -53,6 +57,25 @@ class Decoder:
             InvalidInput: for anything that does not fit; details: row, field, value, expected, where they exist. Of a
                 body of more than 4 MB it does not say the value.
         """
+        found = self._read(body)
+        return list(zip(*found, strict=True)) if type(found) is tuple else cast("list[Row]", found)
+
+    def request(self, body: bytes | bytearray | memoryview) -> list[Row] | Columns:
+        """Return the same as rows or, where they are many and came in columns, as what `gather` would make of them.
+
+        Raises:
+            InvalidInput: as `rows` does.
+        """
+        found = self._read(body)
+        if type(found) is not tuple:
+            return cast("list[Row]", found)
+        many = self._gatherer.many
+        if many is not None and len(found[0]) >= many:
+            return self._gatherer.join(found)
+        return list(zip(*found, strict=True))
+
+    def _read(self, body: bytes | bytearray | memoryview) -> list[Row] | tuple[list[Any], ...]:
+        """Return the rows as a list or, if the body has columns, these as a tuple, in the order of the blocks."""
         try:
             found = self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -68,17 +91,20 @@ class Decoder:
         as_tuple = self._as_tuple
         if found.columns is UNSET and found.rows is not UNSET:
             rows = [as_tuple(row) for row in found.rows]
-        elif found.rows is UNSET and found.columns is not UNSET:
-            columns = as_tuple(found.columns)
-            if len({len(column) for column in columns}) > 1:
-                return self._walk(body, None)
-            rows = list(zip(*columns, strict=True))
-        else:
+            for place, values in self._floats:
+                if any(row[place] is not None and row[place] not in values for row in rows):
+                    return self._walk(body, None)
+            return rows
+        if found.rows is not UNSET or found.columns is UNSET:
+            return self._walk(body, None)
+        columns: tuple[list[Any], ...] = as_tuple(found.columns)
+        count = len(columns[0])
+        if any(len(column) != count for column in columns):
             return self._walk(body, None)
         for place, values in self._floats:
-            if any(row[place] is not None and row[place] not in values for row in rows):
+            if any(value is not None and value not in values for value in columns[place]):
                 return self._walk(body, None)
-        return rows
+        return columns
 
     def _walk(self, body: bytes | bytearray | memoryview, error: Exception | None) -> list[Row]:
         return walk.rows(bytes(body), error, self._fields, self._order, self._known)

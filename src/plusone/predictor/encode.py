@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -24,9 +24,17 @@ class Encoder:
         self._write = msgspec.json.Encoder().encode
         keys = [key_of(label) for label in classes]
         self._shares: Callable[..., Any]
+        self._heads: list[bytes] = []
+        """By label, what stands before the first probability of a row; empty where rows are written one by one."""
         try:  # structs are made and written faster than dicts are
             names = {f"p{index}": key for index, key in enumerate(keys)}
             self._shares = msgspec.defstruct("Shares", [(name, float) for name in names], rename=names, gc=False)
+            said = [self._write(key) for key in keys]
+            self._heads = [
+                b'}},{"label":%b,"probabilities":{%b:' % (self._write(label), said[0]) for label in classes if keys
+            ]
+            # One row: its head, and then each probability with the next key before it.
+            self._pattern = [b""] * 2 + [piece for key in said[1:] for piece in (b",%b:" % key, b"")]
         except ValueError:  # msgspec takes no keys with a quote, a backslash or a control character
             self._shares = lambda *values: dict(zip(keys, values, strict=True))
         self._row = msgspec.defstruct("Prediction", [("label", Any), ("probabilities", Any)], gc=False)
@@ -47,6 +55,44 @@ class Encoder:
             write(row(classes[code] if values[code] == values[code] else None, shares(*values)))
             for code, values in zip(answer.codes.tolist(), answer.probabilities.tolist(), strict=True)
         ]
+
+    def joined(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
+        """Return the JSON of the predictions of each request, joined by commas: the bytes that `rows` gives, faster.
+
+        Args:
+            counts: how many rows each request has, at least one; together those of the answer.
+        """
+        if answer.rows == len(counts):
+            return self.rows(answer)
+        if answer.numbers is not None:
+            numbers, write = answer.numbers.tolist(), self._write
+            return [write(numbers[start:stop])[1:-1] for start, stop in _spans(counts)]
+        if answer.probabilities is None or not self._heads:
+            pieces = self.rows(answer)
+            return [b",".join(pieces[start:stop]) for start, stop in _spans(counts)]
+        return self._join_shares(answer, counts)
+
+    def _join_shares(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
+        """Write all numbers in one go and put what stands between them around them, in place of an object a row."""
+        heads, width = self._heads, len(self._pattern)
+        pieces = self._pattern * answer.rows
+        pieces[0::width] = [heads[code] for code in answer.codes.tolist()]
+        pieces[1::2] = self._write(answer.probabilities.ravel().tolist())[1:-1].split(b",")
+        out: list[bytes] = []
+        for start, stop in _spans(counts):
+            part = pieces[start * width : stop * width]
+            part[0] = part[0][3:]  # without what ends the row before
+            part.append(b"}}")
+            out.append(b"".join(part))
+        return out
+
+
+def _spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give the first row of each request, and the one after its last."""
+    start = 0
+    for count in counts:
+        yield start, start + count
+        start += count
 
 
 def key_of(label: Any) -> str:

@@ -74,7 +74,7 @@ class Predictor:
         digest: the sha256 of its manifest.
         signature: what it takes and answers.
         known: by field, the only values that it may hold, where the model answers to no others.
-        blocks: how the fields enter the graph.
+        blocks: how its fields enter the graph.
         order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
     """
 
@@ -86,14 +86,22 @@ class Predictor:
         self.known = known_values(package)
         self.order = [name for block in self.blocks for name in block.fields]
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
-        self.decode_rows = Decoder(package.signature.fields, self.blocks, self.known).rows
+        gatherer = Gatherer(package.signature.fields, self.blocks)
+        decoder = Decoder(package.signature.fields, self.blocks, self.known, gatherer)
+        self.decode_rows = decoder.rows
         """`decode_rows(body: bytes) -> list[tuple]`: see `Decoder.rows`."""
-        self.gather = Gatherer(package.signature.fields, self.blocks).columns
+        self.decode_request = decoder.request
+        """`decode_request(body: bytes) -> list[tuple] | Columns`: see `Decoder.request`."""
+        self.gather = gatherer.columns
         """`gather(rows: list[tuple]) -> Columns`: see `Gatherer.columns`. The rows of many requests may be joined."""
         self.run = self._runner.run
         """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
-        self.encode = Encoder(package.signature.output.classes).rows
+        encoder = Encoder(package.signature.output.classes)
+        self.encode = encoder.rows
         """`encode(answer: Answer) -> list[bytes]`, one for each row: see `Encoder.rows`."""
+        self.encode_joined = encoder.joined
+        """`encode_joined(answer: Answer, counts: list[int]) -> list[bytes]`, one for each request: see
+        `Encoder.joined`."""
         classes = package.signature.output.classes
         self._classes = list(classes)
         self._keys = [key_of(label) for label in classes]

@@ -17,6 +17,7 @@ import numpy as np
 from ..base.errors import BodyTooLarge, InvalidInput, PlusoneError, WrongContentType
 from ..packaging.tables import shown
 from ..predictor import Predictor
+from ..predictor.direct import Plan
 from ..predictor.predictor import Answer, Columns
 from .tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from .values import DTYPES
@@ -40,6 +41,10 @@ HEADER_LENGTH = "inference-header-content-length"
 
 JSON = b"application/json"
 BINARY = b"application/octet-stream"
+
+_MOST_SEEN = 64
+_MOST_SEEN_BYTES = 16 * 1024
+"""How many JSON parts of requests are kept with what they say, and up to which length."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -114,13 +119,47 @@ def read_infer(predictor: Predictor, body: bytes, header_length: int | None) -> 
             f"The header Inference-Header-Content-Length says {shown(length)}, the body has {len(body)} bytes: "
             "expected how many bytes of it are JSON."
         )
-    request = _request(body[:length] if length < len(body) else body)
+    text = body[:length] if length < len(body) else body
+    is_known = header_length is not None and text in interface.seen
+    if is_known and (found := _read_again(predictor, interface, body, text)) is not None:
+        return found
+    request = _request(text)
     parameters = request.parameters or {}
     tensors = _tensors(request, memoryview(body)[length:], header_length is not None)
     named = _missing(request, parameters)
-    return Infer(
-        request.id or "", read_tensors(predictor, tensors, named), _wanted(interface, request.outputs, parameters)
-    )
+    wanted = _wanted(interface, request.outputs, parameters)
+    if header_length is not None and tensors and not named and length <= _MOST_SEEN_BYTES:
+        plan = interface.direct.plan(tensors, length) if is_known else None
+        _remember(interface, text, plan and _Seen(len(body), plan, request.id or "", wanted))
+    return Infer(request.id or "", read_tensors(predictor, tensors, named), wanted)
+
+
+class _Seen(NamedTuple):
+    """What the JSON of a request said whose tensors are all in bytes, and how long the whole body was."""
+
+    size: int
+    plan: Plan
+    id: str
+    wanted: tuple[Wanted, ...]
+
+
+def _remember(interface: Interface, text: bytes, seen: _Seen | None) -> None:
+    """Keep what a JSON says; many a client sends the same again, with other values behind it."""
+    if len(interface.seen) >= _MOST_SEEN:
+        interface.seen.clear()
+    interface.seen[text] = seen
+
+
+def _read_again(predictor: Predictor, interface: Interface, body: bytes, text: bytes) -> Infer | None:
+    """Return the request of a body whose JSON came before, byte for byte: only the values are new."""
+    seen: _Seen | None = interface.seen.get(text)
+    if seen is None or len(body) != seen.size:
+        return None
+    found = interface.direct.read(seen.plan, body)
+    if found is None:
+        return None
+    rows, columns = (found, None) if isinstance(found, list) else (None, found)
+    return Infer(seen.id, Read(predictor, rows, columns), seen.wanted)
 
 
 def write_infer(

@@ -21,6 +21,7 @@ from ..base.errors import InvalidInput
 from ..base.records import Field, Output
 from ..packaging.tables import shown
 from ..predictor import Predictor
+from ..predictor.direct import Direct
 from ..predictor.predictor import Answer, Columns
 from .rows import find_turn, read_rows
 from .values import FLOATS, INTEGERS, read_binary, read_list
@@ -54,18 +55,21 @@ class Slot(NamedTuple):
 
 
 class Interface:
-    """The tensors of one model. Nothing in it changes after it was made.
+    """The tensors of one model. But for `seen`, nothing in it changes after it was made.
 
     Attributes:
         inputs: by name, in the order of the signature.
         outputs: by name: the label or the number first.
         classes: the labels, in the order of the probabilities, as JSON text; empty for a number.
+        seen: for who reads requests: by the JSON of one, what it says of its tensors; None where it came once so far.
     """
 
     def __init__(self, predictor: Predictor) -> None:
         signature = predictor.signature
+        self.seen: dict[bytes, Any] = {}
         self.fields = {field.name: field for field in signature.fields}
         self.inputs = {field.name: Slot(field.name, _declared(field), 1, _said(field)) for field in signature.fields}
+        self.direct = Direct(signature.fields, predictor.blocks, predictor.known)
         self.declared = {field.name: (self.inputs[field.name].datatype, find_turn(field)) for field in signature.fields}
         self.takes = {field.name: _accepted(field) for field in signature.fields}
         self.classes = msgspec.json.encode(signature.output.classes).decode() if signature.output.classes else ""
@@ -146,8 +150,8 @@ class Read:
     """The rows of a request, checked.
 
     Attributes:
-        rows: as tuples, which may be joined with those of other requests to one `predictor.gather`; None where the
-            request was too big for that.
+        rows: as tuples, which may be joined with those of other requests to one `predictor.gather`; None where they
+            are columns already.
         count: how many.
     """
 
@@ -177,9 +181,13 @@ def read_tensors(predictor: Predictor, tensors: Sequence[Tensor], missing: Mappi
         InvalidInput: for a tensor that the model does not take, lacks, or can't read; it names the tensor.
     """
     interface = interface_of(predictor)
-    rows = read_rows(predictor, interface.declared, tensors, missing) if tensors else None
-    if rows is not None:
-        return Read(predictor, rows, None)
+    if tensors:
+        columns = None if missing else interface.direct.read_parts(tensors)
+        if columns is not None:
+            return Read(predictor, None, columns)
+        rows = read_rows(predictor, interface.declared, tensors, missing)
+        if rows is not None:
+            return Read(predictor, rows, None)
     return Read(predictor, None, predictor.from_arrays(_arrays(interface, tensors, missing)))
 
 

@@ -103,8 +103,11 @@ class _Predict:
             app.spawn(self._beside(request, request_id, target, key))
             return
         try:
-            rows = target.predictor.decode_rows(request.body)
-            job = Job(self, request, request_id, target, rows, None, len(rows), request.began, key)
+            found = target.predictor.decode_request(request.body)
+            if isinstance(found, list):
+                job = Job(self, request, request_id, target, found, None, len(found), request.began, key)
+            else:
+                job = Job(self, request, request_id, target, None, found, found.rows, request.began, key)
             (target.put or self._put)(job)
         except Exception as error:
             self._fail(request, error, request_id, target)
@@ -115,7 +118,7 @@ class _Predict:
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return what `done` takes, for a job that came as columns."""
-        return b",".join(job.target.predictor.encode(answer))
+        return job.target.predictor.encode_joined(answer, [job.count])[0]
 
     def done(self, job: Job, result: Any) -> None:
         """Answer with the predictions."""
