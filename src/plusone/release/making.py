@@ -360,14 +360,14 @@ class _Making:
         self, tx: Transaction, release: Release, evidence: dict[str, Any]
     ) -> tuple[Move, Literal["live", "rollout"]]:
         """Let the release go live, or begin to: by the plan when there is one and something to be compared with."""
-        plan = self._plan()
+        plan = self._rollout_plan()
         by, reason = self.request.by, self.request.reason
         if plan and _live(tx, release.model) is not None:
             return begin_in(tx, release, plan, by=by, reason=reason, evidence=evidence), "rollout"
         reason = reason or "made and passed its checks"
         return go_live(tx, release, by=by, reason=reason, evidence=evidence), "live"
 
-    def _plan(self) -> tuple[RolloutStep, ...]:
+    def _rollout_plan(self) -> tuple[RolloutStep, ...]:
         return plan_of(self.project, self.model) if self.request.rollout else ()
 
     def _number(self, tx: Transaction) -> int:
@@ -389,7 +389,7 @@ class _Making:
         if not self.request.promote:
             return ()
         if (now and now.digest) == (self.compared and self.compared.digest):
-            if now is None or not self._plan() or may_take_traffic(tx, now):
+            if now is None or not self._rollout_plan() or may_take_traffic(tx, now):
                 return ()
             return (f"{now.model}@{now.number} is live and may not have traffic any more: no rollout beside it",)
         names = [f"{one.model}@{one.number}" if one else "no release" for one in (self.compared, now)]
