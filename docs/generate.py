@@ -25,6 +25,20 @@ SETTINGS = {
     "tests": "the folder with the project's tests: the gate",
     "store": "the folder of the store, relative to the project's; or `postgresql://...`, where the records are",
     "blobs": "`s3://BUCKET/PREFIX`, where data, models and files are kept; empty: in the store's folder",
+    "rollout": "how a release takes the place of the live one: steps such as `shadow 2m`, `5% 5m`, `50% 5m 1000` (a "
+    "share of the requests, how long, and how many requests at least: 100); empty: at once",
+    "models": "what holds for single models, e.g. `[tool.plusone.models.NAME] rollout = []`: `rollout`",
+    "rollouts.alpha": "of candidates that are no worse than the live release, at most this share is rolled back",
+    "rollouts.alpha_tolerated": "of candidates that are worse in one respect, by no more than is tolerated there, at "
+    "most this share is rolled back for it",
+    "rollouts.errors_tolerance": "the share of what the live release answers that a candidate may fail in addition",
+    "rollouts.invalid_tolerance": "the share of its valid answers that may be invalid in addition",
+    "rollouts.labels_tolerance": "the share of what it gets right that a candidate may get wrong, where labels come",
+    "rollouts.latency_tolerance": "how much longer a candidate may take: 0.09 for 9 %, in eighths of a doubling",
+    "rollouts.latency_floor_s": "times below it, in seconds, count as equal",
+    "rollouts.warm_up_looks": "looks from the candidate's first answer on in which times are not judged",
+    "rollouts.expected_shift": "how much further the answers may lie from the live release's than its checks measured "
+    "before a person is asked: total variation distance, 0 to 1",
     "serve.host": "the address that predictions and the control API listen on",
     "serve.port": "the port for predictions",
     "serve.control_port": "the port for the control API",
@@ -132,7 +146,9 @@ def escape(row: str) -> str:
 
 def records_page() -> str:
     """docs/reference/records.md: every noun with its fields, as `--json` and the HTTP API write it."""
-    sources = [(SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py", "logged.py")]
+    sources = [
+        (SRC / "base" / name).read_text("utf-8") for name in ("records.py", "registered.py", "rollouts.py", "logged.py")
+    ]
     module = ast.parse("\n".join(sources))
     parts = [NOTE, "# Records\n", f"{' '.join((records.__doc__ or '').split())}\n"]
     for node in module.body:
@@ -144,9 +160,9 @@ def records_page() -> str:
 def known_settings() -> dict[str, tuple[str, Any]]:
     """Every setting of `[tool.plusone]`: its type and default, from the code that reads it."""
     found: dict[str, tuple[str, Any]] = {}
-    for prefix, kind in (("", config._Settings), ("serve.", config.Serve)):
+    for prefix, kind in (("", config._Settings), ("rollouts.", config.Rollouts), ("serve.", config.Serve)):
         for name, default in zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True):
-            if not isinstance(default, config.Serve):
+            if not isinstance(default, (config.Rollouts, config.Serve)):
                 found[prefix + name] = (type(default).__name__, default)
     return found
 
@@ -176,8 +192,8 @@ def settings_page() -> str:
     parts = [
         NOTE,
         "# Settings\n",
-        "In the project's `pyproject.toml`, below `[tool.plusone]` and `[tool.plusone.serve]`. A name that is not",
-        "here is an error, so that a misspelt one is not ignored.\n",
+        "In the project's `pyproject.toml`, below `[tool.plusone]`, `[tool.plusone.rollouts]` and",
+        "`[tool.plusone.serve]`. A name that is not here is an error, so that a misspelt one is not ignored.\n",
         "| setting | type | default | what it is |",
         "|---|---|---|---|",
         *(f"| `{name}` | {kind} | `{default}` | {SETTINGS[name]} |" for name, (kind, default) in known.items()),

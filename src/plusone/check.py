@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .base.records import Output
-    from .predictor import Predictor
+    from .predictor import Answer, Predictor
     from .statistics.bootstrap import Interval
     from .statistics.metrics import Metric
 
@@ -74,14 +74,14 @@ def no_worse(
         resamples=resamples,
         seed=seed,
     )
-    candidate, before = metrics.value(chosen, rows.truth, ours), metrics.value(chosen, rows.truth, theirs)
+    candidate, before = (metrics.value(chosen, rows.truth, one) for one in (ours, theirs))
     text = (
         f"{metric} of the candidate is {candidate:.4g}, of the live release {before:.4g}: {_better(found.value)} "
         f"({confidence * 100:g}% interval {found.low:+.4g} to {found.high:+.4g}, {rows.count:,} rows); "
         f"allowed is {margin:g} worse"
     )
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
-    measured |= {"difference": found.value, "margin": margin, "rows": rows.count}
+    measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
     _conclude(text, found, -margin, inconclusive, measured)
 
 
@@ -173,6 +173,7 @@ class _Rows:
         self._table = to_arrow(data)
         self._output = output
         self._metric = metric
+        self._answers: dict[int, Answer] = {}
         self.count: int = self._table.num_rows
         target = output.name
         if target not in self._table.column_names:
@@ -198,6 +199,15 @@ class _Rows:
         if self.truth.dtype.kind == "f" and not np.isfinite(self.truth).all():
             row = int(np.flatnonzero(~np.isfinite(self.truth))[0])
             raise UsageError(f"The target {target!r} is {self.truth[row]} in row {row}: expected finite numbers.")
+
+    def shift(self, model: Predictor, live: Predictor) -> dict[str, float]:
+        """Return how far the answers of two models that were asked lie apart."""
+        from .checks.shifts import prediction_shift
+
+        (a, a_classes), (b, b_classes) = (
+            (self._answers[id(one)], one.signature.output.classes) for one in (model, live)
+        )
+        return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
 
     def _codes(self, column: Any) -> NDArray[Any]:
         """Return the truth as places in the model's classes."""
@@ -233,7 +243,7 @@ class _Rows:
                 f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
             )
         _check_fit(output, self._metric)
-        found = model.run(model.columns(self._table))
+        found = self._answers[id(model)] = model.run(model.columns(self._table))
         if output.kind == "number":
             return np.asarray(found.numbers, dtype=np.float64).reshape(-1)
         if set(output.classes) != set(self._output.classes):

@@ -11,10 +11,12 @@ import pytest
 from plusone.app.app import App
 from plusone.app.following import follow
 from plusone.base import clock
-from plusone.base.errors import BrokenArtifact, StoreError
+from plusone.base.errors import BrokenArtifact, NotFound, StoreError
 from plusone.base.ids import new_id
 from plusone.base.records import ServerReport, WorkerReport
+from plusone.base.rollouts import Look
 from plusone.release import lifecycle
+from plusone.release.rollout import record
 from plusone.store.rows import to_row
 from tests.release.written import Written, write_project
 
@@ -51,7 +53,7 @@ def _report(written: Written, *versions: int, at: str | None = None, server: str
         heartbeat_at=at or clock.now(),
     )
     with written.store.db.write() as tx:
-        tx.execute("server_report", **to_row(report))
+        tx.execute("server_report", **to_row(report), evidence="{}")
     return report.id
 
 
@@ -143,3 +145,20 @@ def test_runs_are_paged_from_the_newest_on(app: App):
     assert app.list_runs(before=runs[-1]) == []
     assert len(app.list_runs(count=-5)) == 1
     assert app.get_run(run_id=runs[0][:-1]).run.id == runs[0]
+
+
+def test_a_rollout_and_its_looks_are_found_by_the_model_and_by_the_id(written: Written):
+    store = written.store
+    with App(written.root) as app:
+        with pytest.raises(NotFound, match="no rollout of m yet"):
+            app.get_rollout()
+        begun = app.begin_rollout(target="m@2", plan=["5% 1m"], by="ann").rollout
+        assert begun is not None
+        record(store, begun, Look(seq=0, at="", step=1, action="go on", figures={"n": 1}), "{}")
+        found = app.get_rollout(model="m")
+        assert (found.id, found.looks) == (begun.id, 1)
+        assert app.list_rollouts() == app.list_rollouts(model="m") == [found]
+        assert app.list_looks(rollout=begun.id) == [found.look]
+        assert app.list_looks(rollout=begun.id, before=10**40, count=10**40) == [found.look]
+        assert app.list_looks(rollout=begun.id, before=2) == []
+        assert app.status().models[0].live == 1

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from plusone.app.publishing import Publisher
+from plusone.base.plans import parse_plan
 from plusone.base.records import Release, RouteFile
-from plusone.release import lifecycle
+from plusone.base.rollouts import Look
+from plusone.release import lifecycle, rollout
+from plusone.release.events import newest_rollout
 from plusone.workers import routes
 from tests.release.written import Written
 
@@ -154,3 +157,49 @@ def test_damaged_files_are_laid_out_anew_and_the_workers_told(written: Written, 
     manifest.unlink()
     _damage(written, one)
     assert publisher.repair("m", 1) == 0, "the blob is damaged as well"
+
+
+def test_a_rollout_is_published_with_stages_shares_and_the_shadow(written: Written, publisher: Publisher):
+    written.release(live=True)
+    written.release(live=True)
+    three = written.release()
+    plan = parse_plan(["shadow 50% 1s", "5% 1s"], "the plan")
+    rollout.begin(written.store, "m@3", plan, by="x")
+    assert publisher.publish() == []
+    targets = _read(publisher).models["m"].targets
+    assert [(one.release, one.stage, one.share, one.shadow) for one in targets] == [
+        (2, "live", 1.0, 0.0),
+        (3, "shadow", 0.0, 0.5),
+        (1, "previous", 0.0, 0.0),
+    ]
+    assert (publisher.folder / "packages" / three.package / "manifest.json").is_file()
+    _advance(written)
+    publisher.publish()
+    targets = _read(publisher).models["m"].targets
+    assert [(one.release, one.stage, one.share, one.shadow) for one in targets] == [
+        (2, "live", 0.95, 0.0),
+        (3, "canary", 0.05, 0.0),
+        (1, "previous", 0.0, 0.0),
+    ]
+
+
+@pytest.mark.parametrize("plan", [["shadow 1s"], ["5% 1s"]])
+def test_a_candidate_that_is_damaged_ends_its_rollout_and_the_live_release_goes_on(
+    written: Written, publisher: Publisher, plan: list[str]
+):
+    written.release(live=True)
+    publisher.publish()
+    _damage(written, written.release())
+    rollout.begin(written.store, "m@2", parse_plan(plan, "the plan"), by="x")
+    [(model, version, error)] = publisher.publish()
+    assert (model, version) == ("m", 2)
+    lifecycle.take_back(written.store, model, version, error=error)
+    assert publisher.publish() == []
+    assert _live(publisher) == 1
+    assert written.stages() == {1: "live", 2: "rolled back"}
+
+
+def _advance(written: Written) -> None:
+    now = newest_rollout(written.store.db, "m")
+    assert now is not None
+    rollout.record(written.store, now, Look(seq=0, at="", step=1, action="go on"), "", "advance")

@@ -25,6 +25,8 @@ FINAL = {
     "check_result": "outcome = 'passed'",
     "decision": "reason = 'another'",
     "route": "shares = '[]'",
+    "rollout": "plan = '[]'",
+    "rollout_event": "kind = 'aborted'",
 }
 
 
@@ -52,7 +54,11 @@ def fill(store: Store) -> None:
                    message="", measured="[]", duration_s=0.0, output="")  # fmt: skip
         tx.execute("decision_add", id="i", model="m", release=1, digest="d", before=None, after="passed", by="x",
                    reason="y", at="t", override=0, evidence="{}")  # fmt: skip
-        tx.execute("route_add", model="m", version=1, shares="[]", previous=None, decision="i", at="t")
+        tx.execute("route_add", model="m", version=1, shares="[]", previous=None, shadow=None, decision="i", at="t")
+        tx.execute("rollout_add", id="o", model="m", release=1, digest="d", live=1, plan="[]", by="x", reason="y",
+                   begun_at="t")  # fmt: skip
+        tx.execute("rollout_event_add", rollout="o", seq=1, at="t", kind="began", step=1, by="x", reason="y",
+                   figures="{}", decision="i")  # fmt: skip
 
 
 def write_first(open_one: Callable[[], Store], name: str, count: str) -> None:

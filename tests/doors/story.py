@@ -23,7 +23,8 @@ class Call(NamedTuple):
 
 
 def write_story(root: Path) -> None:
-    """Write a project: flights 1 retired, 2 previous, 3 live, 4 failed, 5 passed; ships 1 candidate."""
+    """Write a project: flights 1 retired, 2 previous, 3 live, 4 failed, 5 passed; ships 1 candidate; trains 1 live,
+    2 and 3 candidates whose checks passed."""
     written = Written(root)
     for number in range(1, 6):
         written.release(
@@ -34,6 +35,8 @@ def write_story(root: Path) -> None:
             live=number <= 3,
         )
     written.release("ships", checks=None)
+    for number in range(1, 4):
+        written.release("trains", live=number == 1)
     log_predictions(root, ["p1", "p2", "p3"], model="flights", release=3)
     log_predictions(root, ["p4"], model="flights", release=2, at=1.5e9)
     send_labels(root, ("p1", "1.5"), ("p3:0", "2.0"), model="flights", at="2026-01-01T00:00:00.000000Z")
@@ -46,6 +49,7 @@ def write_story(root: Path) -> None:
 LABELS = [{"id": "p2", "label": 3, "at": "2026-02-03T04:05:06Z"}, {"id": "ä b", "label": 0.5}]
 WHY = "she said: 'no' \u2028 \"nie\""
 SOME = "model = 'flights' and params.C != '2.0'"
+PLAN = ["shadow 50% 1m", "5% 5m 1000", "50% 1h"]
 CALLS: list[Call] = [
     Call("status", {}, ["status"]),
     Call("status", {"model": "flights"}, ["status", "flights"]),
@@ -181,4 +185,32 @@ CALLS: list[Call] = [
     ),
     Call("list_decisions", {}, ["decisions"]),
     Call("status", {}, ["status"]),
+    # What changes something and has no command comes last: the calls before it find the same by every door.
+    Call("begin_rollout", {"target": "trains@2"}, None),
+    Call("begin_rollout", {"target": "trains@2", "plan": []}, None),
+    Call("begin_rollout", {"target": "trains@2", "plan": ["shadow 1m", "5%"]}, None),
+    Call("begin_rollout", {"target": "trains@1", "plan": PLAN}, None),
+    Call("begin_rollout", {"target": "flights@4", "plan": PLAN}, None),
+    Call("get_rollout", {"model": "trains"}, None),
+    Call("pause_rollout", {"model": "trains"}, None),
+    Call("begin_rollout", {"target": "trains@2", "plan": PLAN, "by": "ann", "reason": WHY}, None),
+    Call("begin_rollout", {"target": "trains@2", "plan": PLAN}, None),
+    Call("get_rollout", {"model": "trains"}, None),
+    Call("get_rollout", {}, None),
+    Call("resume_rollout", {"model": "trains", "by": "bob"}, None),
+    Call("pause_rollout", {"model": "trains", "by": "bob", "reason": WHY}, None),
+    Call("pause_rollout", {"model": "trains", "by": "bob"}, None),
+    Call("resume_rollout", {"model": "trains", "by": "bob"}, None),
+    Call("begin_rollout", {"target": "trains@3", "plan": PLAN[1:], "by": "ann"}, None),
+    Call("abort_rollout", {"model": "trains", "by": "bob", "reason": WHY}, None),
+    Call("abort_rollout", {"model": "trains"}, None),
+    Call("abort_rollout", {"model": "ä 1%"}, None),
+    Call("begin_rollout", {"target": "trains@3", "plan": PLAN[1:], "by": "ann"}, None),
+    Call("promote_rollout", {"model": "trains", "by": "ann"}, None),
+    Call("list_rollouts", {}, None),
+    Call("list_rollouts", {"model": "trains"}, None),
+    Call("list_rollouts", {"model": "cars"}, None),
+    Call("list_looks", {"rollout": "zzz"}, None),
+    Call("list_routes", {"model": "trains"}, None),
+    Call("list_decisions", {"model": "trains"}, None),
 ]

@@ -87,8 +87,12 @@ class Bench:
             msgspec.structs.replace(LIMITS, **limits),
             loop.call_soon,
             loop.call_soon_threadsafe,
-            lambda target, jobs: self.answered.append(len(jobs)),
+            lambda target, jobs, answer: self.take(jobs, answer),
         )
+
+    def take(self, jobs: list[Job], answer: Any) -> None:
+        assert answer.rows == sum(job.count for job in jobs)
+        self.answered.append(len(jobs))
 
     def job(self, name: str, *xs: float, wide: bool = False) -> Job:
         body = msgspec.json.encode({"rows": [{"x": x, "z": 0.0} for x in xs]})
@@ -144,7 +148,7 @@ def test_a_request_that_makes_the_model_raise_fails_alone(folder: Path):
     results = bench.caller.results
     assert isinstance(results.pop("bad"), RuntimeError)
     assert all(np.allclose(numbers(result), 1.0, atol=1e-5) for result in results.values())
-    assert bench.answered == [3]
+    assert bench.answered == [1, 1, 1], "each ran alone"
 
 
 def test_a_slow_model_runs_in_a_thread_and_its_batches_grow_with_what_waits(folder: Path):
@@ -278,6 +282,11 @@ def test_compute_gives_each_job_its_own_part(folder: Path):
     async def live() -> None:
         bench = Bench(folder)
         jobs = [bench.job("a", 1.0), bench.job("b", 1.0, 2.0, wide=True), bench.job("c", 3.0, 4.0, 5.0)]
-        assert [len(numbers(result)) for result in compute(jobs)] == [1, 2, 3]
+        (run,) = compute(jobs)
+        found = {job.id: len(numbers(result)) for job, result in zip(run.jobs, run.results, strict=True)}
+        assert found == {"a": 1, "b": 2, "c": 3}
+        assert [job.id for job in run.jobs] == ["a", "c", "b"], "rows come before columns"
+        assert run.answer is not None
+        assert run.answer.rows == 6
 
     asyncio.run(live())

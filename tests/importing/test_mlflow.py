@@ -17,7 +17,7 @@ from plusone.importing.foreign import tracking_server
 from plusone.importing.mlflow import Imported, import_tracking
 from plusone.importing.source import Source
 from plusone.recording.recorder import recover_points
-from plusone.release.catalogue import files_of, get_model
+from plusone.registry.catalogue import files_of, get_model
 from plusone.store import Store, open_store
 from plusone.tracking.artifacts import list_artifacts, read_artifact
 from plusone.tracking.inputs import list_inputs

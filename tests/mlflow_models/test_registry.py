@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from plusone.app.app import App
-from plusone.release import catalogue, lifecycle
+from plusone.registry import catalogue
+from plusone.release import lifecycle
 from tests.http.server import served
 from tests.journeys.projects import make_project, run_json
 from tests.mlflow_models.registering import Registering

@@ -77,7 +77,7 @@ def test_the_schema_of_a_model_is_its_signature(found: dict[str, Any], late: Pre
     assert "at most 77 bytes" in found["paths"]["/models/late/predict"]["post"]["description"]
     assert "at most 1000 bytes" in found["paths"]["/models/origin/predict"]["post"]["description"]
     prediction = found["components"]["schemas"]["late.prediction"]["properties"]
-    assert prediction["label"]["enum"] == [False, True]
+    assert prediction["label"]["enum"] == [False, True, None]
     assert list(prediction["probabilities"]["properties"]) == ["false", "true"]
     label = found["components"]["schemas"]["origin.labels"]["properties"]["labels"]["items"]["properties"]["label"]
     assert label["enum"] == ["EWR", "JFK", "LGA"]

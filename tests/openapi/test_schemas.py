@@ -64,7 +64,8 @@ def test_columns_point_at_the_fields_of_a_row() -> None:
 )
 def test_predictions_are_those_of_the_output(output: Output, label: list[object], keys: list[str] | None) -> None:
     schema = prediction_schema(output)
-    assert schema["properties"]["label"]["enum"] == label == label_schema(output)["enum"]
+    assert label_schema(output)["enum"] == label
+    assert schema["properties"]["label"]["enum"] == [*label, None]
     assert ("probabilities" in schema["properties"]) == (keys is not None)
     if keys is not None:
         assert schema["properties"]["probabilities"]["required"] == keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -33,7 +34,10 @@ def predictions(classes: tuple[Any, ...], answer: Answer) -> list[Any]:
         return [{"label": label} for label in labels]
     keys = [key_of(label) for label in classes]
     return [
-        {"label": label, "probabilities": dict(zip(keys, shares, strict=True))}
+        {
+            "label": None if any(map(math.isnan, shares)) else label,
+            "probabilities": dict(zip(keys, shares, strict=True)),
+        }
         for label, shares in zip(labels, answer.probabilities.tolist(), strict=True)
     ]
 
@@ -54,6 +58,11 @@ def test_rows_are_what_predictions_are(classes: tuple[Any, ...], dtype: Any) -> 
             msgspec.json.decode(msgspec.json.encode(prediction)) for prediction in predictions(classes, answer)
         ]
         assert Encoder(classes).rows(answer.take(3, 5)) == found[3:5]
+
+
+def test_a_class_that_is_none_is_null() -> None:
+    answer = Answer(np.array(["no", "yes"], dtype=object), np.array([1, 2, -1]), None, None)
+    assert Encoder(("no", "yes")).rows(answer) == [b'{"label":"yes"}', b'{"label":null}', b'{"label":null}']
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=5))

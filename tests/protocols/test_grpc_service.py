@@ -50,7 +50,11 @@ class Models:
     def failed(self) -> Mapping[str, str]:
         return {"broken": "its file is gone"}
 
-    def find(self, model: str, version: str, prediction_id: str) -> Served:
+    def choose(self, model: str, version: str, prediction_id: str, metadata: Mapping[str, str]) -> Served:
+        self.metadata = metadata
+        return self.find(model, version)
+
+    def find(self, model: str, version: str) -> Served:
         for one in self.served:
             if one.model == model and version in ("", str(one.release)):
                 return one

@@ -14,13 +14,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from plusone.base.errors import Conflict, GateClosed, NotFound, PlusoneError, UsageError
+from plusone.base.plans import parse_plan
 from plusone.base.records import Outcome
-from plusone.release import lifecycle
+from plusone.base.rollouts import Look, RolloutStep
+from plusone.release import lifecycle, rollout
+from plusone.release.events import newest_rollout
 from plusone.release.gate import gate_problems
 from plusone.release.lifecycle import Move
 from tests.release.invariants import check_invariants, history
 from tests.release.written import PASSED, Subject, Written
 
+PLANS = st.sampled_from(
+    [parse_plan(one, "the plan") for one in (["shadow 1s", "5% 1s", "50% 1s"], ["33.3% 1s"], ["shadow 10% 1s"])]
+)
 MODELS = st.sampled_from(["a", "b"])
 NUMBERS = st.integers(1, 6)
 SESSIONS: list[tuple[tuple[Subject, Outcome], ...] | None] = [
@@ -65,9 +71,10 @@ class Moves(RuleBasedStateMachine):
             return
         if done is None or done.route is None or not done.route.shares:
             return
-        share = done.route.shares[0]
-        overridden = [row for row in history(store)["decisions"] if row["digest"] == share.digest and row["override"]]
-        assert overridden or not gate_problems(store.db, share.digest), "law 1"
+        for share in (*done.route.shares, *([done.route.shadow] if done.route.shadow else [])):
+            decisions = history(store)["decisions"]
+            overridden = [row for row in decisions if row["digest"] == share.digest and row["override"]]
+            assert overridden or not gate_problems(store.db, share.digest), "law 1"
 
     @rule(model=MODELS, checks=st.sampled_from(SESSIONS))
     def release(self, model: str, checks: tuple[tuple[Subject, Outcome], ...] | None) -> None:
@@ -106,6 +113,21 @@ class Moves(RuleBasedStateMachine):
         version = (newest.version if newest else 0) - behind
         self._try(lambda: lifecycle.take_back(self.project.store, model, version, error="damaged"))
 
+    @rule(model=MODELS, number=NUMBERS, plan=PLANS)
+    def begin_rollout(self, model: str, number: int, plan: tuple[RolloutStep, ...]) -> None:
+        self._try(lambda: rollout.begin(self.project.store, f"{model}@{number}", plan, by="x"))
+
+    @rule(model=MODELS, move=st.sampled_from([rollout.pause, rollout.resume, rollout.promote, rollout.abort]))
+    def move_rollout(self, model: str, move: Callable[..., Move]) -> None:
+        self._try(lambda: move(self.project.store, model, by="x"))
+
+    @rule(model=MODELS, then=st.sampled_from(["", "hold", "go on", "advance", "advance", "advance", "roll back"]))
+    def look_at_rollout(self, model: str, then: str) -> None:
+        store = self.project.store
+        if (now := newest_rollout(store.db, model)) is not None:
+            look = Look(seq=0, at="", step=now.step, action="go on")
+            self._try(lambda: rollout.record(store, now, look, "{}", then, "judge" if then == "hold" else ""))
+
     @invariant()
     def nothing_is_lost_or_changed(self) -> None:
         now = history(self.project.store)
@@ -122,7 +144,7 @@ class Moves(RuleBasedStateMachine):
 
 
 TestMoves = Moves.TestCase
-TestMoves.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestMoves.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 
 
 def test_a_rollback_to_what_is_live_is_refused_so_that_a_repeated_request_goes_no_further_back(project: Written):

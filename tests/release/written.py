@@ -43,11 +43,15 @@ def write_project(root: Path, *, serve: dict[str, Any] | None = None) -> Path:
 
 
 class Written:
-    """A project and its store, to which records are added as the pipeline would add them."""
+    """A project and its store, to which records are added as the pipeline would add them.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        store: another store than the project's own.
+    """
+
+    def __init__(self, root: Path, store: Store | None = None) -> None:
         self.root = write_project(root)
-        self.store: Store = open_store(load_project(root).store)
+        self.store: Store = store or open_store(load_project(root).store)
 
     def close(self) -> None:
         """Close the store."""
@@ -61,12 +65,16 @@ class Written:
         settings: dict[str, Any] | None = None,
         metrics: dict[str, float | None] | None = None,
         live: bool = False,
+        package: str = "",
     ) -> Release:
-        """Add a release with one session of these (subject, outcome) checks, or with none, and return it."""
+        """Add a release with one session of these (subject, outcome) checks, or with none, and return it.
+
+        `package` is that of a model; without one it has bytes that are none.
+        """
         run = start_run(self.store, name="release", model=model, settings=settings or {})
         run.output.write_text(f"the run of {model} printed this\n", "utf-8")
         run.finish("done")
-        package = self._package(model, run.record.id)
+        package = package or self._package(model, run.record.id)
         with self.store.db.write() as tx:
             row = tx.one("release_next", model=model)
             assert row is not None

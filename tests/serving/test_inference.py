@@ -80,8 +80,8 @@ def test_a_body_that_was_packed_is_unpacked_within_the_limit(one_worker: Supervi
     ("method", "path", "body", "status", "says"),
     [
         ("POST", "/v2/models/nope/infer", body_of(), 404, "No model is called 'nope'"),
-        ("POST", "/v2/models/m/versions/7/infer", body_of(), 404, "Served here: 1"),
-        ("GET", "/v2/models/m/versions/7", None, 404, "m@7"),
+        ("POST", "/v2/models/m/versions/7/infer", body_of(), 404, "expected live (1), 1"),
+        ("GET", "/v2/models/m/versions/7", None, 404, "no release '7' in its route"),
         ("GET", INFER, None, 405, "expected POST"),
         ("POST", "/v2/models/m", b"{}", 405, "expected GET, HEAD"),
         ("GET", "/v2/elsewhere", None, 404, "nothing at"),

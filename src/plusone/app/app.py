@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..base.config import Project, load_project
+from ..base.config import Project, load_project, plan_of
 from ..base.errors import NotFound
 from ..base.logged import LabelsTaken, Prediction, PredictionPage
+from ..base.plans import parse_plan
 from ..base.records import (
     Artifact,
     Decision,
@@ -27,6 +28,7 @@ from ..base.records import (
     Session,
     finite,
 )
+from ..base.rollouts import Look, Rollout
 from ..lineage import kept
 from ..lineage.collecting import OLDER_THAN_S, PREDICTIONS_S, collect, plan
 from ..lineage.nodes import Lineage
@@ -34,8 +36,8 @@ from ..lineage.trees import trace
 from ..packaging import keeping
 from ..predictions import reading
 from ..predictions.late import read_file, take_labels
-from ..release import lifecycle, making
-from ..release.catalogue import list_candidates
+from ..registry.catalogue import list_candidates
+from ..release import events, lifecycle, making, rollout
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..search.search import RunPage, View, search_runs
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from ..predictions.exporting import Exported
 
 __all__ = ["App"]
+
+_REJECTED_S = 30.0
 
 
 class App:
@@ -87,7 +91,7 @@ class App:
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
-        return made, self._followed(made.model, Move(list(made.decisions), made.route), wait_s)
+        return made, self._followed(made.model, Move(list(made.decisions), made.route, made.rollout), wait_s)
 
     def promote(
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
@@ -104,7 +108,57 @@ class App:
     def reject(self, *, target: str, reason: str, by: str = "") -> Moved:
         """Record that a release is not to go live."""
         move = lifecycle.reject(self.store, target, by=by or _who(), reason=reason)
-        return Moved(model=move.decisions[0].model, release=move.decisions[0].release, decisions=tuple(move.decisions))
+        return msgspec.structs.replace(
+            self._followed(move.decisions[0].model, move, _REJECTED_S), release=move.decisions[0].release
+        )
+
+    # -------------------------------------------------------------------------------------------- rollouts
+
+    def begin_rollout(
+        self, *, target: str, plan: list[str] | None = None, by: str = "", reason: str = "", wait_s: float = 30.0
+    ) -> Moved:
+        """Begin to give a release its model's traffic step by step; `plan` is as in pyproject.toml, and its default.
+
+        A rollout of another release of the model that is under way is superseded by it.
+        """
+        release = lifecycle.find_release(self.store.db, target)
+        steps = plan_of(self.project, release.model) if plan is None else parse_plan(plan, "the plan")
+        name = f"{release.model}@{release.number}"
+        move = rollout.begin(self.store, name, steps, by=by or _who(), reason=reason)
+        return self._followed(release.model, move, wait_s)
+
+    def pause_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
+        """Let no step end until it is resumed. Its share of the traffic stays, and harm still takes it back."""
+        return self._followed(model, rollout.pause(self.store, model, by=by or _who(), reason=reason), 0.0)
+
+    def resume_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
+        """Let a rollout that was paused go on; one that is held goes on in spite of what it was held for."""
+        return self._followed(model, rollout.resume(self.store, model, by=by or _who(), reason=reason), 0.0)
+
+    def promote_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
+        """Give the release that is being rolled out all of its model's traffic now."""
+        return self._followed(model, rollout.promote(self.store, model, by=by or _who(), reason=reason), wait_s)
+
+    def abort_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
+        """End a rollout: the live release has all of the traffic again, and the candidate is `passed`, as before."""
+        return self._followed(model, rollout.abort(self.store, model, by=by or _who(), reason=reason), wait_s)
+
+    def get_rollout(self, *, model: str | None = None) -> Rollout:
+        """Return the newest rollout of a model, under way or ended, with what happened to it and its newest look."""
+        name = lifecycle.pick_model(self.store.db, model)
+        found = events.newest_rollout(self.store.db, name)
+        if found is None:
+            raise NotFound(f"There was no rollout of {name} yet.", mend=f"plusone rollout begin {name}@N")
+        return found
+
+    def list_rollouts(self, *, model: str | None = None) -> list[Rollout]:
+        """Return the rollouts of a model, or of all, the newest first."""
+        return events.list_rollouts(self.store.db, model and lifecycle.pick_model(self.store.db, model))
+
+    def list_looks(self, *, rollout: str, before: int | None = None, count: int = 100) -> list[Look]:
+        """Return up to `count` looks of a rollout (its id), the newest first, older than the one with seq `before`."""
+        found = events.get_rollout(self.store.db, rollout)
+        return events.list_looks(self.store.db, found.id, before=before, count=count)
 
     # -------------------------------------------------------------------------------------------- looking
 
@@ -357,6 +411,7 @@ class App:
             decisions=tuple(move.decisions),
             route=move.route,
             served=served,
+            rollout=events.get_rollout(self.store.db, move.rollout) if move.rollout else None,
         )
 
 

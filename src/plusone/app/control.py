@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import importlib.util
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -27,11 +28,13 @@ from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
 from ..predictions.collecting import collect
 from ..release import lifecycle
+from ..release.judge import Judging
 from ..store import Store
 from ..store.rows import to_row
 from ..tracking.runs import recover_runs
 from ..workers.supervisor import Supervisor
 from .publishing import Publisher
+from .rolling import Rolling
 from .troubles import Troubles
 
 __all__ = ["Control"]
@@ -44,6 +47,7 @@ _RECOVER_S = 30.0
 _COLLECT_S = 1.0
 _COLLECT_NICE = 10
 _LAST_S = 5.0
+_ROLL_S = 1.0
 
 
 class Control:
@@ -72,12 +76,15 @@ class Control:
         self.supervisor = Supervisor(self.folder, serve)
         self.api = _Api(project.root, control_port, self.folder / "logs" / "control.log")
         self.publisher = Publisher(store, self.folder)
+        self.rolling = Rolling(store, self.folder, Judging(**msgspec.structs.asdict(project.rollouts)))
         self.id = new_id()
         self.started_at = clock.now()
         self._stop = threading.Event()
         self.troubles = Troubles(self.on_event)
         self._repaired: dict[tuple[str, int, int], int] = {}
         """The route file with which a worker tries again, by what it could not load: model, route version, process."""
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        """What other threads want to be seen."""
         self._reported: tuple[WorkerReport, ...] = ()
         self._ready = False
 
@@ -96,8 +103,9 @@ class Control:
         self._guarded(self._publish)
         self.supervisor.start()
         threading.Thread(target=self._recover, daemon=True).start()
-        collecting = threading.Thread(target=self._collect, daemon=True)
-        collecting.start()
+        threads = [threading.Thread(target=work, daemon=True) for work in (self._collect, self._roll)]
+        for thread in threads:
+            thread.start()
         tending = threading.Thread(target=self._tend, daemon=True)
         try:
             self.api.start()
@@ -112,7 +120,8 @@ class Control:
                 tending.join()
             self.api.stop()
             self.supervisor.stop()
-            collecting.join()
+            for thread in threads:
+                thread.join()
             # What the workers wrote last; without the store it waits for the next `plusone up`.
             until = time.monotonic() + _LAST_S
             self._guarded(lambda: collect(self.store, self.folder, is_over=lambda: time.monotonic() > until))
@@ -150,6 +159,8 @@ class Control:
                 heartbeat_at = time.monotonic() + _HEARTBEAT_S
             self._announce(reports)
             self.troubles.tell()
+            while not self._events.empty():
+                self.on_event(self._events.get())
             self._stop.wait(_LOOK_S)
 
     def _tend(self) -> None:
@@ -182,6 +193,22 @@ class Control:
 
     def _collect_once(self) -> None:
         collect(self.store, self.folder, is_over=self._stop.is_set)
+
+    def _roll(self) -> None:
+        """Every second, look at the rollouts that are under way; on a thread, because labels are read for it."""
+        trouble = ""
+        while not self._stop.is_set():
+            try:
+                self.rolling.turn(self._events.put)
+                trouble = ""
+            except (PlusoneError, OSError):
+                pass  # as above; without the store no step is taken
+            except Exception as error:  # a rollout that nobody looks at any more would be worse than one fault
+                text = f"{type(error).__name__}: {error}"
+                if text != trouble:
+                    trouble = text
+                    self._events.put({"event": "rollouts stopped", "message": text})
+            self._stop.wait(_ROLL_S)
 
     def _routed(self) -> list[str]:
         return [row["model"] for row in self.store.db.all("route_current")]
@@ -223,7 +250,7 @@ class Control:
             heartbeat_at=clock.now(),
         )
         with self.store.db.write() as tx:
-            tx.execute("server_report", **to_row(report))
+            tx.execute("server_report", **to_row(report), evidence=self.rolling.said)
 
     def _sign_off(self) -> None:
         older = clock.parse(clock.now()) - dt.timedelta(seconds=_FORGET_S)

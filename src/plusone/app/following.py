@@ -58,9 +58,12 @@ def _taken_back(store: Store, route: Route) -> str:
     newest = current_route(store.db, route.model)
     if newest is None or newest.version == route.version or not route.shares:
         return ""
-    rows = store.db.all("decision_list", model=route.model, release=route.shares[0].release)
+    rows = store.db.all("decision_list", model=route.model, release=None)
     places = [place for place, row in enumerate(rows) if row["id"] == route.decision]
-    later = [from_row(Decision, row) for row in rows[places[-1] + 1 :]] if places else []
+    if not places:
+        return ""
+    moved = rows[places[-1]]["release"]
+    later = [from_row(Decision, row) for row in rows[places[-1] + 1 :] if row["release"] == moved]
     return next((one.reason for one in later if one.after == "rolled back" and "error" in one.evidence), "")
 
 

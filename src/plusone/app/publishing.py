@@ -10,7 +10,7 @@ import msgspec
 
 from ..base import clock
 from ..base.errors import BrokenArtifact
-from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share
+from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share, Stage
 from ..packaging import keeping
 from ..store import Store
 from ..store.rows import from_row
@@ -29,8 +29,8 @@ class Publisher:
     def publish(self) -> list[tuple[str, int, str]]:
         """Write the route file if any model's route has changed.
 
-        Returns the model, version and error of each route whose live release can't be laid out; that model stays on
-        the version that the file has.
+        Returns the model, version and error of each route that has a release which gets requests and can't be laid
+        out; that model stays on the version that the file has.
         """
         before = self._before()
         current = {row["model"]: from_row(Route, row) for row in self.store.db.all("route_current")}
@@ -85,15 +85,19 @@ class Publisher:
             return None
 
     def _model(self, route: Route) -> ModelRoute:
-        targets = [self._target(route.model, share) for share in route.shares]
+        live, *others = route.shares  # the live release comes first
+        targets = [self._target(route.model, live, "live")]
+        targets += [self._target(route.model, share, "canary") for share in others]
+        if route.shadow is not None:
+            targets.append(self._target(route.model, route.shadow, "shadow"))
         if route.previous is not None:
             try:
-                targets.append(self._target(route.model, route.previous))
+                targets.append(self._target(route.model, route.previous, "previous"))
             except BrokenArtifact:
                 pass  # the previous release is only kept warm: the live one is served without it
         return ModelRoute(version=route.version, targets=tuple(targets))
 
-    def _target(self, model: str, share: Share) -> RouteTarget:
+    def _target(self, model: str, share: Share, stage: Stage) -> RouteTarget:
         row = self.store.db.one("release_get", model=model, number=share.release)
         if row is None:
             raise BrokenArtifact(f"The route of {model} names release {share.release}, which is not in the store.")
@@ -104,7 +108,9 @@ class Publisher:
             digest=release.digest,
             package=release.package,
             folder=f"packages/{release.package}",
-            share=share.share,
+            share=0.0 if stage == "shadow" else share.share,
+            shadow=share.share if stage == "shadow" else 0.0,
+            stage=stage,
         )
 
     def _tidy(self, models: dict[str, ModelRoute], before: RouteFile | None) -> None:

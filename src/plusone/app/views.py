@@ -17,6 +17,7 @@ from ..base.records import (
     Session,
     StepRun,
 )
+from ..base.rollouts import Rollout
 
 __all__ = [
     "Curve",
@@ -50,9 +51,12 @@ class Moved(Record, frozen=True):
 
     model: str
     release: int | None
+    """The live release; of a rejection what was rejected."""
     decisions: tuple[Decision, ...]
     route: Route | None = None
     served: Served | None = None
+    rollout: Rollout | None = None
+    """The rollout that this began, moved or ended."""
 
 
 class ModelStatus(Record, frozen=True):

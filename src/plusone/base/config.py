@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-from .errors import ConfigError
+from .errors import ConfigError, UsageError
+from .plans import parse_plan
+from .rollouts import RolloutStep
 
-__all__ = ["Limits", "Project", "Serve", "find_project", "limits_of", "load_project"]
+__all__ = ["Limits", "Project", "Rollouts", "Serve", "find_project", "limits_of", "load_project", "plan_of"]
 
 
 _FOLDER = ".plusone"
@@ -59,11 +61,34 @@ def limits_of(serve: Serve, model: str) -> Limits:
     return Limits(**{key: getattr(serve, key) if value is None else value for key, value in filled.items()})
 
 
+class Rollouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.rollouts]`: how sure the judge of rollouts has to be, and what it puts up with; see `Judging`."""
+
+    alpha: float = 0.05
+    alpha_tolerated: float = 0.1
+    errors_tolerance: float = 0.001
+    invalid_tolerance: float = 0.001
+    labels_tolerance: float = 0.01
+    latency_tolerance: float = 0.09
+    latency_floor_s: float = 0.001
+    warm_up_looks: int = 5
+    expected_shift: float = 0.2
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.models.NAME]`: what holds for one model; None: as `[tool.plusone]` says."""
+
+    rollout: tuple[str, ...] | None = None
+
+
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: str = "pipeline.py"
     tests: str = "tests"
     store: str = _FOLDER
     blobs: str = ""
+    rollout: tuple[str, ...] = ()
+    models: dict[str, ModelSettings] = {}
+    rollouts: Rollouts = Rollouts()
     serve: Serve = Serve()
 
 
@@ -81,6 +106,16 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     """The address of the blobs, `s3://bucket/prefix`; empty: below the folder."""
     serve: Serve
+    rollout: tuple[RolloutStep, ...] = ()
+    """How a release takes the place of the live one; empty: at once."""
+    plans: dict[str, tuple[RolloutStep, ...]] = {}
+    """The same of models that have a plan of their own."""
+    rollouts: Rollouts = Rollouts()
+
+
+def plan_of(project: Project, model: str) -> tuple[RolloutStep, ...]:
+    """Return the steps in which a release of `model` takes the place of the live one; empty: at once."""
+    return project.plans.get(model, project.rollout)
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -116,17 +151,22 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     here = (start or Path.cwd()).resolve()
     root = _project_above(here)
     if root is None and (bare := _bare(here, anywhere=anywhere)) is not None:
-        return _project(bare, bare.name, _Settings())
+        return _project(bare, bare.name, _Settings(), here / "pyproject.toml")
     root = root or find_project(start)
     file = root / "pyproject.toml"
     data = _read(file)
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:4], *(f"serve.{n}" for n in Serve.__struct_fields__)])
+        known = ", ".join([*_Settings.__struct_fields__[:6], *_names("rollouts", Rollouts), *_names("serve", Serve)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
-    return _project(root, str(data.get("project", {}).get("name", root.name)), settings)
+    _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
+    return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
+
+
+def _names(prefix: str, kind: type[msgspec.Struct]) -> list[str]:
+    return [f"{prefix}.{name}" for name in kind.__struct_fields__]
 
 
 def _project_above(here: Path) -> Path | None:
@@ -144,7 +184,7 @@ def _bare(here: Path, *, anywhere: bool) -> Path | None:
     return next(stores, here if anywhere else None)
 
 
-def _project(root: Path, name: str, settings: _Settings) -> Project:
+def _project(root: Path, name: str, settings: _Settings, file: Path) -> Project:
     named = os.environ.get("PLUSONE_STORE") or settings.store
     database = named if "://" in named else ""
     # The variable may name the database and the project the folder.
@@ -164,7 +204,21 @@ def _project(root: Path, name: str, settings: _Settings) -> Project:
         database=database,
         blobs=blobs,
         serve=settings.serve,
+        rollout=_plan(settings.rollout, f"{file}, [tool.plusone] rollout"),
+        rollouts=settings.rollouts,
+        plans={
+            model: _plan(own.rollout, f"{file}, [tool.plusone.models.{model}] rollout")
+            for model, own in settings.models.items()
+            if own.rollout is not None
+        },
     )
+
+
+def _plan(steps: tuple[str, ...], where: str) -> tuple[RolloutStep, ...]:
+    try:
+        return parse_plan(steps, where)
+    except UsageError as error:
+        raise ConfigError(error.message, mend=error.mend) from None
 
 
 def _check_serve(serve: Serve, file: Path) -> None:
@@ -191,6 +245,19 @@ def _check_limits(limits: Serve | Limits, where: str) -> None:
             raise ConfigError(f"{where}: {key} = {value}: expected >= {smallest}.")
     if limits.log_share is not None and limits.log_share > 1.0:
         raise ConfigError(f"{where}: log_share = {limits.log_share}: expected 0 to 1.")
+
+
+def _check_rollouts(rollouts: Rollouts, where: str) -> None:
+    for key in ("alpha", "alpha_tolerated"):
+        value = getattr(rollouts, key)
+        if not 0.0 < value < 1.0:
+            raise ConfigError(f"{where}: {key} = {value}: expected more than 0 and less than 1.", mend=f"{key} = 0.05")
+    most = {"latency_tolerance": 100.0, "warm_up_looks": 1000, "expected_shift": 1.0, "latency_floor_s": 1000.0}
+    for key in Rollouts.__struct_fields__[2:]:
+        value, least, highest = getattr(rollouts, key), 1e-6 if key == "latency_floor_s" else 0, most.get(key, 0.999)
+        if not least <= value <= highest:
+            usual = getattr(Rollouts(), key)
+            raise ConfigError(f"{where}: {key} = {value}: expected {least} to {highest}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:

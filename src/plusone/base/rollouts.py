@@ -1,12 +1,16 @@
-"""What a rollout is judged by: what each release did on the same traffic, and what was made of it."""
+"""Rollouts: their steps, what happened to them, and what they are judged by."""
 
 from __future__ import annotations
+
+from typing import Any, Literal
 
 from msgspec import field
 
 from .records import Record
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "Look", "Rollout", "RolloutEvent", "RolloutStatus", "RolloutStep"]
+
+RolloutStatus = Literal["running", "held", "paused", "promoted", "rolled back", "aborted", "superseded"]
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -33,3 +37,90 @@ class Evidence(Record, frozen=True, kw_only=True):
     """Rows of a shadow whose answer was compared with the one that was given."""
     differing: int = 0
     """Those that differ: another class, or a number that is off by more than a hundredth."""
+
+
+class RolloutStep(Record, frozen=True, kw_only=True):
+    """One step of a plan. It ends when it was served for its time and the candidate had its requests."""
+
+    kind: Literal["shadow", "canary"]
+    share: float
+    """Of a canary the share of the requests that it answers, of a shadow that of the requests copied to it; 0 to 1."""
+    duration_s: float
+    """How long all workers serve it, at least."""
+    least_requests: int = 100
+    """How many requests the candidate gets in it, at least: without traffic nothing goes on."""
+
+
+class Look(Record, frozen=True, kw_only=True):
+    """What the judge saw at one moment, and what it made of it."""
+
+    seq: int
+    """Its place among the events of the rollout."""
+    at: str
+    step: int
+    """The step it was taken in, from 1."""
+    action: Literal["go on", "hold", "roll back"]
+    reasons: tuple[str, ...] = ()
+    served_s: float = 0.0
+    """How long the step had been served by all workers, not counting pauses."""
+    requests: int = 0
+    """The candidate's requests in this step."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What was counted of both releases since the rollout began, and the tests' results."""
+
+
+class RolloutEvent(Record, frozen=True, kw_only=True):
+    """Something that happened to a rollout. Events are only ever added; looks are events, too, and shown apart."""
+
+    seq: int
+    at: str
+    kind: Literal[
+        "began",
+        "step",
+        "paused",
+        "resumed",
+        "held",
+        "went on",
+        "accepted",
+        "promoted",
+        "rolled back",
+        "aborted",
+        "superseded",
+    ]
+    """`held`: the judge asks a person, or requests are wanting; `went on`: no longer; `accepted`: a person said to go
+    on all the same."""
+    step: int
+    """The step it was in afterwards, from 1."""
+    by: str
+    reason: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    decision: str = ""
+    """The id of the decision that moved the candidate; empty when nothing moved."""
+
+
+class Rollout(Record, frozen=True, kw_only=True):
+    """A release on its way to all of its model's traffic, step by step, judged beside the live release."""
+
+    id: str
+    model: str
+    release: int
+    """The candidate."""
+    digest: str
+    live: int
+    """The live release that it is compared with; it does not change while the rollout is under way."""
+    plan: tuple[RolloutStep, ...]
+    by: str
+    reason: str
+    begun_at: str
+    status: RolloutStatus = "running"
+    """What its events come to. `running`, `held` and `paused` are under way, the others are ends. `held`: the judge
+    asks a person, or the step is over but for requests; the newest look says why."""
+    step: int = 1
+    """The step it is in, or was in when it ended; from 1."""
+    ended_at: str | None = None
+    look: Look | None = None
+    """The newest look."""
+    looks: int = 0
+    """How many looks were kept."""
+    events: tuple[RolloutEvent, ...] = ()
+    """What happened to it, the oldest first, without the looks."""

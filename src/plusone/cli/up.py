@@ -85,6 +85,12 @@ def _print(event: dict[str, Any], control: Control) -> None:
         )
     elif kind == "repaired":
         click.echo(f"{moment} {event['model']}: damaged files were laid out anew: {event['error']}")
+    elif kind == "rollout":
+        step = f"step {event['step']} of {event['steps']} of its rollout"
+        why = f": {event['why']}" if event["why"] else ""
+        click.echo(f"{moment} {event['model']}@{event['release']}, {step}: {event['did']}{why}")
+    elif kind == "rollouts stopped":
+        click.secho(f"{moment} no rollout goes on; predictions do: {event['message']}", fg="red")
     elif kind == "trouble":
         click.secho(f"{moment} trouble, and predictions go on: {event['message']}", fg="yellow")
     elif kind == "recovered":

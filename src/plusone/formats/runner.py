@@ -6,6 +6,7 @@ This module knows onnxruntime and arrays. It knows no request, no file and no tr
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ class Answer:
         cut = slice(start, stop)
         parts = (self.codes, self.probabilities, self.numbers)
         return Answer(self._classes, *(None if part is None else part[cut] for part in parts))
+
+    def pick(self, wanted: Sequence[bool]) -> Answer:
+        """Return a copy of the answers of some rows, one truth for each row."""
+        mask = np.asarray(wanted, dtype=np.bool_)
+        parts = (self.codes, self.probabilities, self.numbers)
+        return Answer(self._classes, *(None if part is None else part[mask] for part in parts))
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""The requests of each model that wait, and how they become batches.
+"""The requests to each release that wait, and how they become batches.
 
 A model that is quick runs on the event loop: all requests that came in during one turn of the loop are one batch, made
 when the turn ends. Nothing waits for a timer, a lone request is a batch of one, and under load the work that does not
@@ -6,7 +6,8 @@ depend on the number of rows is shared. A model that is slow, or a batch that wo
 what comes in meanwhile is the next batch, so that the batch grows with the load. What a batch may take is bounded by
 the time it is expected to need, learnt from the runs before.
 
-Each model has a lane of its own with bounds of its own: nobody waits for another model's requests.
+Each release has a lane of its own with bounds of its own: nobody waits for another model's requests, and a candidate
+that hangs takes nothing from the live release.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from ..base.config import Limits
 from ..base.errors import Overloaded, PlusoneError, TooSlow, Unavailable
 from ..predictions.layout import Entry
-from ..predictor import Columns, Predictor
+from ..predictor import Answer, Columns, Predictor
 from .table import Target
 
-__all__ = ["INLINE_S", "Endpoint", "Job", "Lane"]
+__all__ = ["INLINE_S", "Endpoint", "Job", "Lane", "Run", "answers_of"]
 
 INLINE_S = 0.002
 """What a batch may take of the event loop; longer ones go to a thread."""
@@ -75,14 +76,29 @@ class Job(msgspec.Struct, gc=False):
     payload: bytes | None = None
     """What was answered, for the log; set by `done`."""
     deadline: float = 0.0
+    key: str | None = ""
+    """What chose the release, where it was not the prediction's id. None: the caller did, and not the route."""
 
 
-Answered = Callable[[Target, list[Job]], None]
+Answered = Callable[[Target, list[Job], Answer | None], None]
+"""Is told which jobs of one release were answered, and with what: their rows, one after the other."""
 _Batch = list[Job]
 
 
+class Run(NamedTuple):
+    """Jobs that were run together: of each its result or an exception, and their answers where none is.
+
+    Attributes:
+        answer: the rows of all jobs, in their order; None when the model raised.
+    """
+
+    jobs: list[Job]
+    results: list[Any]
+    answer: Answer | None
+
+
 class Lane:
-    """The requests of one model, in one worker. Everything but the runs in threads happens on the event loop.
+    """The requests to one release of a model, in one worker. All but the runs in threads happens on the event loop.
 
     Args:
         call_soon: of the event loop; what it is given runs when the present turn ends.
@@ -121,6 +137,11 @@ class Lane:
     def waiting(self) -> int:
         """How many requests wait."""
         return len(self._quick) + len(self._slow)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not (self._quick or self._slow or self._running)
 
     @property
     def running(self) -> int:
@@ -170,9 +191,9 @@ class Lane:
         until = began + INLINE_S
         while self._quick:
             batch = self._next()
-            results = compute(batch)
+            runs = compute(batch)
             ended = time.perf_counter()
-            self._settle(batch, results, ended - began)
+            self._settle(batch, runs, ended - began)
             began = ended
             if ended > until and self._quick:
                 self._due = True
@@ -218,18 +239,28 @@ class Lane:
             lambda future: self._call_from_thread(self._ended, number, alive, future)
         )
 
-    def _ended(self, number: int, batch: _Batch, future: Future[tuple[list[Any], float]]) -> None:
+    def _ended(self, number: int, batch: _Batch, future: Future[tuple[list[Run], float]]) -> None:
         _, waited_for = self._running.pop(number)
-        results, seconds = future.result()
+        runs, seconds = future.result()
         # Those that were given up on meanwhile have had their answer.
-        self._settle(batch, results, seconds, alive=set(map(id, waited_for)))
+        self._settle(batch, runs, seconds, alive=set(map(id, waited_for)))
         self._fill()
 
-    def _settle(self, batch: _Batch, results: list[Any], seconds: float, alive: set[int] | None = None) -> None:
+    def _settle(self, batch: _Batch, runs: list[Run], seconds: float, alive: set[int] | None = None) -> None:
         target = batch[0].target
         target.observe(sum([job.count for job in batch]), seconds)
+        for run in runs:
+            answered = self._answer(run, alive)
+            if answered:
+                answer = run.answer
+                if answer is not None and len(answered) < len(run.jobs):
+                    answer = answers_of(run.jobs, answer, answered)
+                self._answered(target, answered, answer)
+
+    def _answer(self, run: Run, alive: set[int] | None) -> list[Job]:
+        """Give each job its result; return those that were answered."""
         answered: list[Job] = []
-        for job, result in zip(batch, results, strict=True):
+        for job, result in zip(run.jobs, run.results, strict=True):
             if alive is not None and id(job) not in alive:
                 continue
             if isinstance(result, Exception):
@@ -241,8 +272,7 @@ class Lane:
                 job.endpoint.failed(job, error)
             else:
                 answered.append(job)
-        if answered:
-            self._answered(target, answered)
+        return answered
 
     # ---------------------------------------------------------------------------------- time
 
@@ -261,9 +291,11 @@ class Lane:
                     job.endpoint.failed(job, self._late())
 
     def close(self) -> None:
-        """Take no more runs in threads; those under way end by themselves."""
+        """Let go of the threads and of the release; runs under way end by themselves."""
+        self._quick_target = None
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
     def _full(self, count: int) -> PlusoneError:
         return Overloaded(
@@ -298,50 +330,58 @@ def _take(waiting: deque[Job], budget_s: float) -> _Batch:
     return batch
 
 
-def _timed(batch: _Batch) -> tuple[list[Any], float]:
+def _timed(batch: _Batch) -> tuple[list[Run], float]:
     began = time.perf_counter()
-    results = compute(batch)
-    return results, time.perf_counter() - began
+    runs = compute(batch)
+    return runs, time.perf_counter() - began
 
 
-def compute(batch: _Batch) -> list[Any]:
-    """Return a result or an exception for each job of a batch, all of one release. Never raises.
+def compute(batch: _Batch) -> list[Run]:
+    """Return the results of all jobs of a batch, all of one release. Never raises.
 
     When the model raises, each job runs alone: only the one that made it raise gets an error.
     """
     try:
-        return _together(batch[0].target.predictor, batch)
+        return [_together(batch[0].target.predictor, batch)]
     except Exception as error:  # whatever a model raises, its callers get an answer
         if len(batch) == 1:
-            return [error]
-        return [result for job in batch for result in compute([job])]
+            return [Run(batch, [error], None)]
+        return [run for job in batch for run in compute([job])]
 
 
-def _together(predictor: Predictor, batch: _Batch) -> list[Any]:
+def _together(predictor: Predictor, batch: _Batch) -> Run:
     if not [job for job in batch if job.rows is None or job.asked is not None]:
-        pieces = predictor.encode(predictor.run(predictor.gather([row for job in batch for row in job.rows or ()])))
-        return pieces if len(pieces) == len(batch) else _cut(batch, pieces)
+        answer = predictor.run(predictor.gather([row for job in batch for row in job.rows or ()]))
+        pieces = predictor.encode(answer)
+        return Run(batch, pieces if len(pieces) == len(batch) else _cut(batch, pieces), answer)
     return _mixed(predictor, batch)
 
 
-def _mixed(predictor: Predictor, batch: _Batch) -> list[Any]:
+def _mixed(predictor: Predictor, batch: _Batch) -> Run:
     """Answer a batch of which some came as columns, or write their answers in their own way."""
     rows = [row for job in batch for row in job.rows or ()]
     parts = [job.columns for job in batch if job.columns is not None]
     if rows:
         parts.insert(0, predictor.gather(rows))
     answer = predictor.run(Columns.concat(parts) if len(parts) > 1 else parts[0])
-    results: dict[int, Any] = {}
+    results: list[Any] = []
     at = 0
     # In the order in which their rows were put together.
-    for job in sorted(batch, key=lambda job: job.rows is None):
+    jobs = sorted(batch, key=lambda job: job.rows is None)
+    for job in jobs:
         part = answer.take(at, at + job.count)
         at += job.count
         if job.rows is not None and job.asked is None:
-            results[id(job)] = b",".join(predictor.encode(part))
+            results.append(b",".join(predictor.encode(part)))
         else:
-            results[id(job)] = job.endpoint.write(job, part)
-    return [results[id(job)] for job in batch]
+            results.append(job.endpoint.write(job, part))
+    return Run(jobs, results, answer)
+
+
+def answers_of(whole: list[Job], answer: Answer, jobs: list[Job]) -> Answer:
+    """Return the answers of some of the jobs, from those of all; the order stays."""
+    wanted = set(map(id, jobs))
+    return answer.pick([id(job) in wanted for job in whole for _ in range(job.count)])
 
 
 def _cut(batch: _Batch, pieces: list[bytes]) -> list[bytes]:

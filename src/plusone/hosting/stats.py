@@ -1,23 +1,30 @@
 """Counts and latencies of one worker, kept across its restarts, and the sum over all workers as Prometheus text.
 
-On the way of a request these are plain integers that one thread changes: no lock, no system call. Every half second
-they are written to `stats/<slot>.json`; whichever worker is asked for `/metrics` adds up the files of all slots and its
-own fresh values. A worker that is killed loses at most the last half second of counts, but never one that it has shown:
-it writes before it answers.
+On the way of a request these are plain integers and lists that one thread changes: no lock, no system call. Every half
+second they are written to `stats/<slot>.json`, and what the releases are judged by to `evidence/<slot>.json`
+(`ledger.py`); whichever worker is asked for `/metrics` adds up the files of all slots and its own fresh values. A
+worker that is killed loses at most the last half second of counts, but never one that it has shown: it writes before
+it answers.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 
+from ..predictor import Answer
 from ..protocols.descriptions import Figures
 from ..workers import routes
+from .evidence import SERVED, SHADOW, Counts, Kind
 from .lanes import Job
+from .ledger import Books, Ledger
+from .table import Target
 
 __all__ = ["BOUNDS_S", "CONTENT_TYPE", "TALLIES", "Series", "Stats"]
 
@@ -45,6 +52,11 @@ class Series(msgspec.Struct, kw_only=True):
         self.sum_s += other.sum_s
         self.rows += other.rows
 
+    def add_times(self, seconds: np.ndarray[Any, Any]) -> None:
+        """Count how long requests took, shape (n,), that are counted in all else already."""
+        found = np.bincount(np.searchsorted(_BOUNDS, seconds), minlength=len(BOUNDS_S) + 1)
+        self.buckets[:] = [before + more for before, more in zip(self.buckets, found.tolist(), strict=True)]
+
 
 class _File(msgspec.Struct, kw_only=True):
     slot: int
@@ -61,6 +73,7 @@ TALLIES = {
 """What is counted beside requests, and what it means."""
 
 _CODES = {code: str(code) for code in range(100, 600)}
+_BOUNDS = np.array(BOUNDS_S)
 
 
 class Stats:
@@ -79,9 +92,20 @@ class Stats:
         self._tallies_before = before.tallies
         self._tallies = dict(before.tallies)
         self._waiting: dict[str, int] = {}
+        self.ledger = Ledger(folder, slot)
 
-    def observe(self, model: str, release: int, code: int, seconds: float, rows: int) -> None:
-        """Count one request. `release` is 0 when the request reached none; `rows` is the number of answered rows."""
+    def observe(
+        self, model: str, release: int, code: int, seconds: float, rows: int, *, kind: Kind | None = None
+    ) -> None:
+        """Count one request.
+
+        Args:
+            release: 0 when the request reached none.
+            rows: the number of answered rows.
+            kind: how the request came to its release; an error, a status of 500 and more, is evidence then.
+        """
+        if kind is not None and release and code >= 500:
+            self.ledger.books(kind, model, release).fail()
         series = self._series.get((model, release))
         if series is None:
             series = _empty(model, str(release) if release else "")
@@ -94,22 +118,36 @@ class Stats:
         series.rows += rows
         self._changed = True
 
-    def answered(self, model: str, release: int, jobs: Sequence[Job]) -> None:
-        """Count jobs that were answered 200 just now."""
-        series = self._series.get((model, release))
-        if series is None:
-            series = self._series[model, release] = _empty(model, str(release))
+    def answered(self, target: Target, jobs: Sequence[Job], answer: Answer | None, kind: Kind = SERVED) -> None:
+        """Count jobs of one release that were answered 200 just now.
+
+        Args:
+            answer: their rows; None where another process has them.
+            kind: how the requests came to the release.
+        """
+        books: Books = (kind is SERVED and target.books) or self._open(kind, target)
+        series = books.series
         present = time.perf_counter()
-        codes, buckets = series.codes, series.buckets
+        seconds = [present - job.began for job in jobs]
+        codes = series.codes
         codes["200"] = codes.get("200", 0) + len(jobs)
-        for job in jobs:
-            buckets[bisect_left(BOUNDS_S, present - job.began)] += 1
-        series.sum_s += len(jobs) * present - sum([job.began for job in jobs])
+        series.sum_s += sum(seconds)
         series.rows += sum([job.count for job in jobs])
+        books.add(seconds, answer)
         self._changed = True
+
+    def _open(self, kind: Kind, target: Target) -> Books:
+        """Find where the answers of a release are counted."""
+        books = self.ledger.open(kind, target)
+        key = (target.model, target.release)
+        books.series = self._series.setdefault(key, _empty(target.model, str(target.release)))
+        if kind is SERVED:
+            target.books = books
+        return books
 
     def figures(self, model: str, release: int) -> Figures:
         """Return what this worker, and those before it in its slot, counted of one release."""
+        self.ledger.look(float("inf"))
         series = self._series.get((model, release)) or _empty(model, str(release))
         succeeded = series.codes.get("200", 0)
         count = sum(series.codes.values())
@@ -133,7 +171,8 @@ class Stats:
             self._changed = True
 
     def flush(self) -> None:
-        """Write the counts to this slot's file if they changed since the last time. Raises OSError."""
+        """Write the counts to this slot's files if they changed since the last time. Raises OSError."""
+        self.ledger.flush()
         if self._changed:
             routes.replace(self._path, self._own())
             self._changed = False
@@ -143,6 +182,7 @@ class Stats:
 
     def totals(self) -> list[Series]:
         """Return the sums over all slots: the files of the others, and this worker's own values."""
+        self.ledger.look(float("inf"))
         sums: dict[tuple[str, str], Series] = {}
         for series in [one for file in self._files() for one in file.series]:
             total = sums.setdefault((series.model, series.release), _empty(series.model, series.release))
@@ -159,6 +199,7 @@ class Stats:
         """Return every metric as Prometheus text. `versions`: the route version of each model."""
         lines: list[str] = []
         _requests(lines, self.totals())
+        _evidence(lines, self.ledger.totals())
         _head(
             lines, "plusone_route_version", "gauge", "The lowest route version of the model that a live worker serves."
         )
@@ -206,6 +247,38 @@ def _requests(lines: list[str], totals: list[Series]) -> None:
     _head(lines, "plusone_rows_total", "counter", "Rows that were answered.")
     for labels, one in labelled:
         lines.append(f"plusone_rows_total{{{labels}}} {one.rows}")
+
+
+_SHADOW = {
+    "requests": "Copies that the release in the shadow was to answer.",
+    "errors": "Copies that it failed.",
+    "dropped": "Requests that it got no copy of because too many copies waited.",
+    "uncopied": "Requests that are never copied: big bodies, Arrow, and tensors that it takes in another layout.",
+    "refused": "Copies that do not fit its signature.",
+    "compared_rows": "Rows whose answer was compared with the one that was given.",
+    "differing_rows": "Rows whose answer is of another class, or off by more than a hundredth.",
+}
+
+
+def _evidence(lines: list[str], totals: Mapping[tuple[Kind, str, int], Counts]) -> None:
+    """Append what is known of the answers: those that can't be, and what releases in the shadow do."""
+    invalid: dict[str, int] = {}
+    shadows: dict[str, Counts] = {}
+    for (kind, model, release), counts in totals.items():
+        labels = f'model="{model}",release="{release}"'
+        if kind == SHADOW:
+            shadows[labels] = counts
+        else:
+            invalid[labels] = invalid.get(labels, 0) + counts.invalid
+    meaning = "Rows that were answered with what can't be: no finite number, no probability, no known class."
+    _head(lines, "plusone_invalid_rows_total", "counter", meaning)
+    lines += [f"plusone_invalid_rows_total{{{labels}}} {count}" for labels, count in invalid.items()]
+    for name, meaning in _SHADOW.items():
+        _head(lines, f"plusone_shadow_{name}_total", "counter", meaning)
+        member = name.removesuffix("_rows")
+        lines += [f"plusone_shadow_{name}_total{{{labels}}} {getattr(one, member)}" for labels, one in shadows.items()]
+    _head(lines, "plusone_shadow_invalid_rows_total", "counter", "Rows that it answered with what can't be.")
+    lines += [f"plusone_shadow_invalid_rows_total{{{labels}}} {one.invalid}" for labels, one in shadows.items()]
 
 
 def _head(lines: list[str], name: str, kind: str, meaning: str) -> None:

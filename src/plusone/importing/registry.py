@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from ..base.errors import Conflict, NotFound, PlusoneError
-from ..release.catalogue import get_version, is_registered
-from ..release.registry import RESERVED, change_model, create_model, create_version, set_alias
+from ..registry.catalogue import get_version, is_registered
+from ..registry.registry import RESERVED, change_model, create_model, create_version, set_alias
 from ..store import Store
 from .reading import tags_of
 from .source import Source

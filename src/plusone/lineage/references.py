@@ -104,8 +104,9 @@ class _Search:
     def _held_releases(self) -> list[dict[str, Any]]:
         routed: set[str] = set()
         for row in self.db.all("route_current"):
-            shares = [*msgspec.json.decode(row["shares"]), msgspec.json.decode(row["previous"] or "null")]
-            routed |= {share["digest"] for share in shares if share}
+            beside = [msgspec.json.decode(row[name] or "null") for name in ("previous", "shadow")]
+            routed |= {share["digest"] for share in (*msgspec.json.decode(row["shares"]), *beside) if share}
+        routed |= {row["digest"] for row in self.db.all("rollout_open", model=None)}
         return [
             row
             for row in self.releases

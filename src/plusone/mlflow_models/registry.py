@@ -16,8 +16,8 @@ from ..base.errors import Conflict, UsageError
 from ..base.records import Run
 from ..mlflow_wire.endpoint import Endpoint, MlflowError, Tag, Taken
 from ..mlflow_wire.wire import as_dict, milliseconds, tag_list
-from ..release import catalogue, registry
-from ..release.catalogue import Registered, Version
+from ..registry import catalogue, registry
+from ..registry.catalogue import Registered, Version
 from ..search.filter import MODEL_VERSIONS, REGISTERED_MODELS, Condition, Fields, parse_filter, parse_order
 from ..search.matching import select
 from ..store.rows import from_row

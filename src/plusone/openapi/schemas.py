@@ -116,7 +116,8 @@ def prediction_schema(output: Output) -> dict[str, Any]:
             "type": ["number", "null"],
             "description": f"The predicted {output.name}. Null where the model answers no finite number.",
         }
-    properties: dict[str, Any] = {"label": {**label_schema(output), "description": f"The predicted {output.name}."}}
+    said = f"The predicted {output.name}. Null where the model answers no class."
+    properties: dict[str, Any] = {"label": {"enum": [*output.classes, None], "description": said}}
     if output.probabilities:
         keys = [_key(label) for label in output.classes]
         properties["probabilities"] = {

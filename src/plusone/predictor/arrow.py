@@ -65,6 +65,8 @@ def read_stream(body: bytes | bytearray | memoryview, max_bytes: int) -> pa.Tabl
 def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str]) -> bytes:
     """Return the answers as a stream: a column `prediction` of numbers, or `label` and `probabilities`.
 
+    The label of a row where a probability is no number is null.
+
     Args:
         keys: the names of the probabilities, each a field of the structs in that column.
         metadata: what the schema carries beside them.
@@ -75,7 +77,8 @@ def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str
     if answer.numbers is not None:
         columns["prediction"] = pa.array(answer.numbers)
     else:
-        columns["label"] = pa.array(answer.labels)
+        absent = None if answer.probabilities is None else np.isnan(answer.probabilities).any(axis=1)
+        columns["label"] = pa.array(answer.labels, mask=absent)
     if answer.probabilities is not None:
         shares = [pa.array(share) for share in answer.probabilities.T.copy()]
         columns["probabilities"] = pa.StructArray.from_arrays(shares, list(keys))

@@ -15,7 +15,8 @@ __all__ = ["Encoder", "key_of"]
 class Encoder:
     """Writes the predictions of one model. Nothing in it changes after it was made, so threads may share it.
 
-    A number that is not finite is written as null: JSON has no word for it.
+    JSON has no word for a number that is not finite: it is written as null. So is the label of a row where a
+    probability is no number, and one that is none of the classes: such a row has no answer.
     """
 
     def __init__(self, classes: Sequence[Any]) -> None:
@@ -29,7 +30,8 @@ class Encoder:
         except ValueError:  # msgspec takes no keys with a quote, a backslash or a control character
             self._shares = lambda *values: dict(zip(keys, values, strict=True))
         self._row = msgspec.defstruct("Prediction", [("label", Any), ("probabilities", Any)], gc=False)
-        self._alone = [self._write({"label": label}) for label in classes]
+        self._alone = {code: self._write({"label": label}) for code, label in enumerate(classes)}
+        self._nothing = self._write({"label": None})
 
     def rows(self, answer: Answer) -> list[bytes]:
         """Return the JSON of each row's prediction: a number, or an object with `label` and `probabilities`."""
@@ -37,11 +39,12 @@ class Encoder:
         if answer.numbers is not None:
             return [write(number) for number in answer.numbers.tolist()]
         if answer.probabilities is None:
-            alone = self._alone
-            return [alone[code] for code in answer.codes.tolist()]
+            alone, nothing = self._alone.get, self._nothing
+            return [alone(code, nothing) for code in answer.codes.tolist()]
         classes, shares, row = self._classes, self._shares, self._row
+        # The code is that of the largest, or of the first that is no number: it alone is unequal to itself.
         return [
-            write(row(classes[code], shares(*values)))
+            write(row(classes[code] if values[code] == values[code] else None, shares(*values)))
             for code, values in zip(answer.codes.tolist(), answer.probabilities.tolist(), strict=True)
         ]
 

@@ -74,18 +74,21 @@ class Predictor:
         digest: the sha256 of its manifest.
         signature: what it takes and answers.
         known: by field, the only values that it may hold, where the model answers to no others.
+        blocks: how the fields enter the graph.
+        order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes | Path) -> None:
         self.package = package
         self.digest = digest
         self.signature = package.signature
-        self._blocks = msgspec.convert(package.options["blocks"], tuple[Block, ...])
+        self.blocks: tuple[Block, ...] = msgspec.convert(package.options["blocks"], tuple[Block, ...])
         self.known = known_values(package)
+        self.order = [name for block in self.blocks for name in block.fields]
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
-        self.decode_rows = Decoder(package.signature.fields, self._blocks, self.known).rows
+        self.decode_rows = Decoder(package.signature.fields, self.blocks, self.known).rows
         """`decode_rows(body: bytes) -> list[tuple]`: see `Decoder.rows`."""
-        self.gather = Gatherer(package.signature.fields, self._blocks).columns
+        self.gather = Gatherer(package.signature.fields, self.blocks).columns
         """`gather(rows: list[tuple]) -> Columns`: see `Gatherer.columns`. The rows of many requests may be joined."""
         self.run = self._runner.run
         """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
@@ -130,7 +133,7 @@ class Predictor:
     def _read(self, table: pa.Table) -> Columns:
         if table.num_rows == 0:
             raise InvalidInput("There are no rows: expected at least one row.", value="[]", expected="at least one row")
-        columns, bad = read_table(table, self.signature.fields, self._blocks, self.known)
+        columns, bad = read_table(table, self.signature.fields, self.blocks, self.known)
         if bad.any():
             raise self._first_wrong(table, int(np.argmax(bad)))
         return columns
@@ -143,7 +146,7 @@ class Predictor:
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
         """
-        return read_arrays(arrays, self.signature.fields, self._blocks, self.known)
+        return read_arrays(arrays, self.signature.fields, self.blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
         """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
@@ -155,7 +158,11 @@ class Predictor:
             return [{"label": classes[code]} for code in codes]
         keys = self._keys
         return [
-            {"label": classes[code], "probabilities": dict(zip(keys, row, strict=False))}
+            # As `Encoder.rows` has it.
+            {
+                "label": classes[code] if row[code] == row[code] else None,
+                "probabilities": dict(zip(keys, row, strict=False)),
+            }
             for code, row in zip(codes, answer.probabilities.tolist(), strict=True)
         ]
 
@@ -197,7 +204,7 @@ class Predictor:
     def _first_wrong(self, table: pa.Table, place: int) -> InvalidInput:
         row = table.slice(place, 1)
         for field in self.signature.fields:
-            _, bad = read_table(row, [field], [_alone(self._blocks, field.name)], self.known)
+            _, bad = read_table(row, [field], [_alone(self.blocks, field.name)], self.known)
             if bad[0]:
                 return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)

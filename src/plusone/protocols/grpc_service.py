@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..base.errors import (
+    BadRequest,
     BodyTooLarge,
     ConfigError,
     InvalidInput,
@@ -32,6 +33,7 @@ __all__ = ["Backend", "InferenceServer"]
 _BIG_BYTES = 256 * 1024
 _CODES: tuple[tuple[type[PlusoneError], str], ...] = (
     (InvalidInput, "INVALID_ARGUMENT"),
+    (BadRequest, "INVALID_ARGUMENT"),
     (NotFound, "NOT_FOUND"),
     (Overloaded, "RESOURCE_EXHAUSTED"),
     (BodyTooLarge, "RESOURCE_EXHAUSTED"),
@@ -61,10 +63,23 @@ class Backend(Protocol):
         """Return, by model, why its release could not be loaded."""
         ...
 
-    def find(self, model: str, version: str, prediction_id: str) -> Served:
-        """Return the release that answers; an empty version is for the route to choose, by the prediction's id.
+    def find(self, model: str, version: str) -> Served:
+        """Return a release; with an empty version the live one.
 
         Raises:
+            NotFound: when there is no such model or release.
+            Unavailable: when it can't be asked at present.
+        """
+        ...
+
+    def choose(self, model: str, version: str, prediction_id: str, metadata: Mapping[str, str]) -> Served:
+        """Return the release that answers a call; an empty version is for the route to choose.
+
+        Args:
+            metadata: what the call says beside its request, by name in lower case.
+
+        Raises:
+            BadRequest: when the metadata has what can't be.
             NotFound: when there is no such model or release.
             Unavailable: when it can't be asked at present.
         """
@@ -146,16 +161,16 @@ class InferenceServer:
 
     def _guarded(self, name: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
         """Return the handler of a call: bytes to bytes, every error a status of gRPC."""
-        calls: dict[str, Callable[[bytes], Awaitable[bytes]]] = {"ModelInfer": self._infer}
+        calls: dict[str, Callable[[bytes, Any], Awaitable[bytes]]] = {"ModelInfer": self._infer}
 
-        async def page(data: bytes) -> bytes:
+        async def page(data: bytes, context: Any) -> bytes:
             return self._page(name, self._remote.parse(f"{name}Request", data))
 
         answer = calls.get(name, page)
 
         async def handle(data: bytes, context: Any) -> bytes:
             try:
-                return await answer(data)
+                return await answer(data, context)
             except PlusoneError as error:
                 code, text = self._code(error), text_of(error)
             except Exception as error:
@@ -173,14 +188,15 @@ class InferenceServer:
         if self._log is not None:
             self._log("grpc_call_failed", call=name, error=f"{type(error).__name__}: {error}"[:4000])
 
-    async def _infer(self, data: bytes) -> bytes:
+    async def _infer(self, data: bytes, context: Any) -> bytes:
         """Answer one inference call; the backend is told how it ended."""
         prediction_id = new_id()
         served: Served | None = None
         try:
             big = len(data) > _BIG_BYTES
             request = await _do(big, self._remote.parse, "ModelInferRequest", data)
-            served = self._backend.find(request.model_name, request.model_version, prediction_id)
+            said = _texts(context.invocation_metadata())
+            served = self._backend.choose(request.model_name, request.model_version, prediction_id, said)
             predictor = served.predictor
             call = await _do(big, self._remote.read_call, predictor, request)
             answer = await self._backend.run(served, call.read, prediction_id)
@@ -194,8 +210,8 @@ class InferenceServer:
             self._backend.answered(served, prediction_id, data, gone)
             raise
         except Exception as error:
-            said = PlusoneError(f"{type(error).__name__}: {error}")
-            self._backend.answered(served, prediction_id, data, said)
+            unforeseen = PlusoneError(f"{type(error).__name__}: {error}")
+            self._backend.answered(served, prediction_id, data, unforeseen)
             raise
         self._backend.answered(served, prediction_id, data, sent)
         return sent
@@ -204,11 +220,11 @@ class InferenceServer:
         """Return the answer to any other call, serialised."""
         backend, remote = self._backend, self._remote
         if name == "ModelMetadata":
-            served = backend.find(request.name, request.version, "")
+            served = backend.find(request.name, request.version)
             releases = [one.release for one in backend.models() if one.model == served.model]
             return remote.metadata_message(served, releases)
         if name == "ModelConfig":
-            return remote.config_message(backend.find(request.name, request.version, ""))
+            return remote.config_message(backend.find(request.name, request.version))
         if name == "RepositoryIndex":
             return remote.index_message(backend.models(), dict(backend.failed()), ready=request.ready)
         said: dict[str, Any]
@@ -225,10 +241,15 @@ class InferenceServer:
     def _is_ready(self, model: str, version: str) -> bool:
         """Whether a model can be asked: a yes or no, also for one that is not known."""
         try:
-            self._backend.find(model, version, "")
+            self._backend.find(model, version)
         except (NotFound, Unavailable):
             return False
         return True
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    """Return the metadata of a call without what is bytes."""
+    return {name: value for name, value in metadata or () if isinstance(value, str)}
 
 
 async def _do(big: bool, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

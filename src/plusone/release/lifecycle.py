@@ -11,9 +11,11 @@ from ..base import clock
 from ..base.errors import Conflict, NotFound, UsageError
 from ..base.ids import new_id, parse_target
 from ..base.records import Decision, Release, Route, Stage
+from ..base.rollouts import Rollout
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
+from .events import add_event, open_rollout
 from .gate import gate_problems, may_take_traffic, write_route
 
 __all__ = [
@@ -23,10 +25,13 @@ __all__ = [
     "find_release",
     "go_live",
     "list_releases",
+    "only_live",
     "pick_model",
     "promote",
     "reject",
     "roll_back",
+    "roll_back_rollout",
+    "supersede",
     "take_back",
 ]
 
@@ -38,6 +43,8 @@ class Move(NamedTuple):
 
     decisions: list[Decision]
     route: Route | None
+    rollout: str = ""
+    """The id of the rollout that it began, moved or ended; empty when there was none."""
 
 
 def list_releases(db: Database | Transaction, model: str | None = None) -> list[Release]:
@@ -165,10 +172,18 @@ def go_live(
     override: bool = False,
     evidence: dict[str, Any] | None = None,
 ) -> Move:
-    """Move `release` to live, and those before it one stage on, in the transaction `tx`."""
+    """Move `release` to live, and those before it one stage on, in the transaction `tx`.
+
+    A rollout that is under way ends: promoted, when it is of this release, and superseded, when it is of another.
+    """
     others = [one for one in list_releases(tx, release.model) if one.number != release.number]
     evidence = evidence or {"problems": gate_problems(tx, release.digest)}
     decisions = [first := decide(tx, release, "live", by=by, reason=reason, override=override, evidence=evidence)]
+    rollout = open_rollout(tx, release.model)
+    if rollout is not None and rollout.release == release.number:
+        add_event(tx, rollout, "promoted", by=by, reason=reason, figures=evidence, decision=first.id)
+    elif rollout is not None:
+        decisions.append(supersede(tx, rollout, f"{release.model}@{release.number} went live"))
     live = next((one for one in others if one.stage == "live"), None)
     previous = live or _previous(tx, others, {release.number})
     why = f"{release.model}@{release.number} went live"
@@ -177,11 +192,57 @@ def go_live(
             decisions.append(decide(tx, one, "previous", by="plusone", reason=why))
         elif one is not previous and one.stage == "previous":
             decisions.append(decide(tx, one, "retired", by="plusone", reason=why))
-    return Move(decisions, write_route(tx, release.model, release, previous=previous, decision=first))
+    route = write_route(tx, release.model, [(release, 1.0)], previous=previous, decision=first)
+    return Move(decisions, route, rollout.id if rollout else "")
+
+
+def only_live(tx: Transaction, model: str, decision: Decision) -> Route:
+    """Write a route in which the live release has all of the traffic, and the previous one stays warm."""
+    by_stage = {one.stage: one for one in list_releases(tx, model)}
+    return write_route(tx, model, [(by_stage["live"], 1.0)], previous=by_stage.get("previous"), decision=decision)
+
+
+def supersede(tx: Transaction, rollout: Rollout, why: str) -> Decision:
+    """End a rollout because something else has happened to its model; the candidate is `passed` again. The caller
+    writes the route."""
+    reason = f"its rollout ended in step {rollout.step}: {why}"
+    decision = _move_candidate(tx, rollout, "passed", by="plusone", reason=reason)
+    add_event(tx, rollout, "superseded", by="plusone", reason=reason, decision=decision.id)
+    return decision
+
+
+def roll_back_rollout(
+    tx: Transaction, rollout: Rollout, *, by: str, reason: str, evidence: dict[str, Any] | None = None
+) -> Move:
+    """End a rollout: the candidate is rolled back, and the live release has all of the traffic again.
+
+    Raises:
+        GateClosed: when the live release may not have it. The transaction must be undone.
+    """
+    decision = _move_candidate(tx, rollout, "rolled back", by=by, reason=reason, evidence=evidence)
+    add_event(tx, rollout, "rolled back", by=by, reason=reason, figures=evidence, decision=decision.id)
+    return Move([decision], only_live(tx, rollout.model, decision), rollout.id)
+
+
+def _move_candidate(
+    tx: Transaction,
+    rollout: Rollout,
+    after: Stage,
+    *,
+    by: str,
+    reason: str,
+    evidence: dict[str, Any] | None = None,
+) -> Decision:
+    release = next(one for one in list_releases(tx, rollout.model) if one.number == rollout.release)
+    about = {"rollout": rollout.id, "step": rollout.step, **(evidence or {})}
+    return decide(tx, release, after, by=by, reason=reason, evidence=about)
 
 
 def roll_back(store: Store, target: str | None = None, *, by: str, reason: str = "") -> Move:
     """Take the live release out of traffic and give it back to the previous one.
+
+    While a rollout is under way, it is the candidate that is taken back, and the live release goes on; with another
+    release as the target both go.
 
     Args:
         target: the model, or the release to go back to, e.g. `flights@2`; default: the previous one.
@@ -196,17 +257,24 @@ def roll_back(store: Store, target: str | None = None, *, by: str, reason: str =
         live = next((one for one in releases if one.stage == "live"), None)
         if live is None:
             raise Conflict(f"{model} has no live release to roll back.", mend=f"plusone status {model}")
+        rollout = open_rollout(tx, model)
+        if rollout is not None and which in ("live", str(live.number)):
+            reason = reason or f"rolled back in step {rollout.step} of its rollout"
+            return roll_back_rollout(tx, rollout, by=by, reason=reason)
         back = _back_to(tx, model, releases, live, which)
-        decisions = [decide(tx, live, "rolled back", by=by, reason=reason or f"rolled back to {model}@{back.number}")]
+        decisions = [supersede(tx, rollout, f"{model}@{live.number} was rolled back")] if rollout else []
+        why = reason or f"rolled back to {model}@{back.number}"
+        decisions.append(decide(tx, live, "rolled back", by=by, reason=why))
         first = decide(tx, back, "live", by=by, reason=reason or f"rolled back from {model}@{live.number}")
         decisions.append(first)
         previous = _previous(tx, releases, {live.number, back.number})
         decisions += _shift_previous(tx, releases, previous, back, live)
-        return Move(decisions, write_route(tx, model, back, previous=previous, decision=first))
+        route = write_route(tx, model, [(back, 1.0)], previous=previous, decision=first)
+        return Move(decisions, route, rollout.id if rollout else "")
 
 
 def reject(store: Store, target: str, *, by: str, reason: str) -> Move:
-    """Record that a person does not want this release to go live.
+    """Record that a person does not want this release to go live. If it is being rolled out, that ends.
 
     Raises:
         Conflict: when it is live or has been.
@@ -216,6 +284,11 @@ def reject(store: Store, target: str, *, by: str, reason: str) -> Move:
         raise UsageError("A rejection needs a reason.", mend=f"plusone reject {target} --reason 'why'")
     with store.db.write() as tx:
         release = find_release(tx, target)
+        rollout = open_rollout(tx, release.model)
+        if rollout is not None and rollout.release == release.number:
+            decision = _move_candidate(tx, rollout, "rejected", by=by, reason=reason)
+            add_event(tx, rollout, "aborted", by=by, reason=f"rejected: {reason}", decision=decision.id)
+            return Move([decision], only_live(tx, release.model, decision), rollout.id)
         if release.stage not in ("candidate", "passed", "failed"):
             raise Conflict(
                 f"{release.model}@{release.number} is {release.stage}: only what has not been live can be rejected.",
@@ -228,6 +301,7 @@ def take_back(store: Store, model: str, version: int, *, error: str) -> Move | N
     """Undo route `version`, which the servers could not load: the release served before gets the traffic again.
 
     If that one could not be loaded either, the one before it, and so on; with none left the model has no live release.
+    A rollout that is under way ends: it is its candidate that came last, so the live release has all of the traffic.
     Returns None when the route has moved on since.
     """
     with store.db.write() as tx:
@@ -237,17 +311,22 @@ def take_back(store: Store, model: str, version: int, *, error: str) -> Move | N
         releases = list_releases(tx, model)
         by_number = {one.number: one for one in releases}
         broken = by_number[newest.shares[0].release]
-        back = _loadable_before(tx, newest, by_number)
         why = f"route version {version} could not be loaded: {error}"
-        decisions = [decide(tx, broken, "rolled back", by="plusone", reason=why, evidence={"error": error})]
+        rollout = open_rollout(tx, model)
+        if rollout is not None and may_take_traffic(tx, broken):
+            return roll_back_rollout(tx, rollout, by="plusone", reason=why, evidence={"error": error})
+        back = _loadable_before(tx, newest, by_number)
+        decisions = [supersede(tx, rollout, why)] if rollout else []
+        first = decide(tx, broken, "rolled back", by="plusone", reason=why, evidence={"error": error})
+        decisions.append(first)
         previous = None
         if back is not None:
-            decisions.append(decide(tx, back, "live", by="plusone", reason=why))
+            decisions.append(first := decide(tx, back, "live", by="plusone", reason=why))
             previous = _previous(tx, releases, {broken.number, back.number})
             decisions += _shift_previous(tx, releases, previous, back, broken)
-        return Move(
-            decisions, write_route(tx, model, back, previous=previous, decision=decisions[-1 if back is None else 1])
-        )
+        shares = [(back, 1.0)] if back else []
+        route = write_route(tx, model, shares, previous=previous, decision=first)
+        return Move(decisions, route, rollout.id if rollout else "")
 
 
 def _loadable_before(tx: Transaction, route: Route, by_number: dict[int, Release]) -> Release | None:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import msgspec
 
 from ..base import clock, errors
-from ..base.config import Project
+from ..base.config import Project, plan_of
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
 from ..base.records import Dataset, Decision, Release, Route, Session, finite
+from ..base.rollouts import RolloutStep
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
@@ -28,16 +29,17 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..registry.sources import keep_package
+from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
 from ..store.database import Database, Transaction
 from ..store.rows import from_row, to_row
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
-from .gate import newest_session
-from .lifecycle import decide, go_live, list_releases
-from .sources import keep_package
-from .taking import Taken, check_open, find_taken
+from .gate import may_take_traffic, newest_session
+from .lifecycle import Move, decide, go_live, list_releases
+from .rollout import begin_in
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -53,6 +55,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     again: bool = False
     promote: bool = True
+    rollout: bool = True
+    """Whether it goes live by the model's plan, if it has one and a release is live; else it goes live at once."""
     by: str = ""
     reason: str = ""
     source: str = ""
@@ -64,12 +68,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it.
 
-    `outcome` is `live`, `passed` (made and not promoted: not asked for, or for the reason in `problems`), `failed` (the
-    gate stays closed), `stopped` (the tests on the data failed, nothing was trained), `unchanged`, or `ran` (only some
-    steps, with `until`).
+    `outcome` is `live`, `rollout` (it goes live step by step), `passed` (made and not promoted: not asked for, or for
+    the reason in `problems`), `failed` (the gate stays closed), `stopped` (the tests on the data failed, nothing was
+    trained), `unchanged`, or `ran` (only some steps, with `until`).
     """
 
-    outcome: Literal["live", "passed", "failed", "stopped", "unchanged", "ran"]
+    outcome: Literal["live", "rollout", "passed", "failed", "stopped", "unchanged", "ran"]
     run_id: str
     model: str | None = None
     release: Release | None = None
@@ -77,6 +81,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     route: Route | None = None
+    rollout: str = ""
+    """The id of the rollout that began, or that it ended by going live."""
     outputs: dict[str, Dataset] = {}
 
 
@@ -329,16 +335,17 @@ class _Making:
             why = problems[0] if problems else f"all {len(session.checks)} checks are done and none closes the gate"
             decisions = [decide(tx, release, after, by="plusone", reason=why, evidence=evidence)]
             release = msgspec.structs.replace(release, stage=after)
-            route = None
+            route, rollout = None, ""
+            outcome: Literal["live", "rollout", "failed", "passed"] = "failed" if problems else "passed"
             held = self._held(tx)
             if not problems and self.request.promote and not held:
-                reason = self.request.reason or "made and passed its checks"
-                move = go_live(tx, release, by=self.request.by, reason=reason, evidence=evidence)
+                move, outcome = self._move(tx, release, evidence)
                 decisions += move.decisions
-                route = move.route
-                release = msgspec.structs.replace(release, stage="live")
+                route, rollout = move.route, move.rollout
+                moved = next(one for one in move.decisions if one.release == number)
+                release = msgspec.structs.replace(release, stage=moved.after)
         return Made(
-            outcome="failed" if problems else "live" if route else "passed",
+            outcome=outcome,
             run_id=self.run.record.id,
             model=self.model,
             release=release,
@@ -346,7 +353,22 @@ class _Making:
             problems=tuple(problems) or held,
             decisions=tuple(decisions),
             route=route,
+            rollout=rollout,
         )
+
+    def _move(
+        self, tx: Transaction, release: Release, evidence: dict[str, Any]
+    ) -> tuple[Move, Literal["live", "rollout"]]:
+        """Let the release go live, or begin to: by the plan when there is one and something to be compared with."""
+        plan = self._rollout_plan()
+        by, reason = self.request.by, self.request.reason
+        if plan and _live(tx, release.model) is not None:
+            return begin_in(tx, release, plan, by=by, reason=reason, evidence=evidence), "rollout"
+        reason = reason or "made and passed its checks"
+        return go_live(tx, release, by=by, reason=reason, evidence=evidence), "live"
+
+    def _rollout_plan(self) -> tuple[RolloutStep, ...]:
+        return plan_of(self.project, self.model) if self.request.rollout else ()
 
     def _number(self, tx: Transaction) -> int:
         if self.taken is not None:
@@ -362,10 +384,14 @@ class _Making:
         return self.run.finish(status, error=error)
 
     def _held(self, tx: Transaction) -> tuple[str, ...]:
-        """Return why it does not go live by itself: somebody moved the traffic while it was tested."""
+        """Return why it does not go live at once: while it was tested somebody moved the traffic, or closed a gate."""
         now = _live(tx, self.model)
-        if not self.request.promote or (now and now.digest) == (self.compared and self.compared.digest):
+        if not self.request.promote:
             return ()
+        if (now and now.digest) == (self.compared and self.compared.digest):
+            if now is None or not self._rollout_plan() or may_take_traffic(tx, now):
+                return ()
+            return (f"{now.model}@{now.number} is live and may not have traffic any more: no rollout beside it",)
         names = [f"{one.model}@{one.number}" if one else "no release" for one in (self.compared, now)]
         found = f"{names[1]} is live now, and {names[0]} was when the tests compared with it"
         return (f"{found}: what was decided meanwhile is not overruled",)

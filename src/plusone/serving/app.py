@@ -12,19 +12,24 @@ from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
 from ..hosting import stats, swap
-from ..hosting.lanes import Job, Lane
+from ..hosting.evidence import ADDRESSED, SHADOW, Kind
+from ..hosting.lanes import Job, Lane, answers_of
+from ..hosting.shadows import ShadowLane
 from ..hosting.table import Entry as Served
 from ..hosting.table import Target
 from ..predictions.labels import LabelLog
 from ..predictions.layout import Entry, labels_folder, predictions_folder, sampled
 from ..predictions.log import PredictionLog
+from ..predictor import Answer
 from ..transport import Endpoint, Head, Request
 from ..workers import routes
-from . import beside, inference, pages, predicting, protocol
+from . import beside, inference, pages, predicting, protocol, ways
 
 __all__ = ["App"]
 
 Headers = Sequence[tuple[str, str]]
+_Place = tuple[str, int, str]
+"""Model, release, and the digest of the package."""
 _RETRY = ("retry-after", "1")
 _SWEEP_S = 0.25
 
@@ -49,7 +54,8 @@ class App:
         self.predictions = PredictionLog(predictions_folder(folder), max_bytes=serve.log_max_bytes)
         self.aside = Aside(beside.COMMAND, log=log)
         self._loop = loop
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[_Place, Lane] = {}
+        self._shadows: dict[_Place, ShadowLane] = {}
         self._tasks: set[Any] = set()
         self._shares: dict[str, float] = {}
 
@@ -61,10 +67,14 @@ class App:
         if parts[1:2] == ["v2"]:
             return inference.resolve(self, head)
         if len(parts) == 4 and parts[1] == "models":
-            if parts[3] == "predict":
-                return predicting.resolve(self, head, parts[2])
-            if parts[3] == "labels":
-                return predicting.resolve_labels(self, head, parts[2])
+            model, which = ways.split(parts[2])
+            try:
+                if parts[3] == "predict":
+                    return predicting.resolve(self, head, model, ways.way_of(head.headers, which))
+                if parts[3] == "labels":
+                    return predicting.resolve_labels(self, head, model, ways.way_of(head.headers, which))
+            except PlusoneError as error:
+                return predicting.Refuse(self, head, error, model)
         return pages.Page(self, head.method, head.path, parts)
 
     def refuse(self, head: Head | None, error: PlusoneError) -> tuple[int, bytes, bytes, Headers]:
@@ -81,16 +91,29 @@ class App:
             return (("allow", error.details["allowed"]),)
         return ()
 
-    def fail(self, request: Request, error: Exception, *, model: str, release: int, request_id: str = "") -> None:
-        """Answer with an error, and count it; what nobody foresaw is logged, and told by an id only."""
+    def fail(
+        self,
+        request: Request,
+        error: Exception,
+        *,
+        model: str,
+        release: int,
+        request_id: str = "",
+        kind: Kind | None = None,
+    ) -> None:
+        """Answer with an error, and count it; what nobody foresaw is logged, and told by an id only.
+
+        Args:
+            kind: how the request came to its release, if it did: the error is evidence then.
+        """
         if not isinstance(error, PlusoneError):
             request_id = request_id or self.ids.new()
             cause = "".join(traceback.format_exception(error))[-4000:]
             self.log("prediction_failed", id=request_id, model=model, release=release, error=cause)
             error = protocol.unexpected(request_id)
-        status, kind, body, headers = self.refuse(request.head, error)
-        request.respond(status, body, kind, headers)
-        self.counts.observe(model, release, status, time.perf_counter() - request.began, 0)
+        status, form, body, headers = self.refuse(request.head, error)
+        request.respond(status, body, form, headers)
+        self.counts.observe(model, release, status, time.perf_counter() - request.began, 0, kind=kind)
 
     def server_url(self) -> str:
         """Return where this worker is reached, as far as it knows."""
@@ -116,27 +139,69 @@ class App:
             raise protocol.no_such_model(model, table)
         return entry
 
-    def lane(self, model: str) -> Lane:
-        """Return the lane of a model."""
-        lane = self._lanes.get(model)
+    def put(self, job: Job) -> None:
+        """Let a job wait in the lane of its release.
+
+        Raises:
+            Overloaded: when as many wait as may, or it could not be begun in time.
+        """
+        target = job.target
+        (target.put or self._lane(target).put)(job)
+
+    def _lane(self, target: Target) -> Lane:
+        """Return the lane of a release, which stays the same while the route changes around it."""
+        place = _place(target)
+        lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[model] = Lane(
-                model,
-                self.limits(model),
+            lane = self._lanes[place] = Lane(
+                target.model,
+                self.limits(target.model),
                 self._loop.call_soon,
                 self._loop.call_soon_threadsafe,
-                lambda target, answered: self.answered(model, target, answered),
+                self.answered,
+            )
+        target.put = lane.put
+        return lane
+
+    def answered(self, target: Target, jobs: list[Job], answer: Answer | None) -> None:
+        """Count, log and copy what was answered: jobs of one release.
+
+        Args:
+            answer: their rows, one job after the other; None where another process has them.
+        """
+        routed, given = jobs, answer
+        addressed = [job for job in jobs if job.key is None]
+        if addressed:
+            routed = [job for job in jobs if job.key is not None]
+            chosen = None if answer is None else answers_of(jobs, answer, addressed)
+            given = None if answer is None else answers_of(jobs, answer, routed)
+            self.counts.answered(target, addressed, chosen, ADDRESSED)
+        if routed:
+            self.counts.answered(target, routed, given)
+        entries = [job.endpoint.entry(job) for job in jobs]
+        self.keep(target, [entry for entry in entries if entry is not None])
+        entry = self.models.table.entries.get(target.model)
+        if entry is not None and entry.shadow is not None and routed:
+            self._shadow(entry.shadow).copy(target, routed, given, entry.copies)
+
+    def _shadow(self, target: Target) -> ShadowLane:
+        """Return what runs the copies of a release in the shadow."""
+        place = _place(target)
+        lane = self._shadows.get(place)
+        if lane is None:
+            lane = self._shadows[place] = ShadowLane(
+                target,
+                self.counts.ledger.open(SHADOW, target),
+                self.limits(target.model).timeout_s or 0.0,
+                call_soon=self._loop.call_soon,
+                call_later=self._loop.call_later,
+                call_from_thread=self._loop.call_soon_threadsafe,
             )
         return lane
 
-    def answered(self, model: str, target: Target, answered: list[Job]) -> None:
-        """Count and log what was answered: jobs of one release."""
-        self.counts.answered(model, target.release, answered)
-        entries = [job.endpoint.entry(job) for job in answered]
-        self.keep(model, target, [entry for entry in entries if entry is not None])
-
-    def keep(self, model: str, target: Target, entries: Sequence[Entry]) -> None:
+    def keep(self, target: Target, entries: Sequence[Entry]) -> None:
         """Log the share of these predictions that is to be logged."""
+        model = target.model
         share = self._shares.get(model)
         if share is None:
             share = self._shares[model] = self.limits(model).log_share or 0.0
@@ -158,13 +223,27 @@ class App:
         self._loop.call_later(_SWEEP_S, self._sweep)
 
     def _sweep(self) -> None:
-        for lane in self._lanes.values():
+        for lane in (*self._lanes.values(), *self._shadows.values()):
             lane.sweep()
+        self._leave_lanes()
         self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _leave_lanes(self) -> None:
+        """Close the lanes of releases that are out of the route, once nothing waits in them."""
+        entries = self.models.table.entries.values()
+        held = {_place(target) for entry in entries for target in entry.held}
+        for place, lane in list(self._lanes.items()):
+            if place not in held and lane.idle:
+                # A request that found its release before the route changed may still come: it opens the lane again.
+                lane.close()
+                del self._lanes[place]
+        copied = {_place(entry.shadow) for entry in entries if entry.shadow is not None}
+        for place in self._shadows.keys() - copied:
+            self._shadows.pop(place).close()
 
     async def close(self) -> None:
         """Write what is left to write, and end the process beside this one."""
-        for lane in self._lanes.values():
+        for lane in (*self._lanes.values(), *self._shadows.values()):
             lane.close()
         await self.aside.close()
         self.predictions.close()
@@ -172,10 +251,13 @@ class App:
 
     def tally(self) -> None:
         """Bring what the logs and the lanes count to the counts of this worker."""
+        waiting: dict[str, int] = {}
+        for lane in self._lanes.values():
+            waiting[lane.model] = waiting.get(lane.model, 0) + lane.waiting
         logged, dropped, accepted = self.predictions.logged, self.predictions.dropped, self.labels.accepted
         self.counts.tally(
             {"predictions_logged": logged, "predictions_dropped": dropped, "labels_accepted": accepted},
-            {lane.model: lane.waiting for lane in self._lanes.values()},
+            waiting,
         )
 
     def metrics(self) -> bytes:
@@ -192,3 +274,7 @@ class App:
         except OSError as error:
             self.log("stats_not_written", error=str(error))
         return self.counts.prometheus(versions)
+
+
+def _place(target: Target) -> _Place:
+    return target.model, target.release, target.package

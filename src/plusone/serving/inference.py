@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import NotFound, PlusoneError
+from ..base.errors import PlusoneError
 from ..hosting import table
+from ..hosting.evidence import SERVED, Kind
 from ..hosting.lanes import Job
 from ..predictions.layout import INFERENCE, Entry
 from ..protocols import descriptions, inference
@@ -16,6 +17,7 @@ from ..protocols.served import Served
 from ..transport import Endpoint, Head, Request
 from . import protocol
 from .predicting import ASIDE_BYTES, Refuse
+from .ways import Way, way_of
 
 if TYPE_CHECKING:
     from .app import App
@@ -32,7 +34,8 @@ def resolve(app: App, head: Head) -> Endpoint:
     try:
         address = read_address(head.method, head.path)
         if address.what == "infer":
-            return _Infer(app, head, address, inference.header_length(head.headers))
+            way = way_of(head.headers, address.version or None)
+            return _Infer(app, head, address, way, inference.header_length(head.headers))
     except PlusoneError as error:
         return Refuse(app, head, error)
     return _Page(app, address)
@@ -43,24 +46,15 @@ def served(entry: table.Entry) -> list[Served]:
     return [Served(entry.model, target.release, target.predictor) for target in entry.held]
 
 
-def find(app: App, model: str, version: str, request_id: str) -> table.Target:
-    """Return the release of that number; without a number the one that this request falls to.
+def find(app: App, model: str, version: str) -> table.Target:
+    """Return the release of that number, or that a word addresses; without either the live one.
 
     Raises:
-        NotFound: when the model is not served, or the release is not in memory.
+        NotFound: when the model is not served, or has no such release in its route.
         Unavailable: when nothing is served yet, or the model could not be loaded.
     """
     entry = app.entry(model)
-    if not version:
-        return entry.choose(request_id)
-    for target in entry.held:
-        if str(target.release) == version:
-            return target
-    held = ", ".join(str(target.release) for target in entry.held)
-    raise NotFound(
-        f"The release {model}@{version[:40]} is not in memory. Served here: {held}.",
-        mend=f"POST /v2/models/{model}/infer, or name one of these",
-    )
+    return entry.find(version) if version else entry.live
 
 
 def refusal(app: App, error: PlusoneError) -> tuple[int, bytes, bytes, Sequence[tuple[str, str]]]:
@@ -103,7 +97,7 @@ class _Page:
     def _served(self) -> Served:
         address = self._address
         entry = self._app.entry(address.model)
-        target = find(self._app, address.model, address.version, "") if address.version else entry.live
+        target = find(self._app, address.model, address.version)
         return Served(entry.model, target.release, target.predictor)
 
     def _ready(self, request: Request) -> tuple[int, Any]:
@@ -124,24 +118,24 @@ class _Page:
     def _figures(self, model: str) -> list[descriptions.Figures]:
         entries = [self._app.entry(model)] if model else self._app.models.table.entries.values()
         asked = self._address.version
-        if asked:
-            find(self._app, model, asked, "")
+        release = find(self._app, model, asked).release if asked else None
         return [
             self._app.counts.figures(entry.model, target.release)
             for entry in entries
             for target in entry.held
-            if asked in ("", str(target.release))
+            if release in (None, target.release)
         ]
 
 
 class _Infer:
     """`POST /v2/models/{name}[/versions/{n}]/infer`."""
 
-    def __init__(self, app: App, head: Head, address: Address, length: int | None) -> None:
+    def __init__(self, app: App, head: Head, address: Address, way: Way | None, length: int | None) -> None:
         self.max_body_bytes: int = app.limits(address.model).max_body_bytes or 0
         self._app = app
         self._model = address.model
-        self._version = address.version
+        self._way = way
+        self._how: Kind = SERVED if way is None else way.kind
         self._length = length
         self._encoding = head.headers.get("content-encoding", "")
         self._kind = INFERENCE if length is None else f"{INFERENCE};{length}"
@@ -152,23 +146,31 @@ class _Infer:
         request_id = app.ids.new()
         release = 0
         try:
-            target = find(app, self._model, self._version, request_id)
+            entry = app.entry(self._model)
+            key: str | None = ""
+            if self._way is None:
+                target = entry.choose(request_id)
+            else:
+                target, key = self._way.choose(entry, request.head.headers, request_id)
             release = target.release
             parts = request.parts
             if self._encoding:
                 parts = [inference.inflate(request.body, self._encoding, self.max_body_bytes)]
             if sum(map(len, parts)) > ASIDE_BYTES:
-                app.spawn(self._beside(request, parts, request_id, target))
+                app.spawn(self._beside(request, parts, request_id, target, key))
                 return
             body = parts[0] if len(parts) == 1 else request.body
             asked = inference.read_infer(target.predictor, body, self._length)
             rows = asked.read.rows
             columns = asked.columns if rows is None else None
-            job = Job(self, request, request_id, target, rows, columns, asked.read.count, request.began, (asked, body))
-            app.lane(self._model).put(job)
+            count, began = asked.read.count, request.began
+            app.put(Job(self, request, request_id, target, rows, columns, count, began, (asked, body), key=key))
         except Exception as error:
-            known = self._model if release else ""
-            app.fail(request, error, model=known, release=release, request_id=request_id)
+            self._fail(request, error, request_id, release)
+
+    def _fail(self, request: Request, error: Exception, request_id: str, release: int) -> None:
+        model = self._model if release else ""
+        self._app.fail(request, error, model=model, release=release, request_id=request_id, kind=self._how)
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return the body, its type and the headers of the answer."""
@@ -189,14 +191,16 @@ class _Infer:
 
     def failed(self, job: Job, error: Exception) -> None:
         """Answer with an error."""
-        self._app.fail(job.request, error, model=self._model, release=job.target.release, request_id=job.id)
+        self._fail(job.request, error, job.id, job.target.release)
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
         # Of what the process beside the worker answered nothing more is known: it was too big for the log.
         return job.id, self._kind, job.count, job.asked and job.asked[1], job.payload
 
-    async def _beside(self, request: Request, parts: list[bytes], request_id: str, target: table.Target) -> None:
+    async def _beside(
+        self, request: Request, parts: list[bytes], request_id: str, target: table.Target, key: str | None
+    ) -> None:
         """Have a big request answered by the process beside the worker."""
         app, model = self._app, self._model
         options = {"length": self._length, "model": model, "release": target.release, "prediction_id": request_id}
@@ -210,9 +214,9 @@ class _Infer:
                 timeout_s=app.limits(model).timeout_s or 0.0,
             )
         except Exception as error:
-            app.fail(request, error, model=model, release=target.release, request_id=request_id)
+            self._fail(request, error, request_id, target.release)
             return
         headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
         request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
-        job = Job(self, request, request_id, target, None, None, reply.rows, request.began)
-        app.answered(model, target, [job])
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key=key)
+        app.answered(target, [job], None)

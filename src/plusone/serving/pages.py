@@ -11,7 +11,7 @@ from ..hosting.table import Table
 from ..openapi import document
 from ..protocols.served import Served
 from ..transport import Request
-from . import protocol
+from . import protocol, ways
 
 if TYPE_CHECKING:
     from .app import App
@@ -55,9 +55,11 @@ class Page:
             self._require_reading()
             return self._page(table)
         if len(parts) == 3 and parts[1] == "models":
-            entry = self._app.entry(parts[2])
+            model, which = ways.split(parts[2])
+            entry = self._app.entry(model)
             self._require_reading()
-            return 200, protocol.encode(protocol.describe(entry)), b"application/json"
+            target = entry.live if which is None else entry.find(which)
+            return 200, protocol.encode(protocol.describe(entry, target)), b"application/json"
         raise protocol.no_such_address(self._path)
 
     def _page(self, table: Table) -> tuple[int, bytes, bytes]:

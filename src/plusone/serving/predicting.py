@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
 from ..base.records import Output
+from ..hosting.evidence import SERVED, Kind
 from ..hosting.lanes import Job
+from ..hosting.table import Target
 from ..predictions.layout import ARROW, JSON, Entry, LabelRow
 from ..predictions.log import MOST_BODY_BYTES
 from ..predictions.wire import accepted, read_labels
 from ..transport import Endpoint, Head, Request
 from . import protocol
+from .ways import Way
 
 if TYPE_CHECKING:
     from .app import App
@@ -29,24 +31,24 @@ _LABELS_BYTES = 4 * 1024 * 1024
 """As many labels as a request may have fit into this, with long ids and texts."""
 
 
-def resolve(app: App, head: Head, model: str) -> Endpoint:
-    """Return the endpoint of a prediction request."""
+def resolve(app: App, head: Head, model: str, way: Way | None) -> Endpoint:
+    """Return the endpoint of a prediction request. `way`: what it says of its release."""
     if head.method != "POST":
         return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, "POST"), model)
     if head.content_type in ("application/json", ""):
-        return _Predict(app, model)
+        return _Predict(app, model, way)
     if head.content_type == _ARROW_TYPE:
-        return _PredictArrow(app, model)
+        return _PredictArrow(app, model, way)
     return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW_TYPE)), model)
 
 
-def resolve_labels(app: App, head: Head, model: str) -> Endpoint:
-    """Return the endpoint of a request that brings labels."""
+def resolve_labels(app: App, head: Head, model: str, way: Way | None) -> Endpoint:
+    """Return the endpoint of a request that brings labels. `way`: what it says of the release that predicted."""
     if head.method != "POST":
         return Refuse(app, head, protocol.method_not_allowed(head.method, head.path, "POST"), model)
     if head.content_type not in ("application/json", ""):
         return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json",)), model)
-    return _Labels(app, model)
+    return _Labels(app, model, way)
 
 
 class Refuse:
@@ -71,12 +73,14 @@ class _Predict:
     kind = JSON
     aside_bytes = ASIDE_BYTES
 
-    def __init__(self, app: App, model: str) -> None:
+    def __init__(self, app: App, model: str, way: Way | None) -> None:
         self.max_body_bytes: int = app.limits(model).max_body_bytes or 0
         self._app = app
         self._model = model
+        self._way = way
+        self._kind: Kind = SERVED if way is None else way.kind
         self._new_id = app.ids.new
-        self._put = app.lane(model).put if model in app.models.table.entries else None
+        self._put = app.put
 
     def __call__(self, request: Request) -> None:
         """Hand the request to the lane of its model; the answer comes with the batch that it is in."""
@@ -86,20 +90,28 @@ class _Predict:
         if entry is None:
             app.fail(request, protocol.no_such_model(self._model, app.models.table), model="", release=0)
             return
-        target = entry.choose(request_id)
+        key: str | None = ""
+        if self._way is None:
+            target = entry.choose(request_id)
+        else:
+            try:
+                target, key = self._way.choose(entry, request.head.headers, request_id)
+            except PlusoneError as error:
+                app.fail(request, error, model=self._model, release=0, request_id=request_id)
+                return
         if request.size > self.aside_bytes:
-            app.spawn(self._beside(request, request_id, target))
+            app.spawn(self._beside(request, request_id, target, key))
             return
         try:
             rows = target.predictor.decode_rows(request.body)
-            job = Job(self, request, request_id, target, rows, None, len(rows), request.began)
-            (self._put or self._find_put())(job)
+            job = Job(self, request, request_id, target, rows, None, len(rows), request.began, key=key)
+            (target.put or self._put)(job)
         except Exception as error:
-            app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
+            self._fail(request, error, request_id, target)
 
-    def _find_put(self) -> Callable[[Job], None]:
-        self._put = self._app.lane(self._model).put
-        return self._put
+    def _fail(self, request: Request, error: Exception, request_id: str, target: Target) -> None:
+        kind, model = self._kind, self._model
+        self._app.fail(request, error, model=model, release=target.release, request_id=request_id, kind=kind)
 
     def write(self, job: Job, answer: Any) -> Any:
         """Return what `done` takes, for a job that came as columns."""
@@ -112,13 +124,13 @@ class _Predict:
 
     def failed(self, job: Job, error: Exception) -> None:
         """Answer with an error."""
-        self._app.fail(job.request, error, model=self._model, release=job.target.release, request_id=job.id)
+        self._fail(job.request, error, job.id, job.target)
 
     def entry(self, job: Job) -> Entry:
         """Return what is logged of an answered request."""
         return job.id, self.kind, job.count, job.request.body or None, job.payload
 
-    async def _beside(self, request: Request, request_id: str, target: Any) -> None:
+    async def _beside(self, request: Request, request_id: str, target: Target, key: str | None) -> None:
         """Have a big request answered by the process beside the worker."""
         app = self._app
         # What is sent goes out of its list. Bodies that will be logged are joined, and so stay with the request.
@@ -132,11 +144,11 @@ class _Predict:
                 timeout_s=app.limits(self._model).timeout_s or 0.0,
             )
         except Exception as error:
-            app.fail(request, error, model=self._model, release=target.release, request_id=request_id)
+            self._fail(request, error, request_id, target)
             return
-        job = Job(self, request, request_id, target, None, None, reply.rows, request.began)
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key=key)
         self._reply(job, reply.parts)
-        app.answered(self._model, target, [job])
+        app.answered(target, [job], None)
 
     def _reply(self, job: Job, parts: list[bytes]) -> None:
         head = b'%b%b","predictions":' % (job.target.prefix, job.id.encode())
@@ -166,7 +178,8 @@ class _PredictArrow(_Predict):
 class _Labels:
     """Labels for predictions made earlier; 202 says that they are kept, whatever happens to this process."""
 
-    def __init__(self, app: App, model: str) -> None:
+    def __init__(self, app: App, model: str, way: Way | None) -> None:
+        self._which = "" if way is None else way.which
         self.max_body_bytes: int = min(app.limits(model).max_body_bytes or 0, _LABELS_BYTES)
         self._app = app
         self._model = model
@@ -176,8 +189,9 @@ class _Labels:
         app = self._app
         known = False
         try:
-            output = app.entry(self._model).live.predictor.signature.output
+            entry = app.entry(self._model)
             known = True
+            output = (entry.find(self._which) if self._which else entry.live).predictor.signature.output
             if request.size > _SMALL_BYTES:
                 app.spawn(self._in_a_thread(request, output))
                 return

@@ -13,7 +13,7 @@ import msgspec
 
 from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, Unavailable, WrongContentType
 from ..base.records import Signature
-from ..hosting.table import Entry, Table
+from ..hosting.table import Entry, Table, Target
 
 __all__ = [
     "Ids",
@@ -146,19 +146,24 @@ def _cut(text: str) -> str:
 # ---------------------------------------------------------------------------------- descriptions
 
 
-def describe(entry: Entry) -> dict[str, Any]:
-    """Return what `GET /models/{name}` answers: the live release, its signature, and a request to try."""
-    live = entry.live
-    warm = [target.release for target in entry.held if target.share == 0.0]
-    signature = live.predictor.signature
-    path = f"/models/{entry.model}/predict"
+def describe(entry: Entry, target: Target) -> dict[str, Any]:
+    """Return what `GET /models/{name}` answers: a release, its signature, a request to try, and what is in the route.
+
+    Args:
+        target: the release that is asked about.
+    """
+    warm = [one.release for one in entry.held if one.share == one.shadow == 0.0]
+    signature = target.predictor.signature
+    path = f"/models/{entry.model}{'' if target is entry.live else f'@{target.release}'}/predict"
     return {
         "model": entry.model,
-        "release": live.release,
-        "package": live.package,
+        "release": target.release,
+        "package": target.package,
         "route_version": entry.version,
-        "shares": {str(target.release): target.share for target in entry.held if target.share > 0.0},
+        "shares": {str(one.release): one.share for one in entry.held if one.share > 0.0},
+        "shadows": {str(one.release): one.shadow for one in entry.held if one.shadow > 0.0},
         "warm": warm,
+        "addresses": {f"{entry.model}@{which}": one.release for which, one in entry.addresses().items()},
         "signature": msgspec.to_builtins(signature),
         "example": {
             "method": "POST",

@@ -8,20 +8,35 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..base.errors import PlusoneError
-from ..hosting import table
+from ..hosting.evidence import ADDRESSED, SERVED
 from ..hosting.lanes import Job
+from ..hosting.table import Target
 from ..predictions.layout import GRPC, Entry
 from ..predictor import Answer
 from ..protocols.grpc_service import InferenceServer
 from ..protocols.served import Served
 from ..protocols.tensors import Read
 from . import inference
+from .ways import way_of
 
 if TYPE_CHECKING:
     from .app import App
 
 __all__ = ["Remote"]
+
+
+class _Asked(msgspec.Struct):
+    """An inference call under way."""
+
+    began: float
+    """When it came to its release."""
+    target: Target
+    key: str | None
+    """As `Job` has it."""
+    rows: int = 0
 
 
 class Remote:
@@ -32,8 +47,8 @@ class Remote:
         self.server = InferenceServer(
             self, version=version("plusone"), max_body_bytes=app.serve.max_body_bytes, log=app.log
         )
-        self._asked: dict[str, tuple[float, table.Target, int]] = {}
-        """Of the inference calls under way: when they came to their release, which one it is, and how many rows."""
+        self._asked: dict[str, _Asked] = {}
+        """The inference calls under way, by the prediction's id."""
 
     def live(self) -> bool:
         """Whether the process lives."""
@@ -51,21 +66,42 @@ class Remote:
         """Return, by model, why its release could not be loaded."""
         return {name: str(what["error"]) for name, what in self._app.models.table.failed.items()}
 
-    def find(self, model: str, version: str, prediction_id: str) -> Served:
-        """Return the release that answers."""
-        target = inference.find(self._app, model, version, prediction_id)
-        if prediction_id:
-            self._asked[prediction_id] = time.perf_counter(), target, 0
+    def find(self, model: str, version: str) -> Served:
+        """Return a release."""
+        target = inference.find(self._app, model, version)
+        return Served(model, target.release, target.predictor)
+
+    def choose(self, model: str, version: str, prediction_id: str, metadata: Mapping[str, str]) -> Served:
+        """Return the release that answers a call."""
+        began = time.perf_counter()
+        entry = self._app.entry(model)
+        way = way_of(metadata, version or None)
+        if way is None:
+            target, key = entry.choose(prediction_id), ""
+        else:
+            target, key = way.choose(entry, metadata, prediction_id)
+        self._asked[prediction_id] = _Asked(began, target, key)
         return Served(model, target.release, target.predictor)
 
     async def run(self, served: Served, read: Read, prediction_id: str) -> Answer:
         """Return the answer to these rows, from the batch that they were in."""
-        began, target, _ = self._asked[prediction_id]
-        self._asked[prediction_id] = began, target, read.count
+        asked = self._asked[prediction_id]
+        asked.rows = read.count
         ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         columns = read.columns if read.rows is None else None
-        job = Job(_CALLS, None, prediction_id, target, read.rows, columns, read.count, began, ended)
-        self._app.lane(served.model).put(job)
+        job = Job(
+            _CALLS,
+            None,
+            prediction_id,
+            asked.target,
+            read.rows,
+            columns,
+            read.count,
+            asked.began,
+            ended,
+            key=asked.key,
+        )
+        self._app.put(job)
         return await ended
 
     def answered(
@@ -76,11 +112,12 @@ class Remote:
         app = self._app
         if served is None or asked is None:
             return
-        began, target, rows = asked
         if isinstance(outcome, PlusoneError):
-            app.counts.observe(served.model, served.release, outcome.status, time.perf_counter() - began, 0)
+            seconds = time.perf_counter() - asked.began
+            kind = ADDRESSED if asked.key is None else SERVED
+            app.counts.observe(served.model, served.release, outcome.status, seconds, 0, kind=kind)
         else:
-            app.keep(served.model, target, [(prediction_id, GRPC, rows, request, outcome)])
+            app.keep(asked.target, [(prediction_id, GRPC, asked.rows, request, outcome)])
 
 
 class _Calls:

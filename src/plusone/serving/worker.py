@@ -32,6 +32,7 @@ from ..hosting.swap import Models
 from ..transport import Server
 from ..workers import pulse, routes, sockets
 from .app import App
+from .ways import VARYING
 
 if TYPE_CHECKING:
     from .remote import Remote
@@ -40,6 +41,7 @@ __all__ = ["Worker", "main"]
 
 _HEARTBEAT_S = 2.0
 _FLUSH_S = 0.5
+_LOOK_S = 0.0005
 _FIRST_LOAD_S = 10.0
 _REPAIR_S = 2.0
 _DRAIN_S = 10.0
@@ -99,7 +101,7 @@ class Worker:
         )
         self.counts = Stats(self.folder, self.slot)
         self.app = App(self.models, self.counts, self._log, loop=self._loop, serve=self.serve, folder=self.folder)
-        self.server = Server(self.app)
+        self.server = Server(self.app, varying=VARYING)
         self._remote: Remote | None = None
 
     async def run(self) -> int:
@@ -257,6 +259,8 @@ class Worker:
         while True:
             pulse.beat(self._options.pulse_fd)
             await asyncio.sleep(_FLUSH_S)
+            while self.counts.ledger.look(_LOOK_S):  # what was answered since, in steps
+                await asyncio.sleep(0)
             self._flush()
             count += 1
             if count % beats == 0:

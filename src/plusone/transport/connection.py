@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._find = plane.heads.known.get
+        self._find = plane.heads.find
         self._head: Head | None = None
         """Of its newest request: the next one is likely to be of the same bytes."""
         self._phase = IDLE

@@ -1,14 +1,19 @@
 """Heads from bytes: llhttp judges, we read, and equal bytes are read once.
 
 A client sends the same head again and again. What was parsed is kept by its exact bytes: equal bytes can't mean
-anything else. A client whose heads all differ (a trace id) costs the parsing, and never grows the table or empties it
-of others': a head gets in when it comes for the second time.
+anything else. A client whose heads all differ costs the parsing, and never grows the table or empties it of others': a
+head gets in when it comes for the second time.
+
+Heads may differ in lines that the server was told of, whose values are new with each request (a key, a trace id). What
+was parsed is kept by the bytes without these lines, and by their names. A head is then known that differs in the values
+alone: they can't mean anything for the other lines.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from typing import ClassVar
 from urllib.parse import unquote
 
@@ -37,12 +42,29 @@ class _UnmetExpectation(BadRequest):
 
 
 class Heads:
-    """Heads that were read, and how to read one more."""
+    """Heads that were read, and how to read one more.
 
-    def __init__(self, resolve: Callable[[Head], Endpoint]) -> None:
+    Args:
+        resolve: finds who answers.
+        varying: the names of headers, in lower case, whose values differ from request to request. Who answers must not
+            depend on their values, but may on which of them are there.
+    """
+
+    def __init__(self, resolve: Callable[[Head], Endpoint], varying: Sequence[str] = ()) -> None:
         self.known: dict[bytes, Head] = {}
         self._seen: set[int] = set()
         self._resolve = resolve
+        self._cut = _line_of(varying) if varying else None
+
+    def find(self, raw: bytes) -> Head | None:
+        """Return the head whose bytes, up to the empty line and with it, are `raw`, if such a one was read before."""
+        head = self.known.get(raw)
+        if head is None and self._cut is not None:
+            shell, values = self._shell(raw)
+            alike = self.known.get(shell) if values else None
+            if alike is not None:
+                return _vary(alike, raw, values)
+        return head
 
     def read(self, raw: bytes) -> Head:
         """Return the head whose bytes, up to the empty line and with it, are `raw`.
@@ -50,7 +72,7 @@ class Heads:
         Raises:
             BadRequest: when it is none, or none that can be understood in one way only.
         """
-        head = self.known.get(raw)
+        head = self.find(raw)
         if head is not None:
             return head
         head = parse_head(raw)
@@ -59,8 +81,23 @@ class Heads:
         if not head.chunked and not head.expects_continue and length <= min(INLINE_BYTES, head.endpoint.max_body_bytes):
             head.inline = len(raw) + length
         if len(raw) <= _KEPT_BYTES:
-            self._keep(raw, head)
+            shell, values = self._shell(raw) if self._cut is not None else (raw, {})
+            self._keep(shell if values else raw, head)
         return head
+
+    def _shell(self, raw: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return what a head is known by when it has lines that vary, and their values by name; none if it has none.
+
+        What is no head may have such lines, too; then nothing is known by the rest of it.
+        """
+        if self._cut is None or len(raw) > _KEPT_BYTES:
+            return raw, {}
+        found = self._cut.findall(raw)
+        values = {name.lower().decode(): value.decode("latin-1").strip(" \t") for name, value in found}
+        if len(values) < len(found):  # one that is there twice is read the long way
+            return raw, {}
+        # No head has anything behind its empty line: what is known by names is never taken for one without.
+        return self._cut.sub(b"", raw) + ",".join(values).encode(), values
 
     def _keep(self, raw: bytes, head: Head) -> None:
         mark = hash(raw)
@@ -72,6 +109,24 @@ class Heads:
         if len(self.known) >= _KEPT:
             del self.known[next(iter(self.known))]
         self.known[raw] = head
+
+
+def _line_of(names: Sequence[str]) -> re.Pattern[bytes]:
+    """Return what finds the lines of some headers, each with its break before it: nothing but what llhttp takes for a
+    line of its own. One that is followed by a space would go on in the next line.
+    """
+    any_of = b"|".join(re.escape(name.encode()) for name in names)
+    return re.compile(rb"\r\n(" + any_of + rb"):([\t -~\x80-\xff]*+)(?=\r\n[^ \t])", re.IGNORECASE)
+
+
+def _vary(alike: Head, raw: bytes, values: dict[str, str]) -> Head:
+    """Return a head that differs from another in the values of some headers alone."""
+    head = copy(alike)
+    head.raw = raw
+    head.headers = {**alike.headers, **values}
+    if alike.inline >= 0:
+        head.inline = alike.inline - len(alike.raw) + len(raw)
+    return head
 
 
 class _Witness:

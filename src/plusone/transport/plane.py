@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..base.errors import PlusoneError
@@ -47,11 +48,16 @@ class Plane:
     """The state of one server. Only its loop's thread may touch it."""
 
     def __init__(
-        self, application: Application, limits: Limits, loop: asyncio.AbstractEventLoop, max_connections: int
+        self,
+        application: Application,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        max_connections: int,
+        varying: Sequence[str] = (),
     ) -> None:
         self.limits = limits
         self.loop = loop
-        self.heads = Heads(application.resolve)
+        self.heads = Heads(application.resolve, varying)
         self.prefixes = Prefixes()
         self.fine = Fine()
         self.connections: set[Member] = set()

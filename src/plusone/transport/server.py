@@ -6,6 +6,7 @@ import asyncio
 import resource
 import socket
 import time
+from collections.abc import Sequence
 
 from .connection import Connection
 from .limits import Limits
@@ -22,9 +23,13 @@ class Server:
     """Serves one application to the clients of one listening socket, on the event loop that runs.
 
     Nothing of it may be used on another thread.
+
+    Args:
+        varying: the names of headers, in lower case, whose values differ from request to request; see `Heads`.
     """
 
-    def __init__(self, application: Application, *, limits: Limits | None = None) -> None:
+    def __init__(self, application: Application, *, limits: Limits | None = None, varying: Sequence[str] = ()) -> None:
+        self._varying = varying
         self.limits = limits or Limits()
         self._application = application
         self._plane: Plane | None = None
@@ -57,7 +62,9 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from `listener`, which stays the caller's: a duplicate of it is used."""
         loop = asyncio.get_running_loop()
-        self._plane = plane = Plane(self._application, self.limits, loop, _bearable(self.limits.max_connections))
+        self._plane = plane = Plane(
+            self._application, self.limits, loop, _bearable(self.limits.max_connections), self._varying
+        )
         duplicate = listener.dup()
         duplicate.setblocking(False)
         self._accepting = await loop.create_server(

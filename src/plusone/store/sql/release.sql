@@ -55,8 +55,8 @@ ORDER BY sequence;
 
 -- name: route_add!
 -- Called from release/gate.py and from nowhere else: law 1.
-INSERT INTO route (model, version, shares, previous, decision, at)
-VALUES (:model, :version, :shares, :previous, :decision, :at);
+INSERT INTO route (model, version, shares, previous, shadow, decision, at)
+VALUES (:model, :version, :shares, :previous, :shadow, :decision, :at);
 
 -- name: route_newest^
 SELECT * FROM route WHERE model = :model ORDER BY version DESC LIMIT 1;
@@ -68,9 +68,10 @@ SELECT * FROM route WHERE model = :model ORDER BY version;
 SELECT r.* FROM route r WHERE r.version = (SELECT max(s.version) FROM route s WHERE s.model = r.model) ORDER BY r.model;
 
 -- name: server_report!
-INSERT INTO server (id, host, pid, address, control, workers, started_at, heartbeat_at)
-VALUES (:id, :host, :pid, :address, :control, :workers, :started_at, :heartbeat_at)
-ON CONFLICT (id) DO UPDATE SET workers = excluded.workers, heartbeat_at = excluded.heartbeat_at;
+INSERT INTO server (id, host, pid, address, control, workers, evidence, started_at, heartbeat_at)
+VALUES (:id, :host, :pid, :address, :control, :workers, :evidence, :started_at, :heartbeat_at)
+ON CONFLICT (id) DO UPDATE SET workers = excluded.workers, evidence = excluded.evidence,
+                               heartbeat_at = excluded.heartbeat_at;
 
 -- name: server_remove!
 DELETE FROM server WHERE id = :id OR heartbeat_at < :older_than;

@@ -18,8 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from plusone.app.app import App
 from plusone.base.errors import Conflict, NotFound, PlusoneError, UsageError
-from plusone.release import catalogue, lifecycle, registry
-from plusone.release.sources import PACKAGE
+from plusone.registry import catalogue, registry
+from plusone.registry.sources import PACKAGE
+from plusone.release import lifecycle
 from plusone.store import open_store
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.logged_models import add_logged_model

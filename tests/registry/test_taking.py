@@ -14,9 +14,9 @@ from sklearn.tree import DecisionTreeClassifier
 from plusone.app.app import App
 from plusone.base.errors import Conflict, NotFound, UnsafeValue, UsageError
 from plusone.base.ids import digest_bytes
-from plusone.release import catalogue, registry
-from plusone.release.sources import PACKAGE
-from plusone.release.taking import find_taken
+from plusone.registry import catalogue, registry
+from plusone.registry.sources import PACKAGE
+from plusone.registry.taking import find_taken
 from plusone.tracking.artifacts import log_bytes
 from plusone.tracking.logged_models import add_logged_model
 from tests.journeys.projects import make_project, ran, run, run_json

@@ -1,0 +1,139 @@
+"""Many answers and times to counts by key, at once: what `Evidence` calls `latency` and `outputs`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..predictor import Answer
+
+__all__ = ["INVALID", "Outputs", "count_latencies", "count_outputs", "name_classes"]
+
+INVALID = "invalid"
+"""The key of rows whose answer can't be."""
+
+_PER_OCTAVE = 8  # of times and of numbers: each bucket is 2^(1/8), 9 %, wide
+_LATENCIES = (-160, 80)
+_NUMBERS = (-320, 480)
+_TWENTIETHS = 20
+_DETAILED = 50
+_MOST_CLASSES = 1000
+_SLACK = 1e-6  # of a probability: a sum of rounded shares may come out a little over 1
+
+Array = np.ndarray[Any, Any]
+
+
+class Outputs(NamedTuple):
+    """What some answers come to.
+
+    Attributes:
+        rows: how many.
+        invalid: of how many the answer is no number, no probability or no class.
+        counts: rows by what was answered; see `count_outputs`.
+    """
+
+    rows: int
+    invalid: int
+    counts: dict[str, int]
+
+
+def count_latencies(seconds: Array) -> dict[str, int]:
+    """Return times, shape (n,), by `floor(8 log2(seconds))` as text, from -160 (a microsecond) to 80 (1,024 s).
+
+    Example: 0.001 s is in the bucket -80, floor(8 x -9.966), which begins at 2^-10 s = 0.977 ms.
+    """
+    low, high = _LATENCIES
+    return _named(_buckets(seconds, low, high) - low, lambda place: str(place + low))
+
+
+def name_classes(classes: Sequence[Any], keys: Sequence[str]) -> list[str]:
+    """Return the keys of a classifier's answers. `keys`: its classes as text.
+
+    With up to 50 classes a key is a class and the twentieth of its probability, `late/17` for one of 0.85 up to 0.9;
+    with more it is the class. Classes beyond the first 1,000 are counted together, as `other`.
+    """
+    if len(classes) <= _DETAILED:
+        return [f"{key}/{part}" for key in keys for part in range(_TWENTIETHS)]
+    return [*keys[:_MOST_CLASSES], "other"]
+
+
+def count_outputs(answers: Sequence[Answer], names: Sequence[str], classes: int) -> Outputs:
+    """Count the rows of some answers of one model by what they say. At most about 1,600 keys.
+
+    A number's key is the end of its bucket that is nearer to 0, in three digits: buckets begin at powers of 2^(1/8), so
+    each is 9 % wide; `98.7` goes up to 107.6, `-98.7` down to -107.6. They go from 10^-12 to 10^18; what is smaller is
+    `0`, what is larger is in the last one. A class's key is one of `name_classes`; where a model has no probabilities,
+    that with the twentieth 19.
+
+    Args:
+        answers: at least one.
+        names: what `name_classes` says; empty for numbers.
+        classes: how many the model has; 0 for numbers.
+    """
+    if answers[0].codes is None:
+        return _count_numbers(_joined([answer.numbers for answer in answers]))
+    codes = _joined([answer.codes for answer in answers])
+    sure: Array | None = None
+    wrong = (codes < 0) | (codes >= classes)
+    if answers[0].probabilities is not None:
+        probabilities = _joined([answer.probabilities for answer in answers])
+        # The class is that of the largest, or of the first that is no number: so that one tells of them all but the
+        # negative ones.
+        sure = probabilities[np.arange(len(codes)), codes]
+        wrong |= ~((sure >= -_SLACK) & (sure <= 1.0 + _SLACK))
+        if probabilities.min(initial=0.0) < -_SLACK:
+            wrong |= (probabilities < -_SLACK).any(axis=1)
+    invalid = int(np.count_nonzero(wrong))
+    if invalid:
+        codes = codes[~wrong]
+        sure = None if sure is None else sure[~wrong]
+    if classes <= _DETAILED:
+        part = _TWENTIETHS - 1 if sure is None else np.clip(sure * _TWENTIETHS, 0, _TWENTIETHS - 1).astype(np.int64)
+        places = codes * _TWENTIETHS + part
+    else:
+        places = np.minimum(codes, _MOST_CLASSES)
+    return _outputs(_named(places, names.__getitem__), invalid, len(codes))
+
+
+def _count_numbers(numbers: Array) -> Outputs:
+    finite = np.isfinite(numbers)
+    invalid = int(len(numbers) - np.count_nonzero(finite))
+    if invalid:
+        numbers = numbers[finite]
+    low, high = _NUMBERS
+    width = high - low + 1
+    places = _buckets(np.abs(numbers), low - 1, high) - low + 1  # 0 is what is smaller than all buckets
+    signed = np.where((numbers < 0) & (places > 0), -places, places) + width
+    return _outputs(_named(signed, lambda place: _number(place - width, low)), invalid, len(numbers))
+
+
+def _number(place: int, low: int) -> str:
+    size = 2.0 ** ((abs(place) - 1 + low) / _PER_OCTAVE)
+    return "0" if place == 0 else f"{math.copysign(size, place):.3g}"
+
+
+def _outputs(counts: dict[str, int], invalid: int, valid: int) -> Outputs:
+    if invalid:
+        counts[INVALID] = invalid
+    return Outputs(valid + invalid, invalid, counts)
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _buckets(values: Array, low: int, high: int) -> Array:
+    """Return the bucket of each value, shape (n,), none below `low` or above `high`. Values are at least 0."""
+    with np.errstate(divide="ignore"):
+        places = np.floor(np.log2(values) * _PER_OCTAVE)
+    return np.clip(places, low, high).astype(np.int64)
+
+
+def _named(places: Array, name: Callable[[int], str]) -> dict[str, int]:
+    """Count places, each at least 0, and name those that occur."""
+    counts = np.bincount(places)
+    found = np.flatnonzero(counts)
+    return dict(zip(map(name, found.tolist()), counts[found].tolist(), strict=True))

@@ -1,0 +1,249 @@
+"""Two releases compared look by look: what has to be remembered between looks, and what a further look adds to it.
+
+Three comparisons: of rates (`Rates`), of times (`Times`) and of what was answered (`Answers`). Each is a small record
+that can be written as JSON and goes on from there exactly. A look adds counts; counts wait until there are enough of
+both releases for a block, since a block with one release only says nothing. How many are enough depends on how many
+came before, never on how they turned out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from msgspec import field
+from msgspec.structs import replace
+
+from ..base.records import Record
+from . import sequential
+from .sequential import FIRST_STAKE
+
+__all__ = ["DISTANCES", "Answers", "Pair", "Rates", "Times", "add_answers", "add_rates", "add_times", "quantile"]
+
+Pair = tuple[int, int]
+"""How many, and how many of them failed."""
+Counts = dict[int, int]
+"""A histogram: how many values are in which bin."""
+Bets = tuple[tuple[float, float], ...]
+"""What is bet on, with its weight; the weights add up to 1."""
+
+ODDS: Bets = tuple((ratio, 1 / 8) for ratio in (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0))
+"""Odds ratios of failing. An increase of less than about an eighth speaks for none of them."""
+EQUAL: Bets = ((0.4, 0.4), (0.8, 0.3))
+"""Tilts by normal scores: a shift of 0.4 and 0.8 standard deviations. One of less than 0.2 speaks for neither."""
+TOLERATED: Bets = ((0.25, 0.4), (0.5, 0.3))
+TAIL: Bets = ((3.0, 0.15), (8.0, 0.15))
+"""Odds ratios of being among the slowest."""
+SLOWEST = 0.03
+FEWEST, MOST = 10, 2_000
+"""A block has at least as many values, and waits for no more."""
+DISTANCES = tuple(step / 20 for step in range(20))
+"""The distances that `Answers` has evidence against."""
+
+
+class Rates(Record, frozen=True, kw_only=True):
+    """How often each of two releases failed, and the evidence that the candidate does more often."""
+
+    live: Pair = (0, 0)
+    candidate: Pair = (0, 0)
+    waiting: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    """Of live and candidate: what is in no block yet."""
+    blocks: int = 0
+    equal: tuple[float, ...] = (FIRST_STAKE,) * len(ODDS)
+    """Log of what each bet against 'no more often than live' made of its stakes."""
+    tolerated: tuple[float, ...] = (FIRST_STAKE,) * len(ODDS)
+    """The same against 'no more often than is tolerated'."""
+
+    def evidence(self) -> tuple[float, float]:
+        """Return the two log e-values."""
+        return _made(self.equal, ODDS, self.blocks), _made(self.tolerated, ODDS, self.blocks)
+
+
+def add_rates(state: Rates, live: Pair, candidate: Pair, *, tolerance: float, cap: float) -> Rates:
+    """Return the comparison after one more look; none of its log e-values grows by more than `cap`."""
+    waiting = (_sum(state.waiting[0], live), _sum(state.waiting[1], candidate))
+    if not _enough(waiting[0][0] + waiting[1][0], state.live[0], state.candidate[0]):
+        return replace(state, waiting=waiting)
+    equal = [sequential.rates(*waiting, ratio) for ratio, _ in ODDS]
+    more = [log + sequential.allowance(*waiting, ratio, tolerance) for log, (ratio, _) in zip(equal, ODDS, strict=True)]
+    return Rates(
+        live=_sum(state.live, waiting[0]),
+        candidate=_sum(state.candidate, waiting[1]),
+        blocks=state.blocks + 1,
+        equal=_grown(state.equal, equal, cap, state.blocks),
+        tolerated=_grown(state.tolerated, more, cap, state.blocks),
+    )
+
+
+class Times(Record, frozen=True, kw_only=True):
+    """Histograms of times of two releases, and the evidence that the candidate is slower.
+
+    The bins are whole numbers, equally wide on a logarithmic scale.
+    """
+
+    live: Counts = field(default_factory=dict)
+    candidate: Counts = field(default_factory=dict)
+    waiting: tuple[Counts, Counts] = field(default_factory=lambda: ({}, {}))
+    blocks: int = 0
+    equal: tuple[float, ...] = (FIRST_STAKE,) * len(EQUAL + TAIL)
+    """Log of what each bet against 'not slower than live' made of its stakes."""
+    tolerated: tuple[float, ...] = (FIRST_STAKE,) * len(TOLERATED + TAIL)
+    """The same against 'not slower than live by more than the tolerated bins'."""
+
+    def evidence(self) -> tuple[float, float]:
+        """Return the two log e-values."""
+        return _made(self.equal, EQUAL + TAIL, self.blocks), _made(self.tolerated, TOLERATED + TAIL, self.blocks)
+
+
+def add_times(state: Times, live: Counts, candidate: Counts, *, bins: int, floor: int, cap: float) -> Times:
+    """Return the comparison after one more look.
+
+    `bins` are tolerated: the candidate's times are moved down by as many. Times below the bin `floor` count as equal to
+    it. The scores of a block are ranks among live's times so far and the block's own, so that they are known before it
+    is known whose times they are, as `sequential.tilted` asks for.
+    """
+    waiting = (_joined(state.waiting[0], live), _joined(state.waiting[1], candidate))
+    many = sum(waiting[0].values()) + sum(waiting[1].values())
+    if not _enough(many, sum(state.live.values()), sum(state.candidate.values())):
+        return replace(state, waiting=waiting)
+    equal = _slower(state.live, *waiting, 0, floor, EQUAL)
+    more = _slower(state.live, *waiting, bins, floor, TOLERATED) if bins else equal
+    return Times(
+        live=_joined(state.live, waiting[0]),
+        candidate=_joined(state.candidate, waiting[1]),
+        blocks=state.blocks + 1,
+        equal=_grown(state.equal, equal, cap, state.blocks),
+        tolerated=_grown(state.tolerated, more, cap, state.blocks),
+    )
+
+
+def _slower(before: Counts, live: Counts, candidate: Counts, bins: int, floor: int, tilts: Bets) -> list[float]:
+    """Return the log e-value of a block for each tilt of normal scores, then for each odds ratio of the tail."""
+    theirs, ours = _moved_down(live, 0, floor), _moved_down(candidate, bins, floor)
+    if not theirs or not ours:
+        return [0.0] * len(tilts + TAIL)
+    reference = _joined(_joined(_moved_down(before, 0, floor), theirs), ours)
+    order = sorted(reference)
+    ranked = [reference[at] for at in order]
+    levels = sequential.normal_scores(ranked)
+    low, high = _by_level(order, theirs, levels), _by_level(order, ours, levels)
+    names = sorted(low.keys() | high.keys())
+    first, second = [low.get(name, 0) for name in names], [high.get(name, 0) for name in names]
+    found = [sequential.tilted(first, second, [tilt * name for name in names]) for tilt, _ in tilts]
+    slow = {at for at, last in zip(order, sequential.tail(ranked, SLOWEST), strict=True) if last}
+    many, own = sum(theirs.values()), sum(ours.values())
+    failed, own_failed = (sum(count for at, count in side.items() if at in slow) for side in (theirs, ours))
+    return [*found, *(sequential.rates((many, failed), (own, own_failed), ratio) for ratio, _ in TAIL)]
+
+
+def _by_level(order: list[int], counts: Counts, levels: list[float]) -> dict[float, int]:
+    grouped: dict[float, int] = {}
+    for at, level in zip(order, levels, strict=True):
+        if at in counts:
+            grouped[level] = grouped.get(level, 0) + counts[at]
+    return grouped
+
+
+def _moved_down(counts: Counts, bins: int, floor: int) -> Counts:
+    moved: Counts = {}
+    for at, count in counts.items():
+        place = max(floor, at - bins)
+        moved[place] = moved.get(place, 0) + count
+    return moved
+
+
+def quantile(counts: Counts, share: float) -> int | None:
+    """Return the bin below or at which `share` of the counts lie; None when there are none."""
+    left = share * sum(counts.values())
+    for at in sorted(counts):
+        left -= counts[at]
+        if left <= 0:
+            return at
+    return None
+
+
+class Answers(Record, frozen=True, kw_only=True):
+    """What two releases answered, by bucket, and the evidence of how far apart that is."""
+
+    live: dict[str, float] = field(default_factory=dict)
+    candidate: dict[str, float] = field(default_factory=dict)
+    blocks: int = 0
+    logs: tuple[float, ...] = (FIRST_STAKE,) * len(DISTANCES)
+    """Log of what was made of the stakes against 'the distance is at most this', for each of `DISTANCES`."""
+    best: tuple[float, ...] = (0.0,) * len(DISTANCES)
+    """The largest log e-value that each of them has been."""
+
+    def measured(self) -> tuple[float, float]:
+        """Return the total variation distance as counted, and how much of it chance alone would show."""
+        return sequential.distance(*_shares(self))
+
+    def bound(self, alpha: float) -> float | None:
+        """Return a distance that the true one is larger than, at all looks together with confidence 1 - alpha.
+
+        One of `DISTANCES`; None while nothing is known, not even that there is a difference.
+        """
+        known = [size for size, log in zip(DISTANCES, self.best, strict=True) if log >= -math.log(alpha)]
+        return max(known, default=None)
+
+
+def add_answers(state: Answers, live: dict[str, float], candidate: dict[str, float], *, cap: float) -> Answers:
+    """Return the comparison after one more look.
+
+    The distance of two distributions is the largest difference in the share of any set. Evidence against each distance
+    is gathered on the set that the counts so far make the best one: `sequential.moved`, with the shares so far as the
+    bet, less what chance alone would have made of them.
+    """
+    theirs, ours = sum(state.live.values()), sum(state.candidate.values())
+    logs, blocks = state.logs, state.blocks
+    if theirs and ours and live and candidate:
+        larger = {
+            name for name, count in sorted(state.candidate.items()) if count / ours > state.live.get(name, 0) / theirs
+        }
+        apart, noise = state.measured()
+        low = (sum(count for name, count in sorted(state.live.items()) if name in larger) + 0.5) / (theirs + 1)
+        bet = (low, min(low + max(apart - noise, 0.0), 0.999))
+        pairs = [
+            (sum(side.values()), sum(count for name, count in sorted(side.items()) if name in larger))
+            for side in (live, candidate)
+        ]
+        logs = _grown(logs, [sequential.moved(pairs[0], pairs[1], bet, size) for size in DISTANCES], cap, blocks)
+        blocks += 1
+    now = [sequential.mixture([log], [1.0], sequential.kept(blocks)) for log in logs]
+    return Answers(
+        live={name: state.live.get(name, 0) + live.get(name, 0) for name in sorted(state.live.keys() | live.keys())},
+        candidate={
+            name: state.candidate.get(name, 0) + candidate.get(name, 0)
+            for name in sorted(state.candidate.keys() | candidate.keys())
+        },
+        blocks=blocks,
+        logs=logs,
+        best=tuple(max(pair) for pair in zip(state.best, now, strict=True)),
+    )
+
+
+def _shares(state: Answers) -> tuple[list[float], list[float]]:
+    names = sorted(state.live.keys() | state.candidate.keys())
+    return [state.live.get(name, 0) for name in names], [state.candidate.get(name, 0) for name in names]
+
+
+def _sum(first: Pair, second: Pair) -> Pair:
+    return first[0] + second[0], first[1] + second[1]
+
+
+def _joined(first: Counts, second: Counts) -> Counts:
+    return {at: first.get(at, 0) + second.get(at, 0) for at in first.keys() | second.keys()}
+
+
+def _made(logs: Sequence[float], bets: Bets, blocks: int) -> float:
+    return sequential.mixture(logs, [weight for _, weight in bets], sequential.kept(blocks))
+
+
+def _grown(logs: Sequence[float], further: Sequence[float], cap: float, blocks: int) -> tuple[float, ...]:
+    """Return what the bets made of their stakes after a block; none grows by more than `cap`."""
+    return tuple(sequential.staked(log, min(more, cap), blocks) for log, more in zip(logs, further, strict=True))
+
+
+def _enough(waiting: int, live: int, candidate: int) -> bool:
+    """Whether what waits is a block: about two of the smaller release, as far as the blocks so far can tell."""
+    rarer = min(live, candidate)
+    return waiting >= min(MOST, max(FEWEST, math.ceil(2 * (live + candidate) / max(rarer, 1))))

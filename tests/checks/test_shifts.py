@@ -1,0 +1,68 @@
+"""The distance of two models' answers, and that its buckets are those in which serving counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from plusone.checks.shifts import prediction_shift
+from plusone.formats.runner import Answer
+from plusone.hosting.histograms import count_outputs, name_classes
+from plusone.predictor.encode import key_of
+
+CLASSES = ("no", "yes")
+
+
+def _classes(*rows: tuple[str, float], classes: tuple[str, ...] = CLASSES) -> Answer:
+    codes = np.array([classes.index(label) for label, _ in rows])
+    probabilities = np.full((len(rows), len(classes)), 0.0)
+    for place, (code, (_, sure)) in enumerate(zip(codes, rows, strict=True)):
+        probabilities[place] = (1.0 - sure) / max(len(classes) - 1, 1)
+        probabilities[place, code] = sure
+    return Answer(np.array(classes, dtype=object), codes, probabilities, None)
+
+
+def _numbers(*values: float) -> Answer:
+    return Answer(None, None, None, np.array(values))
+
+
+def test_the_example_of_the_docstring():
+    a, b = _classes(("yes", 0.91), ("no", 0.6)), _classes(("yes", 0.94), ("yes", 0.6))
+    assert prediction_shift(a, CLASSES, b, CLASSES) == 0.5
+
+
+def test_equal_answers_are_no_shift_and_others_are_all_of_it():
+    a = _classes(("yes", 0.91), ("no", 0.6))
+    assert prediction_shift(a, CLASSES, a, CLASSES) == 0.0
+    turned = _classes(("yes", 0.91), ("no", 0.6), classes=("yes", "no"))
+    assert prediction_shift(a, CLASSES, turned, ("yes", "no")) == 0.0, "by label, not by its place"
+    assert prediction_shift(_numbers(1.0, 2.0), (), _numbers(-1.0, -2.0), ()) == 1.0
+    assert prediction_shift(_numbers(1.0, 1e300), (), _numbers(1.01, 1e290), ()) == 0.0
+    assert prediction_shift(_numbers(), (), _numbers(), ()) == 0.0
+
+
+FINITE = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(arrays(np.float64, st.integers(1, 30), elements=FINITE), arrays(np.float64, st.integers(1, 30), elements=FINITE))
+def test_numbers_are_put_in_the_buckets_of_serving(a: Any, b: Any):
+    _same(_numbers(*a), _numbers(*b), ())
+
+
+@given(st.lists(st.tuples(st.sampled_from(CLASSES), st.floats(0.5, 1.0)), min_size=1, max_size=20), st.data())
+def test_classes_are_put_in_the_buckets_of_serving(rows: list[tuple[str, float]], data: st.DataObject):
+    others = data.draw(st.lists(st.tuples(st.sampled_from(CLASSES), st.floats(0.5, 1.0)), min_size=1, max_size=20))
+    _same(_classes(*rows), _classes(*others), CLASSES)
+
+
+def _same(a: Answer, b: Answer, classes: tuple[str, ...]) -> None:
+    names = name_classes(classes, [key_of(one) for one in classes]) if classes else []
+    ours, theirs = (count_outputs([one], names, len(classes)) for one in (a, b))
+    keys = {*ours.counts, *theirs.counts}
+    apart = sum(abs(ours.counts.get(key, 0) / ours.rows - theirs.counts.get(key, 0) / theirs.rows) for key in keys) / 2
+    assert prediction_shift(a, classes, b, classes) == pytest.approx(apart, abs=1e-6)

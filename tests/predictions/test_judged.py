@@ -1,0 +1,97 @@
+"""Labels beside answers: each prediction once, by its first label, and nothing that is neither right nor wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from plusone.predictions.collecting import collect
+from plusone.predictions.judged import Judged, judge_labels
+from plusone.predictions.layout import ARROW, JSON, predictions_folder
+from plusone.predictions.log import PredictionLog
+from plusone.store import Store, open_store
+from tests.predictions.written import send_labels
+
+NEVER = "9999"
+BEGAN = 1.7e9
+SINCE = "2023-11-14T22:13:20.000000Z"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(tmp_path / "store")) as opened:
+        yield opened
+
+
+def _log(store: Store, release: int, *answers: tuple[str, Any], kind: str = JSON, at: float = BEGAN + 10) -> None:
+    log = PredictionLog(predictions_folder(store.folder), max_bytes=1 << 30)
+    entries = [(one, kind, 1, b"{}", None if rows is None else _answer(rows)) for one, rows in answers]
+    log.log("m", release, f"digest{release}", entries, at)
+    log.close()
+    collect(store, store.folder)
+
+
+def _answer(rows: Any) -> bytes:
+    return rows if isinstance(rows, bytes) else msgspec.json.encode({"predictions": rows})
+
+
+def _label(store: Store, *labels: tuple[str, str]) -> None:
+    send_labels(store.folder, *labels)
+    collect(store, store.folder)
+
+
+def _judge(store: Store, place: tuple[str, str] = (SINCE, ""), until: str = NEVER) -> Judged:
+    return judge_labels(store, "m", (1, 2), since=SINCE, place=place, until=until)
+
+
+def _yes(*ids: str) -> list[tuple[str, Any]]:
+    return [(one, [{"label": "yes"}]) for one in ids]
+
+
+def test_answers_are_right_or_wrong_by_release(store: Store):
+    _log(store, 1, *_yes("a", "b", "c"))
+    _log(store, 2, *_yes("d", "e"), ("f", [{"label": True}]), ("g", [{"label": 3}]))
+    _label(store, ("a", '"yes"'), ("b", '"no"'), ("d", '"no"'), ("f", "true"), ("g", "3"), ("nobody", '"no"'))
+    found = _judge(store)
+    assert (found.labelled, found.wrong) == ({1: 2, 2: 3}, {1: 1, 2: 1})
+
+
+def test_each_label_is_looked_at_once_and_a_correction_changes_nothing(store: Store):
+    _log(store, 1, *_yes("a", "b"))
+    _label(store, ("a", '"yes"'))
+    first = _judge(store)
+    assert first.labelled == {1: 1, 2: 0}
+    assert _judge(store, first.place) == Judged({}, {}, first.place)
+    _label(store, ("a", '"no"'), ("b", '"no"'))
+    second = _judge(store, first.place)
+    assert (second.labelled, second.wrong) == ({1: 1, 2: 0}, {1: 1, 2: 0})
+    assert _judge(store, second.place).labelled == {}
+
+
+def test_rows_of_a_prediction_have_labels_of_their_own(store: Store):
+    _log(store, 2, ("a", [{"label": "yes"}, {"label": "no"}, {"label": "no"}]), *_yes("b:7"))
+    _label(store, ("a:0", '"yes"'), ("a:2", '"yes"'), ("a:9", '"yes"'), ("a:x", '"yes"'), ("b:7", '"yes"'))
+    found = _judge(store)
+    assert (found.labelled, found.wrong) == ({1: 0, 2: 3}, {1: 0, 2: 1})
+
+
+def test_what_can_not_be_judged_is_passed_over(store: Store):
+    _log(store, 2, ("a", [0.5]), ("b", None), ("c", b"{"), ("d", b"[]"), ("e", [{"other": 1}]), ("f", b"\xff"))
+    _log(store, 2, ("g", b"ARROW1"), kind=ARROW)
+    _log(store, 3, *_yes("h"))
+    _log(store, 2, *_yes("old"), at=BEGAN - 1000)
+    _label(store, *((one, '"yes"') for one in ("a", "b", "c", "d", "e", "f", "g", "h", "old")))
+    assert _judge(store).labelled == {1: 0, 2: 0}
+
+
+def test_labels_that_came_just_now_wait_for_their_predictions(store: Store):
+    _label(store, ("a", '"yes"'))
+    assert _judge(store, until=SINCE) == Judged({}, {}, (SINCE, ""))
+    _log(store, 2, *_yes("a"), at=time.time())
+    assert _judge(store).labelled == {1: 0, 2: 1}
