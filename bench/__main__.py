@@ -124,6 +124,15 @@ def swaps(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def chaos(scratch: Path) -> dict[str, Any]:
+    """Begin rollouts while every process is killed at random, and print what became of them."""
+    from . import chaos
+
+    result = chaos.measure(scratch)
+    console.print(chaos.line(result), soft_wrap=True)
+    return result
+
+
 def labels(scratch: Path) -> dict[str, Any]:
     """Measure what labels lose when their worker is killed, and what the log of predictions costs; print it."""
     from . import labels
@@ -203,19 +212,24 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "worker": worker,
     "overload": overload,
     "swaps": swaps,
+    "chaos": chaos,
     "labels": labels,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,
     "artifacts": artifacts,
 }
+LONG = {"chaos"}
+"""What takes half an hour, and is measured when it is asked for."""
 
 
 def main() -> int:
     """Run the parts that were asked for; 1 when one of them could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
-    asked = parser.parse_args().parts or list(PARTS)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all but {', '.join(LONG)})"
+    )
+    asked = parser.parse_args().parts or [part for part in PARTS if part not in LONG]
     if unknown := set(asked) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
     began = time.perf_counter()

@@ -119,3 +119,77 @@ def test_shares_are_met():
     assert counts[3] == 0
     # 10,000 draws at 0.1: the standard deviation is 30, five of them are 150.
     assert abs(counts[2] - 1000) < 150
+
+
+def _until_settled(models: Models) -> None:
+    while models._loads.under_way:
+        models._step()
+
+
+def test_a_worker_is_not_ready_before_each_model_is_loaded_and_warm(serving: ServingFolder, models: Models):
+    routed = {
+        name: ModelRoute(version=1, targets=(serving.target(number, 1.0),)) for name, number in (("m", 1), ("n", 2))
+    }
+    routes.publish(serving.path, RouteFile(sequence=1, models=routed))
+    models._step()
+    seen: list[tuple[frozenset[str], bool]] = []
+    while models._loads.under_way:
+        seen.append((models.table.loading, bool(models.table.unready())))
+        models._step()
+    assert seen[0] == ({"m", "n"}, True)
+    assert all(bool(loading) == unready for loading, unready in seen)
+    assert (models.table.loading, models.table.unready()) == (frozenset(), "")
+
+
+def test_at_first_only_what_takes_requests_is_loaded(serving: ServingFolder, models: Models):
+    serving.route(1, live=1, warm=2)
+    models._step()
+    assert models._loads.under_way.keys() == {serving.packages[1][0]}
+    models.look()
+    assert [target.release for target in models.table.entries["m"].held] == [1, 2]
+
+
+def test_who_starts_serves_what_was_served_last_while_the_route_is_broken(serving: ServingFolder, models: Models):
+    serving.route(1, live=1)
+    models.look()
+    (serving.path / "packages" / serving.packages[2][0] / "model.onnx").write_bytes(b"")
+    serving.route(2, live=2)
+    models.look()
+    assert _answer(models) == [1.0]
+    after = Models(serving.path, lambda *_, **__: None, lambda: None)
+    after.look()
+    _until_settled(after)
+    assert (after.table.versions, after.table.failed["m"]["version"], _answer(after)) == ({"m": 1}, 2, [1.0])
+    assert not after.table.unready()
+    (serving.path / routes.ROUTE_FILE).unlink()
+    last = Models(serving.path, lambda *_, **__: None, lambda: None)
+    last.look()
+    assert _answer(last) == [1.0]
+
+
+def test_what_failed_says_with_which_file_and_is_tried_again_with_the_next(serving: ServingFolder, models: Models):
+    model = serving.path / "packages" / serving.packages[1][0] / "model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(b"")
+    serving.route(1, live=1)
+    models.look()
+    assert models.table.failed["m"]["sequence"] == 1
+    model.write_bytes(whole)
+    routed = {"m": ModelRoute(version=1, targets=(serving.target(1, 1.0),))}
+    routes.publish(serving.path, RouteFile(sequence=2, models=routed))
+    models.look()
+    assert (models.table.failed, _answer(models)) == ({}, [1.0])
+
+
+def test_an_entry_that_did_not_change_stays_what_it_is(serving: ServingFolder, models: Models):
+    serving.route(1, live=1)
+    models.look()
+    entry = models.table.entries["m"]
+    routed = {
+        "m": ModelRoute(version=1, targets=(serving.target(1, 1.0),)),
+        "n": ModelRoute(version=1, targets=(serving.target(2, 1.0),)),
+    }
+    routes.publish(serving.path, RouteFile(sequence=2, models=routed))
+    models.look()
+    assert models.table.entries["m"] is entry
+    assert models.table.versions == {"m": 1, "n": 1}

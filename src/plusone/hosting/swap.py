@@ -1,7 +1,7 @@
 """How the models in memory are exchanged under traffic.
 
 A thread looks at the route file whenever its folder changed. When it is another one, the releases it names are loaded
-beside those that serve, each on a thread of its own (`loading.py`), and warmed up; then one reference is replaced: a
+beside those that serve, each on a thread of its own (`loading/`), and warmed up; then one reference is replaced: a
 request sees the old table or the new one, whole. Requests in flight keep the objects they began with. What is in memory
 already is not loaded again, so going back to the previous release moves a pointer. A load that fails or hangs is
 reported, and the release before goes on; a worker that starts while the route names what can't be loaded serves what
@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 from ..base.errors import PlusoneError
 from ..base.files import inside
 from ..base.records import ModelRoute, RouteTarget
+from ..loading.loads import Load, Loads
 from ..predictor import Predictor
 from ..workers import routes
 from ..workers.changes import Changes
-from .loading import Load, Loads
 from .table import Entry, Table, Target
 
 __all__ = ["Models"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from plusone.base.records import ModelRoute, RouteTarget
-from plusone.hosting import loading
-from plusone.hosting.loading import Load, Loads
+from plusone.loading import loads as loading
+from plusone.loading.loads import Load, Loads
 from plusone.workers import marks, routes
 from tests.serving.serving_folder import ServingFolder, until
 
