@@ -130,7 +130,7 @@ def test_whoever_is_killed_the_route_has_passed_its_gate_and_the_rollout_goes_on
         up.__exit__()
     _look(root)
     assert _rollout(root).status in ("promoted", "rolled back")
-    # A kept connection may be closed by a worker that ends while its next request is on the way; none is answered badly.
+    # A worker that ends may close a kept connection while the next request is on its way; none is answered badly.
     assert not [one for one in traffic.failures if one[0].isdigit()]
 
 
