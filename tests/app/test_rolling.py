@@ -63,7 +63,7 @@ def test_a_rollout_is_carried_through_its_steps_to_the_end(rolled: Rolled):
     assert (done.status, rolled.kinds()) == ("promoted", ["began", "step", "step", "promoted"])
     assert done.look is not None
     assert (done.look.action, done.look.step) == ("go on", 3)
-    assert [event["did"] for event in rolled.told] == ["advance"] * 3
+    assert [event["did"] for event in rolled.told] == ["begin", "advance", "advance", "advance"]
     served = [look.served_s for look in list_looks(rolled.store.db, done.id) if look.step == 2]
     assert max(served) == pytest.approx(10.0, abs=1.5)
     assert rolled.rolling.said == "{}" or '"place"' in rolled.rolling.said

@@ -190,14 +190,17 @@ class Rolling:
             if not then and found.action == (rollout.look and rollout.look.action):
                 return
             record(self.store, rollout, found, text, then, why)
+        told = {
+            "event": "rollout",
+            "model": rollout.model,
+            "release": rollout.release,
+            "step": rollout.step,
+            "steps": len(rollout.plan),
+        }
+        if rollout.look is None:
+            on_event({**told, "did": "begin", "why": rollout.reason})
         if then:
-            told = {
-                "model": rollout.model,
-                "release": rollout.release,
-                "step": rollout.step,
-                "steps": len(rollout.plan),
-            }
-            on_event({"event": "rollout", "did": then, "why": "; ".join(found.reasons), **told})
+            on_event({**told, "did": then, "why": "; ".join(found.reasons)})
 
 
 def _conclude(rollout: Rollout, step: RolloutStep, state: State, verdict: Verdict) -> tuple[Look, str, str]:
