@@ -297,6 +297,20 @@ def test_a_long_step_is_looked_at_ever_less_often(rolled: Rolled):
     assert rolled.rollout().looks - before <= 16, "after twenty minutes every other second"
 
 
+def test_a_pause_or_a_hold_for_days_is_not_looked_at_every_second(rolled: Rolled):
+    rolled.begin("5% 1m 1")
+    rolled.turn()
+    rollout.pause(rolled.store, "m", by="bob")
+    for _ in range(100):
+        rolled.count(2, 1)
+        rolled.turn(120.0)
+    before = rolled.rollout().looks
+    for _ in range(40):
+        rolled.count(2, 1)
+        rolled.turn(1.0)
+    assert rolled.rollout().looks - before <= 5
+
+
 def test_time_that_nobody_looked_is_not_counted(rolled: Rolled):
     rolled.begin("5% 1h 1")
     rolled.count(2, 10)
