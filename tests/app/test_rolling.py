@@ -63,7 +63,7 @@ def test_a_rollout_is_carried_through_its_steps_to_the_end(rolled: Rolled):
     assert (done.status, rolled.kinds()) == ("promoted", ["began", "step", "step", "promoted"])
     assert done.look is not None
     assert (done.look.action, done.look.step) == ("go on", 3)
-    assert [event["did"] for event in rolled.told] == ["advance"] * 3
+    assert [event["did"] for event in rolled.told] == ["begin", "advance", "advance", "advance"]
     served = [look.served_s for look in list_looks(rolled.store.db, done.id) if look.step == 2]
     assert max(served) == pytest.approx(10.0, abs=1.5)
     assert rolled.rolling.said == "{}" or '"place"' in rolled.rolling.said
@@ -295,6 +295,20 @@ def test_a_long_step_is_looked_at_ever_less_often(rolled: Rolled):
         rolled.count(2, 1)
         rolled.turn(1.0)
     assert rolled.rollout().looks - before <= 16, "after twenty minutes every other second"
+
+
+def test_a_pause_or_a_hold_for_days_is_not_looked_at_every_second(rolled: Rolled):
+    rolled.begin("5% 1m 1")
+    rolled.turn()
+    rollout.pause(rolled.store, "m", by="bob")
+    for _ in range(100):
+        rolled.count(2, 1)
+        rolled.turn(120.0)
+    before = rolled.rollout().looks
+    for _ in range(40):
+        rolled.count(2, 1)
+        rolled.turn(1.0)
+    assert rolled.rollout().looks - before <= 5
 
 
 def test_time_that_nobody_looked_is_not_counted(rolled: Rolled):

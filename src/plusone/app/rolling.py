@@ -65,7 +65,7 @@ class Rolling:
         self.folder = folder
         self.judging = judging
         self.now = now
-        self.place = f"{socket.gethostname()}:{folder}"
+        self.place = f"{socket.gethostname()}:{folder.resolve()}"
         self.said = "{}"
 
     def turn(self, on_event: OnEvent) -> None:
@@ -116,7 +116,12 @@ class Rolling:
         total, places = counting.count(state, counts)
         if state.step != rollout.step:
             state = msgspec.structs.replace(
-                state, step=rollout.step, first_requests=total.candidate.requests, served_s=0.0, counting=False
+                state,
+                step=rollout.step,
+                began_at=now,
+                first_requests=total.candidate.requests,
+                served_s=0.0,
+                counting=False,
             )
         goes_on = rollout.status != "paused" and self._is_served(rollout)
         passed = _seconds(state.at, now) if goes_on and state.counting and not _was_paused(rollout) else 0.0
@@ -176,7 +181,7 @@ class Rolling:
             return True
         if before.counting != now.counting:
             return True
-        often = min(max(now.served_s / _LOOKS_OF_A_STEP, _OFTEN_S), _SELDOM_S)
+        often = min(max(_seconds(now.began_at, now.at) / _LOOKS_OF_A_STEP, _OFTEN_S), _SELDOM_S)
         changed = (before.total, before.labels) != (now.total, now.labels)
         return abs(_seconds(before.at, now.at)) >= (often if changed else _SELDOM_S)
 

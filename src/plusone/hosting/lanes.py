@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -85,7 +85,7 @@ Answered = Callable[[Target, list[Job], Answer | None], None]
 _Batch = list[Job]
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, gc=False):
     """Jobs that were run together: of each its result or an exception, and their answers where none is.
 
     Attributes:

@@ -38,7 +38,7 @@ class Books:
     next answers would be made in memory that no cache holds.
     """
 
-    __slots__ = ("_at", "_changed", "_classes", "_held", "_names", "_seconds", "counts", "series")
+    __slots__ = ("_at", "_changed", "_classes", "_held", "_names", "_room", "_seconds", "counts", "series")
 
     def __init__(self, counts: Counts, changed: Callable[[], None]) -> None:
         self.counts = counts
@@ -47,6 +47,7 @@ class Books:
         self._changed = changed
         self._seconds = array("d")
         self._held: Any = None
+        self._room = 0
         self._at = 0
         self._classes = -1
         self._names: list[str] = []
@@ -62,25 +63,28 @@ class Books:
         """Take the times of some requests and what they were answered; None: nobody looks at that."""
         self._seconds.extend(seconds)
         if answer is not None:
-            rows = said(answer)
-            end = self._at + len(rows)
-            if self._held is None:
-                most = max(1, _MOST_CELLS // max(1, rows[0].size))
-                self._held = np.empty((most, *rows.shape[1:]), rows.dtype)
-            if end > len(self._held):
-                self._add_many(rows)
+            at = self._at
+            end = at + answer.rows
+            if end > self._room:
+                self._add_many(answer)
                 return
-            self._held[self._at : end] = rows
+            self._held[at:end] = said(answer)
             self._at = end
         if len(self._seconds) > _MOST_REQUESTS:
             self.look()
 
-    def _add_many(self, rows: np.ndarray[Any, Any]) -> None:
-        """Take more rows than there is room for."""
+    def _add_many(self, answer: Answer) -> None:
+        """Take an answer that there is no room for; the first one says how much there should be."""
+        rows = said(answer)
+        if self._held is None:
+            self._room = max(1, _MOST_CELLS // max(1, rows[0].size))
+            self._held = np.empty((self._room, *rows.shape[1:]), rows.dtype)
+            if len(rows) <= self._room:
+                self.add([], answer)
+                return
         self.look()
-        size = len(self._held)
-        for start in range(0, len(rows), size):
-            self._count(rows[start : start + size])
+        for start in range(0, len(rows), self._room):
+            self._count(rows[start : start + self._room])
 
     def look(self) -> bool:
         """Count what was added; return whether anything was."""

@@ -120,7 +120,8 @@ def _state(one: ModelGlance) -> Any:
 def glance_lines(glance: Glance, width: int) -> list[str]:
     """Return what a terminal of that many columns shows."""
     lines = [f"{click.style(glance.project, bold=True)}  {_moment(glance.at)}  {_workers_text(glance)}"]
-    lines += [click.style(problem, fg="yellow") for problem in glance.problems]
+    for problem in glance.problems:
+        lines += _wrapped(click.style(problem, fg="yellow"), width)
     if not glance.models and not glance.problems:
         lines.append("no release yet. To make the first: plusone release")
     for one in glance.models:
@@ -163,8 +164,16 @@ def _model_lines(one: ModelGlance, width: int) -> list[str]:
         ]
         lines += table_lines(headings, rows, right={2, 3, 4, 5, 6, 7}, width=width)
     if one.rollout is not None:
-        lines += _rollout_lines(one.rollout)
+        for line in _rollout_lines(one.rollout):
+            lines += _wrapped(line, width)
     return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return a sentence in as many lines as it needs, the further ones indented."""
+    if len(click.unstyle(text)) <= width:
+        return [text]
+    return click.wrap_text(text, width=max(width, 20), subsequent_indent="  ").splitlines()
 
 
 def _rollout_lines(one: Rollout) -> list[str]:

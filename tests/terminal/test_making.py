@@ -1,0 +1,60 @@
+"""What is said of a release that was made: that it goes live step by step, and how to follow it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from plusone.app.views import Moved, Served
+from plusone.base.rollouts import Rollout, RolloutStep
+from plusone.release.making import Made
+from plusone.terminal.making import Progress, print_made
+
+PLAN = (
+    RolloutStep(kind="shadow", share=1.0, duration_s=120.0),
+    RolloutStep(kind="canary", share=0.05, duration_s=300.0),
+)
+ROLLOUT = Rollout(
+    id="r",
+    model="m",
+    release=2,
+    digest="d",
+    live=1,
+    plan=PLAN,
+    by="ann",
+    reason="",
+    begun_at="2026-01-31T12:00:00.000000Z",
+)
+
+
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        (Served(state="served", workers=2), "served by 2 workers"),
+        (Served(state="not yet served"), "no server is up, so its time does not run yet: plusone up"),
+        (Served(state="waiting", message="1 of 2 workers do not serve it yet"), "1 of 2 workers do not serve it yet"),
+        (Served(state="taken back", message="route version 2 could not be loaded"), "taken back: route version 2"),
+    ],
+)
+def test_a_release_that_goes_live_step_by_step(served: Served, said: str, capsys: pytest.CaptureFixture[str]):
+    made = Made(outcome="rollout", run_id="r", model="m")
+    print_made(made, Moved(model="m", release=1, decisions=(), served=served, rollout=ROLLOUT))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "rollout of m@2 running, step 1 of 2: shadow 2m"
+    assert said in lines[1]
+    assert lines[2] == "to follow it: plusone rollout m --wait   or: plusone status --watch"
+
+
+def test_progress_in_a_file_is_lines():
+    stream = io.StringIO()
+    with Progress(quiet=False, stream=stream) as progress:
+        progress.on_event({"event": "phase", "phase": "data"})
+        progress.on_event({"event": "step", "step": "rows", "status": "cached"})
+        progress.on_event({"event": "line", "text": "printed"})
+        progress.on_event({"event": "check", "check": {"outcome": "failed", "test": "t", "allowed": False}})
+    said = stream.getvalue().splitlines()
+    assert said[0] == "data"
+    assert said[1].split() == ["rows", "unchanged"]
+    assert "  | printed" in said
+    assert said[-1] == "  1 failed"
