@@ -263,6 +263,18 @@ def test_what_other_machines_counted_is_counted_too(rolled: Rolled, tmp_path: Pa
     elsewhere.written.close()
 
 
+@pytest.mark.parametrize(
+    "said", ["", "{", "[]", "{}", '{"place": 5}', '{"place": "x", "served": {"m@2": {"requests": -1.5}}}']
+)
+def test_a_machine_that_says_it_in_another_way_stops_nothing(rolled: Rolled, said: str):
+    rolled.begin("5% 3s 10")
+    rolled.serve(host="there", evidence=said)
+    rolled.turn()
+    rolled.count(2, 10)
+    rolled.turn(turns=4)
+    assert rolled.rollout().status == "promoted"
+
+
 def test_what_this_machine_counted_is_told_to_others(rolled: Rolled):
     rolled.begin("5% 1h")
     rolled.count(2, 3)
