@@ -17,13 +17,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.shared import free_port
 
 __all__ = ["POSTGRES", "Postgres", "Seaweed", "schema_address", "start_servers"]
 
@@ -215,12 +216,6 @@ class Seaweed(_Server):
             client_options={"allow_http": True},
             retry_config={"max_retries": 0},
         )
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def start_servers(set_variable: Callable[[str, str], None]) -> tuple[Postgres, Seaweed]:

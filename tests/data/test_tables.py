@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from plusone.base.errors import UnsafeValue
+from plusone.data import tables
 from plusone.data.datasets import flavour_of, from_arrow, load, load_table, save, to_arrow
 from plusone.store import Blobs
 
@@ -217,3 +221,13 @@ def test_a_class_that_only_looks_like_a_table_is_none() -> None:
         pass
 
     assert flavour_of(DataFrame()) == flavour_of(pd.Series([1])) == flavour_of(pd) == flavour_of(None) == ""
+
+
+def test_reading_a_parquet_file_imports_no_pandas(tmp_path: Path):
+    """Whoever reads step outputs as Arrow tables pays for pandas in each process, if reading them imports it."""
+    (tmp_path / "t").write_bytes(tables.encode(pa.table({"x": [1.0, 2.0], "s": ["a", "b"]})))
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom plusone.data.tables import decode\n"
+        "assert decode(Path(sys.argv[1])).num_rows == 2\nsys.exit('pandas' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "t")], check=False).returncode == 0

@@ -14,15 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.serving.serving_folder import until
+from tests.shared import free_port
 
 __all__ = ["ask", "free_port", "raw", "served"]
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -162,7 +162,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PLUSONE_BY": "a person", "PYTEST_ADDOPTS": "-p no:hypothesispytest", **more}
 
 
-def run(root: Path, *words: str, env: dict[str, str] | None = None, timeout: float = 120.0) -> Done:
+def run(root: Path, *words: str, env: dict[str, str] | None = None, timeout: float = 280.0) -> Done:
     """Run `plusone WORDS` in the project and return how it ended."""
     return subprocess.run(
         [str(Path(sys.executable).with_name("plusone")), *words],

@@ -52,7 +52,7 @@ class Killed:
         with (self.root.parent / "output").open("wb") as output:
             command = [str(Path(sys.executable).with_name("plusone")), "release", "--set", "C=0.5"]
             process = subprocess.Popen(command, cwd=self.root, env=variables, stdout=output, stderr=output)
-            return process.wait(180)
+            return process.wait(600)
 
     def boundaries(self) -> list[str]:
         """Return what each boundary was: process id, role, and the call."""

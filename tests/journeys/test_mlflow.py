@@ -23,7 +23,7 @@ from tests.contracts.servers import schema_address
 from tests.http.server import ask, free_port, served
 from tests.serving.serving_folder import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ROOT / "tests" / "mlflow" / "scripts"
@@ -68,7 +68,7 @@ def _run(python: Path, script: str, *arguments: str, **more: str) -> str:
         [str(python), "-P", "-W", "ignore", str(SCRIPTS / script), *arguments],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         env={**_environment(), **more},
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -214,7 +214,7 @@ def test_deaths_of_control_and_api_at_random_leave_a_whole_route_to_a_release_th
                 route = lifecycle.current_route(app.store.db, "m")
                 assert route is not None
                 wanted = (route.version, route.shares[0].release)
-                until(lambda wanted=wanted: seen[-1] == wanted, "the route file follows the store", seconds=90)
+                until(lambda wanted=wanted: seen[-1:] == [wanted], "the route file follows the store", seconds=90)
             until(lambda: _answers(up), "the API was started again", seconds=90)
         assert traffic.failures == []
     finally:

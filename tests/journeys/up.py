@@ -59,7 +59,7 @@ class Up:
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
-            self._reader.join(5)
+            self._reader.join(60)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 

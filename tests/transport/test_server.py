@@ -159,7 +159,7 @@ def test_small_requests_pass_while_big_ones_are_read_and_refused(start: Start):
         uploads = [pool.submit(big, path) for path in ("/huge", "/small") for _ in range(2)]
         uploads.append(pool.submit(tiny))
         times: list[float] = []
-        while not all(upload.done() for upload in uploads):
+        while not times or not all(upload.done() for upload in uploads):
             began = time.perf_counter()
             client.send(post("/json", b"x"))
             assert client.answer()[2] == b"x"
