@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from plusone.checks.shifts import prediction_shift
+from plusone.evidence.histograms import count_outputs, name_classes
 from plusone.formats.runner import Answer
-from plusone.hosting.histograms import count_outputs, name_classes
 from plusone.predictor.encode import key_of
 
 CLASSES = ("no", "yes")

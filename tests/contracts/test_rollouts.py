@@ -11,7 +11,7 @@ import pytest
 from plusone.base.errors import BrokenRule, Conflict
 from plusone.base.plans import parse_plan
 from plusone.base.rollouts import Look, Rollout
-from plusone.predictions.judged import judge_labels
+from plusone.monitoring.judged import judge_labels
 from plusone.release import lifecycle, rollout
 from plusone.release.events import get_rollout, list_looks, list_rollouts, newest_rollout, open_rollouts, read_state
 from plusone.store import Store

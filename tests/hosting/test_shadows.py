@@ -18,9 +18,9 @@ from sklearn.linear_model import LinearRegression
 
 from plusone import packaging
 from plusone.base.records import RouteTarget
+from plusone.evidence.evidence import SHADOW
 from plusone.formats.runner import Answer
 from plusone.hosting import shadows
-from plusone.hosting.evidence import SHADOW
 from plusone.hosting.lanes import Job
 from plusone.hosting.ledger import Ledger
 from plusone.hosting.shadows import Copy, Fit, ShadowLane, count_differing, try_copies

@@ -15,7 +15,7 @@ from plusone.formats.layout import MISSING, Block, Code, Columns
 from plusone.predictor.arrays import read_arrays
 from plusone.predictor.direct import LEAST, Direct
 from plusone.predictor.gather import Gatherer
-from plusone.protocols.values import read_binary
+from plusone.tensors.values import read_binary
 from tests.predictor.layouts import Layout, Row, assert_same, layouts_and_rows
 from tests.protocols.asking import binary_tensor
 

@@ -21,7 +21,7 @@ from plusone.predictor import Answer, Predictor
 from plusone.protocols.grpc_service import InferenceServer
 from plusone.protocols.messages import SERVICE, message
 from plusone.protocols.served import Served
-from plusone.protocols.tensors import Read
+from plusone.tensors.tensors import Read
 from tests.protocols.clients import run_client
 
 LIMIT = 1024 * 1024

@@ -20,7 +20,7 @@ from plusone.base.records import Field
 from plusone.predictor import Predictor
 from plusone.predictor.direct import LEAST
 from plusone.protocols.inference import Infer, _without_nan, header_length, inflate, read_infer, refusal
-from plusone.protocols.tensors import interface_of
+from plusone.tensors.tensors import interface_of
 from tests.protocols.asking import answer, binary_body, binary_tensor, json_body
 
 Rows = list[dict[str, Any]]

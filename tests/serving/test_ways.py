@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from plusone.base.errors import BadRequest
-from plusone.hosting.evidence import ADDRESSED, SERVED, Seen, read_evidence
+from plusone.evidence.evidence import ADDRESSED, SERVED, Seen, read_evidence
 from plusone.serving.predicting import ASIDE_BYTES
 from plusone.serving.ways import MOST_KEY_BYTES, Way, split, way_of
 from plusone.workers.supervisor import Supervisor

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from plusone.app.control import Control
+from plusone.control.control import Control
 from plusone.terminal.events import print_event
 
 CONTROL = cast(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.rollouts import Evidence
-from plusone.hosting.evidence import Seen
+from plusone.evidence.evidence import Seen
 from plusone.watching.glances import Traffic
 from plusone.watching.traffic import latency_s, measure
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from plusone.app.app import App
-from plusone.app.publishing import Publisher
 from plusone.base.config import load_project
 from plusone.base.errors import NotFound
+from plusone.control.publishing import Publisher
 from plusone.watching.watcher import Watcher
 from tests.release.written import Written, write_project
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ..app.app import App
-from ..app.control import Control
+from ..control.control import Control
 from ..terminal.events import print_event
 
 __all__ = ["up"]

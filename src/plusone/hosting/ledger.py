@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ..evidence.evidence import FOLDER, Counts, Kind, read_counts
+from ..evidence.histograms import count_latencies, count_outputs, name_classes, said
 from ..predictor import Answer
 from ..predictor.encode import key_of
 from ..workers import routes
-from .evidence import FOLDER, Counts, Kind, read_counts
-from .histograms import count_latencies, count_outputs, name_classes, said
 from .table import Target
 
 __all__ = ["KEPT", "Books", "Ledger"]

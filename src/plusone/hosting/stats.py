@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ..evidence.evidence import SERVED, SHADOW, Counts, Kind
 from ..predictor import Answer
 from ..protocols.descriptions import Figures
 from ..workers import routes
-from .evidence import SERVED, SHADOW, Counts, Kind
 from .lanes import Job
 from .ledger import Books, Ledger
 from .table import Target

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..protocols.served import Served
-from ..protocols.tensors import interface_of
-from ..protocols.values import DTYPES
+from ..tensors.tensors import interface_of
+from ..tensors.values import DTYPES
 from .schemas import example_row
 
 __all__ = ["inference_components", "inference_paths"]

@@ -12,8 +12,8 @@ import msgspec
 
 from ..base.errors import InvalidInput
 from ..packaging.tables import shown
+from ..tensors.tensors import Slot, interface_of
 from .served import Served
-from .tensors import Slot, interface_of
 
 __all__ = [
     "EXTENSIONS",

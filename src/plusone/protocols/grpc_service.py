@@ -23,10 +23,10 @@ from ..base.errors import (
 )
 from ..base.ids import new_id
 from ..predictor.predictor import Answer
+from ..tensors.tensors import Read
 from .descriptions import server_metadata
 from .inference import text_of
 from .served import Served
-from .tensors import Read
 
 __all__ = ["Backend", "InferenceServer"]
 

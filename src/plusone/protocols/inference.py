@@ -19,8 +19,8 @@ from ..packaging.tables import shown
 from ..predictor import Predictor
 from ..predictor.direct import Plan
 from ..predictor.predictor import Answer, Columns
-from .tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
-from .values import DTYPES
+from ..tensors.tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
+from ..tensors.values import DTYPES
 
 __all__ = [
     "HEADER_LENGTH",

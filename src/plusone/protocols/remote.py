@@ -11,11 +11,11 @@ from ..base.errors import InvalidInput
 from ..packaging.tables import shown
 from ..predictor import Predictor
 from ..predictor.predictor import Answer
+from ..tensors.tensors import Read, Tensor, answer_tensors, interface_of, read_tensors
 from .descriptions import config, index, model_metadata, properties
 from .inference import check_output, tensor_bytes
 from .messages import DATA_TYPES, message
 from .served import Served
-from .tensors import Read, Tensor, answer_tensors, interface_of, read_tensors
 
 __all__ = [
     "Call",

@@ -1,8 +1,8 @@
 """A release takes its model's traffic step by step: every move of a rollout is one transaction of events, decisions and
 a route version.
 
-What is judged, and when a step is over, is in `app/rolling.py`; this module carries out what was concluded, and what a
-person says.
+What is judged, and when a step is over, is in `control/rolling.py`; this module carries out what was concluded, and
+what a person says.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
+from ..evidence.evidence import ADDRESSED, SERVED, SHADOW, Kind
 from ..hosting import stats, swap
-from ..hosting.evidence import ADDRESSED, SERVED, SHADOW, Kind
 from ..hosting.lanes import Job, Lane
 from ..hosting.shadows import ShadowLane
 from ..hosting.table import Entry as Served

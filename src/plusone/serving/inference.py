@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
+from ..evidence.evidence import SERVED, Kind
 from ..hosting import table
-from ..hosting.evidence import SERVED, Kind
 from ..hosting.lanes import Job
 from ..predictions.layout import INFERENCE, Entry
 from ..protocols import descriptions, inference

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
 from ..base.records import Output
-from ..hosting.evidence import SERVED, Kind
+from ..evidence.evidence import SERVED, Kind
 from ..hosting.lanes import Job
 from ..hosting.table import Target
 from ..predictions.layout import ARROW, JSON, Entry, LabelRow

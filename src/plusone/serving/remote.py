@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..base.errors import PlusoneError
-from ..hosting.evidence import ADDRESSED, SERVED
+from ..evidence.evidence import ADDRESSED, SERVED
 from ..hosting.lanes import Job
 from ..hosting.table import Target
 from ..predictions.layout import GRPC, Entry
 from ..predictor import Answer
 from ..protocols.grpc_service import InferenceServer
 from ..protocols.served import Served
-from ..protocols.tensors import Read
+from ..tensors.tensors import Read
 from . import inference
 from .ways import way_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..base.errors import BadRequest
-from ..hosting.evidence import ADDRESSED, SERVED, Kind
+from ..evidence.evidence import ADDRESSED, SERVED, Kind
 from ..hosting.table import Entry, Target
 
 __all__ = ["KEY", "MOST_KEY_BYTES", "RELEASE", "VARYING", "Way", "split", "way_of"]

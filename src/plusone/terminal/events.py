@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..app.control import Control
+from ..control.control import Control
 from .output import print_wrapped
 
 __all__ = ["print_event"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ..base.rollouts import Evidence
-from ..hosting.evidence import Seen
+from ..evidence.evidence import Seen
 from .glances import Traffic
 
 __all__ = ["latency_s", "measure"]

@@ -24,7 +24,7 @@ from ..base.config import Project
 from ..base.errors import NotFound, PlusoneError, UsageError
 from ..base.records import ServerReport
 from ..base.rollouts import Rollout
-from ..hosting.evidence import Seen, read_evidence
+from ..evidence.evidence import Seen, read_evidence
 from ..workers import routes
 from .glances import Glance, ModelGlance, Traffic
 from .traffic import measure

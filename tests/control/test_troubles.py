@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from plusone.app.troubles import Troubles
+from plusone.control.troubles import Troubles
 
 
 def test_each_trouble_is_told_once_and_that_all_is_well_once():

@@ -21,7 +21,7 @@ from plusone.predictions.log import PredictionLog
 from plusone.release import lifecycle, rollout
 from plusone.release.counting import State
 from plusone.release.events import list_looks, read_state
-from tests.app.rolled import START, Rolled
+from tests.control.rolled import START, Rolled
 from tests.predictions.written import send_labels
 from tests.release.invariants import check_invariants
 from tests.release.written import PASSED

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plusone.base.rollouts import Evidence
-from plusone.hosting.evidence import SERVED, Counts, read_counts, read_evidence
+from plusone.evidence.evidence import SERVED, Counts, read_counts, read_evidence
 
 WHOLE: dict[str, Any] = {
     "kind": "served",
@@ -92,5 +92,5 @@ def test_counts_that_are_read_can_be_added(tmp_path: Path):
 
 
 def test_reading_loads_no_numpy():
-    code = "import sys; import plusone.hosting.evidence; assert 'numpy' not in sys.modules, 'numpy was loaded'"
+    code = "import sys; import plusone.evidence.evidence; assert 'numpy' not in sys.modules, 'numpy was loaded'"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from plusone.base.errors import InvalidInput
 from plusone.predictor import Predictor
-from plusone.protocols import rows
 from plusone.protocols.inference import Infer, read_infer
+from plusone.tensors import rows
 from tests.protocols.asking import binary_body, json_body
 
 Rows = list[dict[str, Any]]

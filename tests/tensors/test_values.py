@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
-from plusone.protocols.values import DTYPES, FLOATS, INTEGERS, read_binary, read_list
+from plusone.tensors.values import DTYPES, FLOATS, INTEGERS, read_binary, read_list
 
 INTEGER = Field(name="f", dtype="int64")
 NUMBER = Field(name="f", dtype="float64", nullable=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from plusone.app.publishing import Publisher
 from plusone.base.plans import parse_plan
 from plusone.base.records import Release, RouteFile
 from plusone.base.rollouts import Look
+from plusone.control.publishing import Publisher
 from plusone.release import lifecycle, rollout
 from plusone.release.events import newest_rollout
 from plusone.workers import routes

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from plusone.app.rolling import Rolling
 from plusone.base import clock
 from plusone.base.plans import parse_plan
 from plusone.base.records import Route, ServerReport, WorkerReport
 from plusone.base.rollouts import Rollout
+from plusone.control.rolling import Rolling
 from plusone.release import rollout
 from plusone.release.events import newest_rollout
 from plusone.release.judge import Judging

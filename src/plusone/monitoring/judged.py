@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..base import clock
+from ..predictions.layout import JSON
+from ..predictions.reading import chunks_of, read_chunk
 from ..store import Store
-from .layout import JSON
-from .reading import chunks_of, read_chunk
 
 __all__ = ["Judged", "judge_labels"]
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from plusone.app.control import Control
 from plusone.base.config import load_project
 from plusone.base.errors import StoreError
+from plusone.control.control import Control
 from plusone.predictions.reading import list_predictions
 from plusone.recording.recorder import Recorder
 from plusone.store import open_store
 from plusone.tracking.runs import get_run, latest_metrics, start_run
-from tests.app.rolled import Rolled
+from tests.control.rolled import Rolled
 from tests.predictions.written import labels_kept, log_predictions, send_labels, until
 
 

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from plusone.base.errors import InvalidInput
 from plusone.predictor import Predictor
-from plusone.protocols.tensors import Tensor, answer_tensors, interface_of, pack_strings, read_tensors
+from plusone.tensors.tensors import Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from tests.protocols.conftest import Make
 
 

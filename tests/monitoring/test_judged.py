@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from plusone.monitoring.judged import Judged, judge_labels
 from plusone.predictions.collecting import collect
-from plusone.predictions.judged import Judged, judge_labels
 from plusone.predictions.layout import ARROW, JSON, predictions_folder
 from plusone.predictions.log import PredictionLog
 from plusone.store import Store, open_store

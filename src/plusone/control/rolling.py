@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
+from ..app.following import current_servers, served_now
 from ..base import clock
 from ..base.errors import Conflict, GateClosed
 from ..base.rollouts import Evidence, Look, Rollout, RolloutStep
-from ..hosting.evidence import Seen, read_evidence
-from ..predictions.judged import judge_labels
+from ..evidence.evidence import Seen, read_evidence
+from ..monitoring.judged import judge_labels
 from ..release import counting
 from ..release.counting import Beside, LabelCounts, State
 from ..release.events import held_for, is_accepted, open_rollouts, read_state
@@ -28,7 +29,6 @@ from ..release.judge import Judging, LabelEvidence, Verdict, look
 from ..release.lifecycle import current_route
 from ..release.rollout import record
 from ..store import Store
-from .following import current_servers, served_now
 
 __all__ = ["Rolling"]
 

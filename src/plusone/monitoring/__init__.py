@@ -1,0 +1,4 @@
+"""What became of predictions: those that have their labels by now, right and wrong.
+
+It knows the prediction log and the store; it knows no route and no release.
+"""

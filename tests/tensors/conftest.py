@@ -1,0 +1,7 @@
+"""The models of the tests of protocols: they are asked with tensors."""
+
+from __future__ import annotations
+
+from tests.protocols.conftest import coded, gaps, late, make, minutes, origin
+
+__all__ = ["coded", "gaps", "late", "make", "minutes", "origin"]
