@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from plusone.base.config import Serve
+from plusone.base.ids import canonical_json, digest_bytes
 from plusone.base.records import ModelRoute, RouteFile, RouteTarget
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor
@@ -24,6 +28,18 @@ from plusone.workers.supervisor import Supervisor
 ROW = {"x": 0.5, "z": 0.25}
 BODY = json.dumps({"rows": [ROW]}).encode()
 MAX_BODY_BYTES = 1024 * 1024
+
+_X = helper.make_node("Gather", ["numbers", "zero"], ["x"], axis=1)
+FAILS_OVER_100 = [
+    _X,
+    helper.make_node("Greater", ["x", "limit"], ["over"]),
+    helper.make_node("Cast", ["over"], ["place"], to=TensorProto.INT64),
+    helper.make_node("Gather", ["one_value", "place"], ["y"]),
+]
+"""A graph that answers 1 and fails where x is over 100."""
+LOGARITHM = [_X, helper.make_node("Log", ["x"], ["y"])]
+"""A graph that answers the logarithm of x: no number where x is below 0, and -inf for 0."""
+CONSTANTS = {"zero": np.array(0), "limit": np.array(100.0), "one_value": np.array([1.0])}
 
 
 def until(
@@ -61,6 +77,30 @@ class ServingFolder:
             shadow=shadow,
             stage=stage,
         )
+
+    def replace_graph(self, number: int, nodes: list[Any], constants: dict[str, Any]) -> None:
+        """Replace the graph of one of the packages by one from `numbers`, shape (rows, 2), to `y`, shape (rows,)."""
+        used = {name for node in nodes for name in node.input}
+        graph = helper.make_graph(
+            nodes,
+            "replaced",
+            [helper.make_tensor_value_info("numbers", TensorProto.DOUBLE, [None, 2])],
+            [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None])],
+            [numpy_helper.from_array(value, name) for name, value in constants.items() if name in used],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        onnx.checker.check_model(model)
+        folder = self.path / "packages" / self.packages[number][0]
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        data = model.SerializeToString()
+        (folder / "model.onnx").write_bytes(data)
+        for file in manifest["files"]:
+            if file["path"] == "model.onnx":
+                file.update(digest=digest_bytes(data), size_bytes=len(data))
+        (folder / "manifest.json").write_bytes(canonical_json(manifest))
+        digest = digest_bytes((folder / "manifest.json").read_bytes())
+        folder.rename(folder.with_name(digest))
+        self.packages = {**self.packages, number: (digest, folder.with_name(digest))}
 
     def publish(self, version: int, *targets: RouteTarget, model: str = "m") -> None:
         """Publish a route file with one model and these releases."""

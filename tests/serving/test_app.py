@@ -9,19 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 from prometheus_client.parser import text_string_to_metric_families
 
-from plusone.base.ids import canonical_json, digest_bytes
 from plusone.base.records import RouteFile
 from plusone.serving.predicting import ASIDE_BYTES
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor
-from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, all_ready, ask, error_of, until
+from tests.serving.serving_folder import (
+    BODY,
+    CONSTANTS,
+    FAILS_OVER_100,
+    MAX_BODY_BYTES,
+    ROW,
+    ServingFolder,
+    all_ready,
+    ask,
+    error_of,
+    until,
+)
 
 PREDICT = "/models/m/predict"
 
@@ -182,41 +190,8 @@ def test_no_raw_bytes_end_the_worker(shared_port: int):
 # --------------------------------------------------------------------------------------- models that fail, big bodies
 
 
-def _break_graph(serving: ServingFolder) -> None:
-    """Replace package 1 by one whose graph fails when x is over 100."""
-    graph = helper.make_graph(
-        [
-            helper.make_node("Gather", ["numbers", "zero"], ["x"], axis=1),
-            helper.make_node("Greater", ["x", "limit"], ["over"]),
-            helper.make_node("Cast", ["over"], ["place"], to=TensorProto.INT64),
-            helper.make_node("Gather", ["one_value", "place"], ["y"]),
-        ],
-        "fails",
-        [helper.make_tensor_value_info("numbers", TensorProto.DOUBLE, [None, 2])],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None, 1])],
-        [
-            numpy_helper.from_array(np.array([0]), "zero"),
-            numpy_helper.from_array(np.array(100.0), "limit"),
-            numpy_helper.from_array(np.array([1.0]), "one_value"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    onnx.checker.check_model(model)
-    folder = serving.path / "packages" / serving.packages[1][0]
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    data = model.SerializeToString()
-    (folder / "model.onnx").write_bytes(data)
-    for file in manifest["files"]:
-        if file["path"] == "model.onnx":
-            file.update(digest=digest_bytes(data), size_bytes=len(data))
-    (folder / "manifest.json").write_bytes(canonical_json(manifest))
-    digest = digest_bytes((folder / "manifest.json").read_bytes())
-    folder.rename(folder.with_name(digest))
-    serving.packages = {1: (digest, folder.with_name(digest))}
-
-
 def test_a_model_that_fails_is_a_500_with_an_id_that_the_log_has(serving: ServingFolder):
-    _break_graph(serving)
+    serving.replace_graph(1, FAILS_OVER_100, CONSTANTS)
     serving.route(1, live=1)
     port = serving.start(workers=1).port
     bad = json.dumps({"rows": [{"x": 101.0, "z": 0.0}]}).encode()

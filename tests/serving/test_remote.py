@@ -30,14 +30,14 @@ def worker(serving: ServingFolder) -> tuple[Supervisor, Any]:
     return supervisor, grpc.insecure_channel(f"127.0.0.1:{port}")
 
 
-def call(channel: Any, name: str, **fields: Any) -> Any:
+def call(channel: Any, name: str, *, metadata: Any = (), **fields: Any) -> Any:
     request, answer = messages.message(f"{name}Request"), messages.message(f"{name}Response")
     method = channel.unary_unary(
         f"/{messages.SERVICE}/{name}",
         request_serializer=request.SerializeToString,
         response_deserializer=answer.FromString,
     )
-    return method(request(**fields), timeout=60)
+    return method(request(**fields), timeout=60, metadata=metadata)
 
 
 def inputs(*values: float) -> list[dict[str, Any]]:
@@ -64,6 +64,30 @@ def test_a_call_is_answered_counted_and_logged(worker: tuple[Supervisor, Any], s
 
     until(lambda: len(logged()) == 2, "two logged predictions")
     assert [(kind, rows) for _, kind, rows, _, _ in logged()] == [("grpc", 2), ("grpc", 1)]
+    channel.close()
+
+
+def test_metadata_chooses_a_release_or_brings_a_key(worker: tuple[Supervisor, Any], serving: ServingFolder):
+    supervisor, channel = worker
+    serving.publish(2, serving.target(1, 0.5, stage="live"), serving.target(2, 0.5, stage="canary"))
+    until(lambda: b'plusone_route_version{model="m"} 2' in ask(supervisor.port, "GET", "/metrics")[2], "the route")
+
+    def release(**metadata: str) -> str:
+        said = [(name.replace("_", "-"), value) for name, value in metadata.items()]
+        return call(channel, "ModelInfer", metadata=said, model_name="m", inputs=inputs(1.0)).model_version
+
+    assert (release(plusone_release="live"), release(plusone_release="canary")) == ("1", "2")
+    keys = [f"user-{number}" for number in range(20)]
+    first = [release(plusone_key=key) for key in keys]
+    assert [release(plusone_key=key) for key in keys] == first
+    assert set(first) == {"1", "2"}
+    for metadata, code in (
+        ({"plusone_release": "shadow"}, "NOT_FOUND"),
+        ({"plusone_key": "k" * 201}, "INVALID_ARGUMENT"),
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            release(**metadata)
+        assert caught.value.code() is getattr(grpc.StatusCode, code)
     channel.close()
 
 

@@ -17,7 +17,17 @@ from plusone.evidence.evidence import ADDRESSED, SERVED, Seen, read_evidence
 from plusone.serving.predicting import ASIDE_BYTES
 from plusone.serving.ways import MOST_KEY_BYTES, Way, split, way_of
 from plusone.workers.supervisor import Supervisor
-from tests.serving.serving_folder import BODY, ROW, ServingFolder, ask, error_of, until
+from tests.serving.serving_folder import (
+    BODY,
+    CONSTANTS,
+    FAILS_OVER_100,
+    LOGARITHM,
+    ROW,
+    ServingFolder,
+    ask,
+    error_of,
+    until,
+)
 
 PREDICT = "/models/m/predict"
 INFER = "/v2/models/m/infer"
@@ -257,13 +267,53 @@ def test_a_shadow_changes_no_byte_of_an_answer_and_ends_with_the_route(serving: 
     assert read_evidence(serving.path).shadow["m", 2].rows == 50
 
 
-def test_a_candidate_that_fails_to_answer_is_told_apart(serving: ServingFolder):
-    """Errors of a release are its own; what its callers did wrong is nobody's."""
+def test_errors_of_a_release_are_its_own_and_what_callers_do_wrong_is_nobodys(serving: ServingFolder):
+    serving.replace_graph(2, FAILS_OVER_100, CONSTANTS)
+    serving.publish(1, serving.target(1, 0.5, stage="live"), serving.target(2, 0.5, stage="canary"))
+    port = serving.start(workers=1).port
+    bad = json.dumps({"rows": [{"x": 101.0, "z": 0.0}]})
+    found: list[int] = []
+    for number in range(20):
+        assert ask(port, "POST", PREDICT, b'{"rows":[{"x":1}]}')[0] == 422
+        found.append(ask(port, "POST", PREDICT, bad, {"plusone-key": str(number)})[0])
+        assert ask(port, "POST", "/models/m@canary/predict", bad)[0] == 500
+    assert set(found) == {200, 500}
+    seen = seen_of(serving, lambda one: requests_of(one, 1) + requests_of(one, 2) == 20, "20 requests")
+    live, canary = seen.served["m", 1], seen.served["m", 2]
+    assert (live.requests, live.errors) == (found.count(200), 0)
+    assert (canary.requests, canary.errors, canary.rows) == (found.count(500), found.count(500), 0)
+
+
+def test_answers_that_cannot_be_are_null_and_counted(serving: ServingFolder):
+    serving.replace_graph(1, LOGARITHM, CONSTANTS)
     serving.publish(1, serving.target(1, 1.0, stage="live"))
     port = serving.start(workers=1).port
-    for _ in range(4):
-        assert ask(port, "POST", PREDICT, b'{"rows":[{"x":1}]}')[0] == 422
-    release_of(port)
-    seen = seen_of(serving, lambda one: requests_of(one, 1) == 1, "one request")
-    assert seen.served["m", 1].errors == 0
-    assert metric(port, "plusone_requests_total", code="422") == 4
+    rows = json.dumps({"rows": [{"x": x, "z": 0.0} for x in (1.0, -1.0, 0.0)]})
+    status, _, answer = ask(port, "POST", PREDICT, rows)
+    assert (status, json.loads(answer)["predictions"]) == (200, [0.0, None, None])
+    tensors = {
+        "inputs": [
+            {"name": "x", "shape": [2], "datatype": "FP64", "data": [-1.0, 1.0]},
+            {"name": "z", "shape": [2], "datatype": "FP64", "data": [0.0, 0.0]},
+        ]
+    }
+    status, _, answer = ask(port, "POST", INFER, json.dumps(tensors))
+    assert (status, json.loads(answer)["outputs"][0]["data"]) == (200, [None, 0.0])
+    big = json.dumps({"rows": [{"x": -1.0, "z": 0.0}] * (ASIDE_BYTES // 20)})
+    assert json.loads(ask(port, "POST", PREDICT, big)[2])["predictions"][:2] == [None, None]
+    assert release_of(port, "/models/m@live/predict", json.dumps({"rows": [{"x": -2.0, "z": 0.0}]})) == 1
+    seen = seen_of(serving, lambda one: requests_of(one, 1) == 3, "3 requests")
+    live = seen.served["m", 1]
+    assert (live.errors, live.rows, live.invalid, live.outputs) == (0, 5, 3, {"0": 2, "invalid": 3})
+    assert metric(port, "plusone_invalid_rows_total", model="m", release="1") == 4
+
+
+def test_a_shadow_that_fails_hurts_nobody(serving: ServingFolder):
+    serving.replace_graph(2, FAILS_OVER_100, CONSTANTS)
+    port = shadowed(serving).port
+    for x in (1.0, 101.0, 102.0, 2.0):
+        assert release_of(port, body=json.dumps({"rows": [{"x": x, "z": 0.0}]})) == 1
+    seen = seen_of(serving, lambda one: one.shadow.get(("m", 2)) and one.shadow["m", 2].requests == 4, "4 copies")
+    assert (seen.shadow["m", 2].errors, seen.shadow["m", 2].compared) == (2, 2)
+    assert metric(port, "plusone_shadow_errors_total", release="2") == 2
+    assert metric(port, "plusone_requests_total", model="m", code="500") == 0

@@ -195,7 +195,7 @@ class WrongContentType(UsageError):
 
 
 class BadRequest(UsageError):
-    """What came over the connection is no HTTP request."""
+    """What came over the connection is no HTTP request, or its headers say what can't be."""
 
     code = "bad_request"
 

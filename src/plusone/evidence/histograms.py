@@ -83,7 +83,7 @@ def count_outputs(rows: Array, names: Sequence[str], classes: int) -> Outputs:
         classes: how many the model has; 0 for numbers.
     """
     if not classes:
-        return _count_numbers(rows)
+        return _count_numbers(rows.reshape(-1))
     sure: Array | None = None
     if rows.ndim == 1:
         codes = rows

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..protocols.served import Served
-from .inference_paths import inference_components, inference_paths
+from .inference_paths import inference_components, inference_paths, routing_headers
 from .schemas import columns_schema, example_row, label_schema, prediction_schema, row_schema
 
 __all__ = ["ARROW", "document"]
@@ -18,7 +18,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
 
 _ERRORS = {
-    400: ("BadRequest", "What came is no HTTP request that can be read."),
+    400: ("BadRequest", "What came is no HTTP request that can be read, or its headers say what can't be."),
     404: ("NotFound", "There is no such model, release or address."),
     408: ("RequestTimeout", "The request did not come in whole in time."),
     413: ("BodyTooLarge", "The body has more bytes than are taken."),
@@ -183,7 +183,9 @@ def _predict(one: Served, limit: int) -> dict[str, Any]:
         "operationId": f"predict.{one.model}",
         "summary": f"Predict {signature.output.name} with {one.model}",
         "description": f"Answers each row with a prediction. The body has at most {limit} bytes. The answer names the "
-        f"release that gave it; now live: {one.release}. Members that stand twice in an object: the last counts.",
+        f"release that gave it; now live: {one.release}. `/models/{one.model}@RELEASE/predict` asks the one that is "
+        "named, as the header `plusone-release` does. Members that stand twice in an object: the last counts.",
+        "parameters": routing_headers(),
         "requestBody": {
             "required": True,
             "content": {

@@ -10,7 +10,7 @@ from ..tensors.tensors import interface_of
 from ..tensors.values import DTYPES
 from .schemas import example_row
 
-__all__ = ["inference_components", "inference_paths"]
+__all__ = ["inference_components", "inference_paths", "routing_headers"]
 
 _JSON = "application/json"
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -63,6 +63,17 @@ def inference_paths(models: Sequence[Served], max_body_bytes: int) -> dict[str, 
             }
         paths[f"{prefix}/infer"] = {"parameters": parameters, "post": _infer(models, suffix, max_body_bytes)}
     return paths
+
+
+def routing_headers() -> list[dict[str, Any]]:
+    """Return the headers that say which release answers, as parameters."""
+    key = {"type": "string", "maxLength": 200}
+    words = "Requests with equal keys are answered by one release while several share the traffic."
+    chosen = "Which release answers: `live`, `previous`, `canary`, `shadow`, or a number. Only those in the route do."
+    return [
+        {"name": "plusone-key", "in": "header", "required": False, "schema": key, "description": words},
+        {"name": "plusone-release", "in": "header", "required": False, "schema": _TEXT, "description": chosen},
+    ]
 
 
 def _path_parameters(models: Sequence[Served], *, versioned: bool) -> list[dict[str, Any]]:
@@ -127,6 +138,7 @@ def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[s
         "description": "One tensor for each field, of one value for each row. A missing value is NaN among floats, "
         "null in JSON; for BYTES, the string that the parameter `missing_string` names. The body has at most "
         f"{max_body_bytes} bytes, where the model has no limit of its own.",
+        "parameters": routing_headers(),
         "requestBody": {
             "required": True,
             "content": {

@@ -259,9 +259,12 @@ class Worker:
         while True:
             pulse.beat(self._options.pulse_fd)
             await asyncio.sleep(_FLUSH_S)
-            while self.counts.ledger.look(_LOOK_S):  # what was answered since, in steps
-                await asyncio.sleep(0)
-            self._flush()
+            try:
+                while self.counts.ledger.look(_LOOK_S):  # what was answered since, in steps
+                    await asyncio.sleep(0)
+                self._flush()
+            except Exception as error:  # whatever can't be counted, the worker says that it lives
+                self._log("not_counted", error=f"{type(error).__name__}: {error}")
             count += 1
             if count % beats == 0:
                 self._write_report()
