@@ -86,6 +86,7 @@ def test_rollouts_are_looked_at_while_it_serves_and_no_fault_ends_that(
     control.stop()
     thread.join()
     assert control._events.get_nowait() == {"event": "rollouts stopped", "message": "ValueError: a fault of ours"}
+    assert control._events.get_nowait()["did"] == "begin"
     assert control._events.empty(), "a store that can't be had is told by the loop"
     rolled.written.close()
 
