@@ -191,6 +191,19 @@ def artifacts(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def judge(scratch: Path) -> dict[str, Any]:
+    """Simulate rollouts and their judge, and print how often it is wrong and how soon it is right."""
+    from . import judge
+
+    result = judge.measure()
+    wide = Console(width=max(console.width, 130))
+    wide.print(judge.alarms(result))
+    wide.print(judge.powers(result))
+    for line in judge.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
@@ -201,6 +214,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "swaps": swaps,
     "chaos": chaos,
     "labels": labels,
+    "judge": judge,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,

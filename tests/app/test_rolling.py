@@ -20,7 +20,7 @@ from plusone.predictions.layout import JSON, predictions_folder
 from plusone.predictions.log import PredictionLog
 from plusone.release import lifecycle, rollout
 from plusone.release.counting import State
-from plusone.release.events import list_looks, read_state
+from plusone.release.events import list_looks, newest_rollout, read_state
 from tests.app.rolled import START, Rolled
 from tests.predictions.written import send_labels
 from tests.release.invariants import check_invariants
@@ -63,7 +63,7 @@ def test_a_rollout_is_carried_through_its_steps_to_the_end(rolled: Rolled):
     assert (done.status, rolled.kinds()) == ("promoted", ["began", "step", "step", "promoted"])
     assert done.look is not None
     assert (done.look.action, done.look.step) == ("go on", 3)
-    assert [event["did"] for event in rolled.told] == ["advance"] * 3
+    assert [event["did"] for event in rolled.told] == ["begin", "advance", "advance", "advance"]
     served = [look.served_s for look in list_looks(rolled.store.db, done.id) if look.step == 2]
     assert max(served) == pytest.approx(10.0, abs=1.5)
     assert rolled.rolling.said == "{}" or '"place"' in rolled.rolling.said
@@ -263,6 +263,18 @@ def test_what_other_machines_counted_is_counted_too(rolled: Rolled, tmp_path: Pa
     elsewhere.written.close()
 
 
+@pytest.mark.parametrize(
+    "said", ["", "{", "[]", "{}", '{"place": 5}', '{"place": "x", "served": {"m@2": {"requests": -1.5}}}']
+)
+def test_a_machine_that_says_it_in_another_way_stops_nothing(rolled: Rolled, said: str):
+    rolled.begin("5% 3s 10")
+    rolled.serve(host="there", evidence=said)
+    rolled.turn()
+    rolled.count(2, 10)
+    rolled.turn(turns=4)
+    assert rolled.rollout().status == "promoted"
+
+
 def test_what_this_machine_counted_is_told_to_others(rolled: Rolled):
     rolled.begin("5% 1h")
     rolled.count(2, 3)
@@ -295,6 +307,20 @@ def test_a_long_step_is_looked_at_ever_less_often(rolled: Rolled):
         rolled.count(2, 1)
         rolled.turn(1.0)
     assert rolled.rollout().looks - before <= 16, "after twenty minutes every other second"
+
+
+def test_a_pause_or_a_hold_for_days_is_not_looked_at_every_second(rolled: Rolled):
+    rolled.begin("5% 1m 1")
+    rolled.turn()
+    rollout.pause(rolled.store, "m", by="bob")
+    for _ in range(100):
+        rolled.count(2, 1)
+        rolled.turn(120.0)
+    before = rolled.rollout().looks
+    for _ in range(40):
+        rolled.count(2, 1)
+        rolled.turn(1.0)
+    assert rolled.rollout().looks - before <= 5
 
 
 def test_time_that_nobody_looked_is_not_counted(rolled: Rolled):
@@ -386,11 +412,13 @@ PLAN = ("shadow 2s 10", "5% 2s 10", "50% 2s 10")
 
 
 def _carry_on(root: Path, *, killed_at: int = 0) -> None:
-    """Carry a rollout to its end; with `killed_at` be killed at that boundary of a write of it."""
+    """Begin a rollout, if it was not yet, and carry it to its end; be killed at that boundary of a write of it."""
     rolled = Rolled(root, new=False)
     rolled.serve()
     if killed_at:
         sys.setprofile(_killer(killed_at))
+    if newest_rollout(rolled.store.db, "m") is None:
+        rolled.begin(*PLAN)
     for _ in range(40):
         shadow = rolled.rollout().plan[rolled.rollout().step - 1].kind == "shadow"
         rolled.count(1, 30)
@@ -423,13 +451,11 @@ def _killer(number: int) -> Callable[..., None]:
 
 def test_killed_at_any_write_it_leaves_what_passed_its_gate_and_the_next_goes_on(tmp_path: Path):
     """By default at some boundaries spread over a rollout; PLUSONE_KILL_EVERY=1 walks all of them."""
-    rolled = Rolled(tmp_path / "begun")
-    rolled.begin(*PLAN)
-    rolled.written.close()
-    number, deaths, every = 1, 0, EVERY or 13
+    Rolled(tmp_path / "before").written.close()
+    number, deaths, every = 1, 0, EVERY or 11
     while True:
         root = tmp_path / str(number)
-        shutil.copytree(tmp_path / "begun", root)
+        shutil.copytree(tmp_path / "before", root)
         child = os.fork()
         if child == 0:
             code = 3

@@ -18,13 +18,14 @@ import plusone
 from plusone.app.app import App
 from plusone.app.checking import check_store
 from plusone.base.errors import BrokenArtifact, Conflict, NotFound, UsageError
+from plusone.base.plans import parse_plan
 from plusone.base.records import Code, Release, Run
 from plusone.data.datasets import save
 from plusone.lineage import collecting
 from plusone.lineage.collecting import collect, needed_now, only_one, plan
 from plusone.lineage.kept import forget, keep, list_kept
 from plusone.packaging import keeping
-from plusone.release import lifecycle
+from plusone.release import lifecycle, rollout
 from plusone.store import Store, open_store
 from plusone.store.rows import to_row
 from plusone.tracking.artifacts import list_artifacts, log_bytes, read_artifact, remove_artifact
@@ -82,6 +83,17 @@ def test_only_decided_releases_that_nothing_routes_to_lose_their_files(project: 
     for release in (previous, live, failed, passed, kept):
         assert whole(project.store, release), release
     assert collect(project.store, **AT_ONCE).count == 0
+
+
+@pytest.mark.parametrize("step", ["shadow 1m", "5% 1m"])
+def test_what_is_being_rolled_out_keeps_its_files_and_what_was_rolled_back_loses_them(project: Written, step: str):
+    project.release(live=True)
+    candidate = project.release()
+    rollout.begin(project.store, "m@2", parse_plan([step], "the plan"), by="a")
+    assert collect(project.store, **AT_ONCE).releases == ()
+    assert whole(project.store, candidate)
+    lifecycle.roll_back(project.store, "m", by="a")
+    assert collect(project.store, **AT_ONCE).releases == ("m@2",)
 
 
 def test_a_freed_release_is_still_shown_and_says_so_and_takes_no_traffic(project: Written):

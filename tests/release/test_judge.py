@@ -22,7 +22,7 @@ class Traffic:
         self.generator = np.random.default_rng(seed)
         self.requests = requests
         self.share = share
-        self.sides = [Evidence(), Evidence()]
+        self.sides = (Evidence(), Evidence())
 
     def second(
         self,
@@ -33,17 +33,19 @@ class Traffic:
     ) -> tuple[Evidence, Evidence]:
         requests = int(self.generator.poisson(self.requests))
         own = int(self.generator.binomial(requests, self.share))
-        self.add(0, requests - own, errors[0], 1.0, 0.0, outputs[0])
-        self.add(1, own, errors[1], slower, invalid, outputs[1])
-        return self.sides[0], self.sides[1]
+        live, candidate = self.sides
+        live = self.more(live, requests - own, errors[0], 1.0, 0.0, outputs[0])
+        self.sides = (live, self.more(candidate, own, errors[1], slower, invalid, outputs[1]))
+        return self.sides
 
-    def add(self, side: int, requests: int, rate: float, slower: float, invalid: float, outputs: list[float]) -> None:
+    def more(
+        self, before: Evidence, requests: int, rate: float, slower: float, invalid: float, outputs: list[float]
+    ) -> Evidence:
         failed = int(self.generator.binomial(requests, rate))
         answered = requests - failed
         times = np.floor(8 * np.log2(slower * 0.02 * np.exp(0.5 * self.generator.normal(size=answered)))).astype(int)
         kinds = self.generator.choice(len(outputs), size=answered, p=outputs)
-        before = self.sides[side]
-        self.sides[side] = Evidence(
+        return Evidence(
             requests=before.requests + requests,
             errors=before.errors + failed,
             rows=before.rows + answered,
@@ -128,7 +130,7 @@ def test_answers_that_can_not_be_roll_back():
 
 def test_one_request_with_many_invalid_rows_is_one_request():
     live, own = Evidence(requests=900, rows=900), Evidence(requests=100, rows=100)
-    state, _ = look(None, SETTINGS, live, own)
+    state, verdict = look(None, SETTINGS, live, own)
     for second in range(1, 6):
         # Ten requests a second, one of them with a thousand rows, all of them invalid.
         own = Evidence(requests=100 + 10 * second, rows=100 + 1009 * second, invalid=1000 * second)
@@ -259,7 +261,7 @@ def test_counts_that_stay_back_are_a_new_beginning():
 
 
 def test_no_traffic_goes_on_and_says_so():
-    state, _ = look(None, SETTINGS, Evidence(), Evidence())
+    state, verdict = look(None, SETTINGS, Evidence(), Evidence())
     for _ in range(20):
         state, verdict = look(state, SETTINGS, Evidence(), Evidence())
     assert verdict.action == "go on"
@@ -270,7 +272,7 @@ def test_many_different_answers_are_counted_together_and_still_compared():
     def outputs(start: int, count: int) -> dict[str, int]:
         return {f"{number}": count for number in range(start, start + 400)}
 
-    state, _ = look(None, SETTINGS, Evidence(), Evidence())
+    state, verdict = look(None, SETTINGS, Evidence(), Evidence())
     for second in range(1, 60):
         live = Evidence(requests=400 * second, rows=400 * second, outputs=outputs(0, second))
         own = Evidence(requests=400 * second, rows=400 * second, outputs=outputs(300, second))

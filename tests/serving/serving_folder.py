@@ -49,16 +49,28 @@ class ServingFolder:
         for digest, folder in packages.values():
             shutil.copytree(folder, path / "packages" / digest)
 
-    def target(self, number: int, share: float) -> RouteTarget:
+    def target(self, number: int, share: float, *, stage: Any = "", shadow: float = 0.0) -> RouteTarget:
         """Return the route target of one of the three packages."""
         digest = self.packages[number][0]
-        return RouteTarget(release=number, digest=digest, package=digest, folder=f"packages/{digest}", share=share)
+        return RouteTarget(
+            release=number,
+            digest=digest,
+            package=digest,
+            folder=f"packages/{digest}",
+            share=share,
+            shadow=shadow,
+            stage=stage,
+        )
+
+    def publish(self, version: int, *targets: RouteTarget, model: str = "m") -> None:
+        """Publish a route file with one model and these releases."""
+        models = {model: ModelRoute(version=version, targets=targets)}
+        routes.publish(self.path, RouteFile(sequence=version, models=models))
 
     def route(self, version: int, *, live: int, warm: int | None = None, model: str = "m") -> None:
         """Publish a route file with one model."""
         targets = [self.target(live, 1.0), *([] if warm is None else [self.target(warm, 0.0)])]
-        models = {model: ModelRoute(version=version, targets=tuple(targets))}
-        routes.publish(self.path, RouteFile(sequence=version, models=models))
+        self.publish(version, *targets, model=model)
 
     def start(
         self, *, workers: int, port: int = 0, wait: bool = True, hung_s: float = 30.0, **settings: Any

@@ -213,3 +213,76 @@ def test_a_probe_accepts_each_beginning_of_a_head_and_sees_what_is_none():
     assert probe.fed == len(raw) - 1
     with pytest.raises(BadRequest, match="method"):
         Probe().feed(b"\x16\x03\x01\x02\x00\x01")
+
+
+VARYING = ("plusone-key", "x-request-id")
+FIELDS = ("method", "path", "query", "version", "headers", "content_length", "chunked", "keep_alive", "content_type")
+LINE = st.tuples(
+    st.sampled_from([b"plusone-key", b"Plusone-Key", b"x-request-id", b"plusone-keys", b"x"]),
+    st.sampled_from([b":", b": ", b":\t ", b" :", b""]),
+    st.one_of(
+        st.binary(max_size=20),
+        st.text("abcXYZ 09\t:,", max_size=20).map(str.encode),
+        st.sampled_from(
+            [b"a\r\nhost: b", b"a\r\n b", b"a\nb", b"a\r\n\r\nb", b"\x7f", b"\xff\x80", b"transfer-encoding"]
+        ),
+    ),
+).map(b"".join)
+
+
+def with_lines(before: list[bytes], after: list[bytes]) -> bytes:
+    """A head with these lines before and behind one of its own."""
+    lines = [b"POST /json HTTP/1.1", *before, b"host: a", *after, b"content-length: 3"]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+@given(st.lists(LINE, max_size=2), st.lists(LINE, max_size=2))
+def test_a_head_that_is_known_but_for_values_is_what_it_would_be_read_as(before: list[bytes], after: list[bytes]):
+    heads = Heads(lambda head: Answers(lambda request: None), VARYING)
+    for names in ([], [b"plusone-key"], [b"x-request-id"], [b"plusone-key", b"x-request-id"]):
+        for value in (b"1", b"2"):  # what comes for the second time is kept
+            heads.read(with_lines([name + b": " + value for name in names], []))
+    raw = with_lines(before, after)
+    raw = raw[: raw.find(b"\r\n\r\n") + 4]
+    found = heads.find(raw)
+    if found is None:
+        return
+    read = parse_head(raw)
+    assert {name: getattr(found, name) for name in FIELDS} == {name: getattr(read, name) for name in FIELDS}
+    assert found.raw == raw
+    assert found.inline == len(raw) + 3
+
+
+def test_heads_that_differ_in_a_value_that_varies_are_resolved_twice_and_kept_once():
+    resolved: list[Head] = []
+
+    def resolve(head: Head) -> Answers:
+        resolved.append(head)
+        return Answers(lambda request: None)
+
+    heads = Heads(resolve, VARYING)
+    for _ in range(2):
+        heads.read(with_lines([], []))
+    steady = heads.find(with_lines([], []))
+    assert steady is not None
+    for number in range(5000):
+        head = heads.read(with_lines([b"plusone-key: user %d" % number], []))
+        assert head.headers["plusone-key"] == f"user {number}"
+    assert len(resolved) == 4
+    assert len(heads.known) == 2
+    assert heads.find(with_lines([], [])) is steady, "the table of others is left alone"
+    assert "plusone-key" not in steady.headers
+
+
+def test_a_header_that_varies_is_found_whether_it_is_there_or_not():
+    heads = Heads(lambda head: Answers(lambda request: None), VARYING)
+    keyed = with_lines([b"plusone-key: 1"], [])
+    for _ in range(2):
+        heads.read(keyed)
+    assert heads.find(with_lines([], [])) is None, "a head without it may be answered by another"
+    assert heads.find(with_lines([b"x-request-id: 1"], [])) is None
+    assert heads.find(with_lines([b"plusone-key: 1", b"plusone-key: 2"], [])) is None
+    assert heads.read(with_lines([b"plusone-key: 1", b"plusone-key: 2"], [])).headers["plusone-key"] == "1, 2"
+    found = heads.find(with_lines([], [b"PLUSONE-KEY:\t two words  "]))
+    assert found is not None
+    assert found.headers["plusone-key"] == "two words"

@@ -148,7 +148,7 @@ class App:
         name = lifecycle.pick_model(self.store.db, model)
         found = events.newest_rollout(self.store.db, name)
         if found is None:
-            raise NotFound(f"There was no rollout of {name} yet.", mend=f"plusone rollout begin {name}@N")
+            raise NotFound(f"There was no rollout of {name} yet.", mend=f"plusone rollout start {name}@N")
         return found
 
     def list_rollouts(self, *, model: str | None = None) -> list[Rollout]:

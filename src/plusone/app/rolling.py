@@ -6,6 +6,7 @@ on one store do no harm: a look that was taken of an older state is refused.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
 from collections.abc import Callable, Iterable
@@ -65,7 +66,7 @@ class Rolling:
         self.folder = folder
         self.judging = judging
         self.now = now
-        self.place = f"{socket.gethostname()}:{folder}"
+        self.place = f"{socket.gethostname()}:{folder.resolve()}"
         self.said = "{}"
 
     def turn(self, on_event: OnEvent) -> None:
@@ -85,10 +86,13 @@ class Rolling:
                 pass  # a person or another process was quicker: the next turn sees what came of it
 
     def _others(self) -> dict[str, _Said]:
-        """Return what every machine said last."""
-        rows = self.store.db.all("server_evidence")
-        said = [msgspec.json.decode(row["evidence"], type=_Said) for row in rows]
-        return {one.place: one for one in said}
+        """Return what every machine said last; one whose plusone says it in another way says nothing."""
+        said: dict[str, _Said] = {}
+        for row in self.store.db.all("server_evidence"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                one = msgspec.json.decode(row["evidence"], type=_Said)
+                said[one.place] = one
+        return said
 
     def _look(self, rollout: Rollout, said: dict[str, _Said], on_event: OnEvent) -> None:
         kept = read_state(self.store.db, rollout)
@@ -116,7 +120,12 @@ class Rolling:
         total, places = counting.count(state, counts)
         if state.step != rollout.step:
             state = msgspec.structs.replace(
-                state, step=rollout.step, first_requests=total.candidate.requests, served_s=0.0, counting=False
+                state,
+                step=rollout.step,
+                began_at=now,
+                first_requests=total.candidate.requests,
+                served_s=0.0,
+                counting=False,
             )
         goes_on = rollout.status != "paused" and self._is_served(rollout)
         passed = _seconds(state.at, now) if goes_on and state.counting and not _was_paused(rollout) else 0.0
@@ -138,12 +147,13 @@ class Rolling:
         """Return the counts with the labels that came since, now and then: it reads predictions."""
         if rollout.plan[rollout.step - 1].kind == "shadow" or (counts.at and _seconds(counts.at, now) < _LABELS_S):
             return counts
+        since = _answering_since(rollout)
         found = judge_labels(
             self.store,
             rollout.model,
             (rollout.live, rollout.release),
-            since=rollout.begun_at,
-            place=counts.upto if counts.at else (rollout.begun_at, ""),
+            since=since,
+            place=counts.upto if counts.at else (since, ""),
             until=_before(now, _LABELS_LATE_S),
         )
         return LabelCounts(
@@ -176,7 +186,7 @@ class Rolling:
             return True
         if before.counting != now.counting:
             return True
-        often = min(max(now.served_s / _LOOKS_OF_A_STEP, _OFTEN_S), _SELDOM_S)
+        often = min(max(_seconds(now.began_at, now.at) / _LOOKS_OF_A_STEP, _OFTEN_S), _SELDOM_S)
         changed = (before.total, before.labels) != (now.total, now.labels)
         return abs(_seconds(before.at, now.at)) >= (often if changed else _SELDOM_S)
 
@@ -190,14 +200,17 @@ class Rolling:
             if not then and found.action == (rollout.look and rollout.look.action):
                 return
             record(self.store, rollout, found, text, then, why)
+        told = {
+            "event": "rollout",
+            "model": rollout.model,
+            "release": rollout.release,
+            "step": rollout.step,
+            "steps": len(rollout.plan),
+        }
+        if rollout.look is None:
+            on_event({**told, "did": "begin", "why": rollout.reason})
         if then:
-            told = {
-                "model": rollout.model,
-                "release": rollout.release,
-                "step": rollout.step,
-                "steps": len(rollout.plan),
-            }
-            on_event({"event": "rollout", "did": then, "why": "; ".join(found.reasons), **told})
+            on_event({**told, "did": then, "why": "; ".join(found.reasons)})
 
 
 def _conclude(rollout: Rollout, step: RolloutStep, state: State, verdict: Verdict) -> tuple[Look, str, str]:
@@ -259,6 +272,12 @@ def _was_paused(rollout: Rollout) -> bool:
     """Say whether it was paused or resumed since the newest look: the time between is passed over then."""
     newest = rollout.look.seq if rollout.look else 0
     return any(event.seq > newest for event in rollout.events if event.kind in ("paused", "resumed"))
+
+
+def _answering_since(rollout: Rollout) -> str:
+    """Return when its first step as a canary began: from then on both releases answer."""
+    steps = [event for event in rollout.events if event.kind in ("began", "step")]
+    return next(event.at for event in steps if rollout.plan[event.step - 1].kind == "canary")
 
 
 def _labels(counts: LabelCounts) -> LabelEvidence | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..predictor import Answer
 
-__all__ = ["INVALID", "Outputs", "count_latencies", "count_outputs", "name_classes"]
+__all__ = ["INVALID", "Outputs", "count_latencies", "count_outputs", "name_classes", "said"]
 
 INVALID = "invalid"
 """The key of rows whose answer can't be."""
@@ -60,7 +60,16 @@ def name_classes(classes: Sequence[Any], keys: Sequence[str]) -> list[str]:
     return [*keys[:_MOST_CLASSES], "other"]
 
 
-def count_outputs(answers: Sequence[Answer], names: Sequence[str], classes: int) -> Outputs:
+def said(answer: Answer) -> Array:
+    """Return what there is to count of an answer, one row each: its probabilities, shape (rows, classes), or else its
+    codes (integers) or numbers (floats), shape (rows,).
+    """
+    if answer.numbers is not None:
+        return answer.numbers
+    return answer.codes if answer.probabilities is None else answer.probabilities
+
+
+def count_outputs(rows: Array, names: Sequence[str], classes: int) -> Outputs:
     """Count the rows of some answers of one model by what they say. At most about 1,600 keys.
 
     A number's key is the end of its bucket that is nearer to 0, in three digits: buckets begin at powers of 2^(1/8), so
@@ -69,23 +78,24 @@ def count_outputs(answers: Sequence[Answer], names: Sequence[str], classes: int)
     that with the twentieth 19.
 
     Args:
-        answers: at least one.
+        rows: as `said` has them.
         names: what `name_classes` says; empty for numbers.
         classes: how many the model has; 0 for numbers.
     """
-    if answers[0].codes is None:
-        return _count_numbers(_joined([answer.numbers for answer in answers]))
-    codes = _joined([answer.codes for answer in answers])
+    if not classes:
+        return _count_numbers(rows)
     sure: Array | None = None
-    wrong = (codes < 0) | (codes >= classes)
-    if answers[0].probabilities is not None:
-        probabilities = _joined([answer.probabilities for answer in answers])
+    if rows.ndim == 1:
+        codes = rows
+        wrong = (codes < 0) | (codes >= classes)
+    else:
+        codes = rows.argmax(axis=1)
         # The class is that of the largest, or of the first that is no number: so that one tells of them all but the
         # negative ones.
-        sure = probabilities[np.arange(len(codes)), codes]
-        wrong |= ~((sure >= -_SLACK) & (sure <= 1.0 + _SLACK))
-        if probabilities.min(initial=0.0) < -_SLACK:
-            wrong |= (probabilities < -_SLACK).any(axis=1)
+        sure = rows[np.arange(len(codes)), codes]
+        wrong = ~((sure >= -_SLACK) & (sure <= 1.0 + _SLACK))
+        if rows.min(initial=0.0) < -_SLACK:
+            wrong |= (rows < -_SLACK).any(axis=1)
     invalid = int(np.count_nonzero(wrong))
     if invalid:
         codes = codes[~wrong]
@@ -119,10 +129,6 @@ def _outputs(counts: dict[str, int], invalid: int, valid: int) -> Outputs:
     if invalid:
         counts[INVALID] = invalid
     return Outputs(valid + invalid, invalid, counts)
-
-
-def _joined(parts: Sequence[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _buckets(values: Array, low: int, high: int) -> Array:

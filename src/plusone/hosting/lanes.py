@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -71,13 +71,13 @@ class Job(msgspec.Struct, gc=False):
     """How many rows."""
     began: float
     """`time.perf_counter` when the request began."""
+    key: str | None = ""
+    """What chose the release, where it was not the prediction's id. None: the caller did, and not the route."""
     asked: Any = None
     """What the endpoint wants to know of the request when it writes the answer; None for plain JSON of rows."""
     payload: bytes | None = None
     """What was answered, for the log; set by `done`."""
     deadline: float = 0.0
-    key: str | None = ""
-    """What chose the release, where it was not the prediction's id. None: the caller did, and not the route."""
 
 
 Answered = Callable[[Target, list[Job], Answer | None], None]
@@ -85,7 +85,7 @@ Answered = Callable[[Target, list[Job], Answer | None], None]
 _Batch = list[Job]
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, gc=False):
     """Jobs that were run together: of each its result or an exception, and their answers where none is.
 
     Attributes:

@@ -7,6 +7,7 @@ steps that take the event loop less than a millisecond or two.
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ..predictor import Answer
 from ..predictor.encode import key_of
 from ..workers import routes
 from .evidence import FOLDER, Counts, Kind, read_counts
-from .histograms import count_latencies, count_outputs, name_classes
+from .histograms import count_latencies, count_outputs, name_classes, said
 from .table import Target
 
 __all__ = ["KEPT", "Books", "Ledger"]
@@ -25,24 +26,29 @@ __all__ = ["KEPT", "Books", "Ledger"]
 KEPT = 32
 """Of so many releases of a model the counts are kept, those that were used last."""
 _MOST_REQUESTS = 4096
-_MOST_CELLS = 64 * 1024
+_MOST_CELLS = 16 * 1024
 
 Key = tuple[Kind, str, int]
 
 
 class Books:
-    """The counts of one release in one respect, and what was answered since they were last brought up to date."""
+    """The counts of one release in one respect, and what was answered since they were last brought up to date.
 
-    __slots__ = ("_answers", "_cells", "_changed", "_classes", "_names", "_seconds", "counts", "series")
+    What was answered is copied into one array. Thousands of little ones that are kept for a while would cost more: the
+    next answers would be made in memory that no cache holds.
+    """
+
+    __slots__ = ("_at", "_changed", "_classes", "_held", "_names", "_room", "_seconds", "counts", "series")
 
     def __init__(self, counts: Counts, changed: Callable[[], None]) -> None:
         self.counts = counts
         self.series: Any = None
         """Where its requests are counted for `/metrics`; for `Stats`."""
         self._changed = changed
-        self._answers: list[Answer] = []
-        self._seconds: list[float] = []
-        self._cells = 0
+        self._seconds = array("d")
+        self._held: Any = None
+        self._room = 0
+        self._at = 0
         self._classes = -1
         self._names: list[str] = []
 
@@ -55,33 +61,57 @@ class Books:
 
     def add(self, seconds: list[float], answer: Answer | None) -> None:
         """Take the times of some requests and what they were answered; None: nobody looks at that."""
-        self._seconds += seconds
+        self._seconds.extend(seconds)
         if answer is not None:
-            self._answers.append(answer)
-            self._cells += answer.rows * max(self._classes, 1)
-        if self._cells > _MOST_CELLS or len(self._seconds) > _MOST_REQUESTS:
+            at = self._at
+            end = at + answer.rows
+            if end > self._room:
+                self._add_many(answer)
+                return
+            self._held[at:end] = said(answer)
+            self._at = end
+        if len(self._seconds) > _MOST_REQUESTS:
             self.look()
+
+    def _add_many(self, answer: Answer) -> None:
+        """Take an answer that there is no room for; the first one says how much there should be."""
+        rows = said(answer)
+        if self._held is None:
+            self._room = max(1, _MOST_CELLS // max(1, rows[0].size))
+            self._held = np.empty((self._room, *rows.shape[1:]), rows.dtype)
+            if len(rows) <= self._room:
+                self.add([], answer)
+                return
+        self.look()
+        for start in range(0, len(rows), self._room):
+            self._count(rows[start : start + self._room])
 
     def look(self) -> bool:
         """Count what was added; return whether anything was."""
-        seconds, answers = self._seconds, self._answers
-        if not (seconds or answers):
+        seconds, at = self._seconds, self._at
+        if not (seconds or at):
             return False
-        self._seconds, self._answers, self._cells = [], [], 0
         counts = self.counts
         if seconds:
-            times = np.array(seconds)
-            counts.requests += len(seconds)
+            self._seconds = array("d")
+            times = np.frombuffer(seconds)
+            counts.requests += len(times)
             _add(counts.latency, count_latencies(times))
             if self.series is not None:
                 self.series.add_times(times)
-        if answers:
-            found = count_outputs(answers, self._names, self._classes)
-            counts.rows += found.rows
-            counts.invalid += found.invalid
-            _add(counts.outputs, found.counts)
+        if at:
+            self._at = 0
+            self._count(self._held[:at])
         self.touch()
         return True
+
+    def _count(self, rows: np.ndarray[Any, Any]) -> None:
+        found = count_outputs(rows, self._names, self._classes)
+        counts = self.counts
+        counts.rows += found.rows
+        counts.invalid += found.invalid
+        _add(counts.outputs, found.counts)
+        self.touch()
 
     def fail(self, requests: int = 1) -> None:
         """Count requests that the release failed."""

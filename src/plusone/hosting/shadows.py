@@ -191,19 +191,18 @@ class ShadowLane:
         """How many copies wait."""
         return len(self._waiting)
 
-    def copy(self, live: Target, jobs: Sequence[Job], answer: Answer | None, wanted: Callable[[str], bool]) -> None:
+    def copy(self, live: Target, jobs: Sequence[Job], answer: Answer | None) -> None:
         """Take copies of jobs that were answered just now.
 
         Args:
             live: the release that answered them.
             answer: their rows, one job after the other; None where another process has them.
-            wanted: says of a key whether its requests are copied.
         """
         at = 0
-        counts = self._books.counts
+        counts, is_copied = self._books.counts, self.target.is_copied
         for job in jobs:
             start, at = at, at + job.count
-            if not wanted(job.key or job.id):
+            if not is_copied(job.key or job.id):
                 continue
             if answer is None or not self._takes(live, job):
                 counts.uncopied += 1

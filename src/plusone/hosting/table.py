@@ -22,6 +22,7 @@ class Target:
     __slots__ = (
         "books",
         "folder",
+        "mirror",
         "model",
         "package",
         "predictor",
@@ -45,6 +46,8 @@ class Target:
         self.predictor = predictor
         self.folder = folder
         """Where its files lie."""
+        self.mirror: Target | None = None
+        """The release in the shadow, which gets copies of what this one answers."""
         self.prefix = f'{{"model":"{model}","release":{target.release},"id":"'.encode()
         """How every answer of this release begins."""
         self.row_s = row_s
@@ -59,11 +62,17 @@ class Target:
         mean = self.row_s
         self.row_s = mean + 0.1 * (min(max(seconds / rows, 1e-9), 4.0 * mean) - mean)
 
+    def is_copied(self, key: str) -> bool:
+        """Say whether this release, in the shadow, gets a copy of what comes under a key: first of all of those that it
+        will answer first as a canary.
+        """
+        return self.shadow >= 1.0 or place(key, salt_of(self.model, self.release)) < self.shadow
+
 
 class Entry:
     """One model: the releases that take its traffic, those that are kept warm, and its shadow. Never changes."""
 
-    __slots__ = ("_only", "_salt", "_shadow_salt", "_shares", "held", "live", "model", "shadow", "version")
+    __slots__ = ("_only", "_salt", "_shares", "held", "live", "model", "shadow", "version")
 
     def __init__(self, model: str, version: int, held: tuple[Target, ...]) -> None:
         self.model = model
@@ -73,8 +82,9 @@ class Entry:
         """The live release; in a route that names no stages, the one with the largest share."""
         self.shadow = next((target for target in held if target.shadow > 0.0), None)
         """The release that gets copies of requests."""
-        self._shadow_salt = salt_of(model, self.shadow.release) if self.shadow is not None else 0
         taking = [target for target in held if target.share > 0.0]
+        for target in taking:
+            target.mirror = self.shadow
         self._only = taking[0] if len(taking) == 1 else None
         candidate = self._candidate(taking)
         self._salt = salt_of(model, candidate.release) if candidate is not None else 0
@@ -103,13 +113,6 @@ class Entry:
             if here < upto:
                 return target
         return self._shares[-1][1]
-
-    def copies(self, key: str) -> bool:
-        """Say whether the shadow gets a copy of what comes under this key. Those whom it would be given first as a
-        canary are copied first.
-        """
-        shadow = self.shadow
-        return shadow is not None and (shadow.shadow >= 1.0 or place(key, self._shadow_salt) < shadow.shadow)
 
     def find(self, which: str) -> Target:
         """Return the release that is addressed: `live`, `previous`, `canary`, `shadow`, or a release's number.

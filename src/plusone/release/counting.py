@@ -48,6 +48,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Since the first look at steps of this kind."""
     places: dict[str, Beside] = {}
     """What each machine had counted at the newest look."""
+    began_at: str = ""
+    """When the first look at the step was taken."""
     first_requests: int = 0
     """The candidate's requests when the step began."""
     served_s: float = 0.0

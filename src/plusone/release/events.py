@@ -139,7 +139,7 @@ def add_look(tx: Transaction, rollout: Rollout, look: Look, state: str) -> int:
     """Add a look, and what is to be known at the next one; return its place. Its `seq` and `at` are set here."""
     told = {"action": look.action, "reasons": look.reasons, "served_s": look.served_s, "requests": look.requests}
     figures = {**told, "figures": look.figures}
-    seq = add_event(tx, rollout, "look", by="plusone", reason="; ".join(look.reasons), step=look.step, figures=figures)
+    seq = add_event(tx, rollout, "look", by="plusone", reason="", step=look.step, figures=figures)
     tx.execute("rollout_state_set", rollout=rollout.id, seq=seq, state=state)
     return seq
 

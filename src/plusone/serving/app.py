@@ -12,8 +12,8 @@ from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
 from ..hosting import stats, swap
-from ..hosting.evidence import ADDRESSED, SHADOW, Kind
-from ..hosting.lanes import Job, Lane, answers_of
+from ..hosting.evidence import ADDRESSED, SERVED, SHADOW, Kind
+from ..hosting.lanes import Job, Lane
 from ..hosting.shadows import ShadowLane
 from ..hosting.table import Entry as Served
 from ..hosting.table import Target
@@ -28,8 +28,8 @@ from . import beside, inference, pages, predicting, protocol, ways
 __all__ = ["App"]
 
 Headers = Sequence[tuple[str, str]]
-_Place = tuple[str, int, str]
-"""Model, release, and the digest of the package."""
+_Place = tuple[str, int, str, Kind]
+"""Model, release, the digest of the package, and how requests come to it."""
 _RETRY = ("retry-after", "1")
 _SWEEP_S = 0.25
 
@@ -146,11 +146,16 @@ class App:
             Overloaded: when as many wait as may, or it could not be begun in time.
         """
         target = job.target
-        (target.put or self._lane(target).put)(job)
+        if job.key is None:
+            self._lane(target, ADDRESSED).put(job)
+        else:
+            (target.put or self._lane(target, SERVED).put)(job)
 
-    def _lane(self, target: Target) -> Lane:
-        """Return the lane of a release, which stays the same while the route changes around it."""
-        place = _place(target)
+    def _lane(self, target: Target, kind: Kind) -> Lane:
+        """Return the lane of a release, which stays the same while the route changes around it. Requests that chose
+        their release have one of their own: a batch is counted in one way.
+        """
+        place = (target.model, target.release, target.package, kind)
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = Lane(
@@ -160,33 +165,26 @@ class App:
                 self._loop.call_soon_threadsafe,
                 self.answered,
             )
-        target.put = lane.put
+        if kind is SERVED:
+            target.put = lane.put
         return lane
 
     def answered(self, target: Target, jobs: list[Job], answer: Answer | None) -> None:
-        """Count, log and copy what was answered: jobs of one release.
+        """Count, log and copy what was answered: jobs of one lane.
 
         Args:
             answer: their rows, one job after the other; None where another process has them.
         """
-        routed, given = jobs, answer
-        addressed = [job for job in jobs if job.key is None]
-        if addressed:
-            routed = [job for job in jobs if job.key is not None]
-            chosen = None if answer is None else answers_of(jobs, answer, addressed)
-            given = None if answer is None else answers_of(jobs, answer, routed)
-            self.counts.answered(target, addressed, chosen, ADDRESSED)
-        if routed:
-            self.counts.answered(target, routed, given)
+        chosen = jobs[0].key is None
+        self.counts.answered(target, jobs, answer, ADDRESSED if chosen else SERVED)
         entries = [job.endpoint.entry(job) for job in jobs]
         self.keep(target, [entry for entry in entries if entry is not None])
-        entry = self.models.table.entries.get(target.model)
-        if entry is not None and entry.shadow is not None and routed:
-            self._shadow(entry.shadow).copy(target, routed, given, entry.copies)
+        if target.mirror is not None and not chosen:
+            self._shadow(target.mirror).copy(target, jobs, answer)
 
     def _shadow(self, target: Target) -> ShadowLane:
         """Return what runs the copies of a release in the shadow."""
-        place = _place(target)
+        place = (target.model, target.release, target.package, SHADOW)
         lane = self._shadows.get(place)
         if lane is None:
             lane = self._shadows[place] = ShadowLane(
@@ -231,13 +229,14 @@ class App:
     def _leave_lanes(self) -> None:
         """Close the lanes of releases that are out of the route, once nothing waits in them."""
         entries = self.models.table.entries.values()
-        held = {_place(target) for entry in entries for target in entry.held}
+        held = {(one.model, one.release, one.package) for entry in entries for one in entry.held}
         for place, lane in list(self._lanes.items()):
-            if place not in held and lane.idle:
+            if place[:3] not in held and lane.idle:
                 # A request that found its release before the route changed may still come: it opens the lane again.
                 lane.close()
                 del self._lanes[place]
-        copied = {_place(entry.shadow) for entry in entries if entry.shadow is not None}
+        shadows = [entry.shadow for entry in entries if entry.shadow is not None]
+        copied = {(one.model, one.release, one.package, SHADOW) for one in shadows}
         for place in self._shadows.keys() - copied:
             self._shadows.pop(place).close()
 
@@ -274,7 +273,3 @@ class App:
         except OSError as error:
             self.log("stats_not_written", error=str(error))
         return self.counts.prometheus(versions)
-
-
-def _place(target: Target) -> _Place:
-    return target.model, target.release, target.package

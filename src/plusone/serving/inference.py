@@ -164,7 +164,7 @@ class _Infer:
             rows = asked.read.rows
             columns = asked.columns if rows is None else None
             count, began = asked.read.count, request.began
-            app.put(Job(self, request, request_id, target, rows, columns, count, began, (asked, body), key=key))
+            app.put(Job(self, request, request_id, target, rows, columns, count, began, key, (asked, body)))
         except Exception as error:
             self._fail(request, error, request_id, release)
 
@@ -218,5 +218,5 @@ class _Infer:
             return
         headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
         request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
-        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key=key)
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key)
         app.answered(target, [job], None)

@@ -104,7 +104,7 @@ class _Predict:
             return
         try:
             rows = target.predictor.decode_rows(request.body)
-            job = Job(self, request, request_id, target, rows, None, len(rows), request.began, key=key)
+            job = Job(self, request, request_id, target, rows, None, len(rows), request.began, key)
             (target.put or self._put)(job)
         except Exception as error:
             self._fail(request, error, request_id, target)
@@ -146,7 +146,7 @@ class _Predict:
         except Exception as error:
             self._fail(request, error, request_id, target)
             return
-        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key=key)
+        job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key)
         self._reply(job, reply.parts)
         app.answered(target, [job], None)
 

@@ -89,18 +89,8 @@ class Remote:
         asked.rows = read.count
         ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         columns = read.columns if read.rows is None else None
-        job = Job(
-            _CALLS,
-            None,
-            prediction_id,
-            asked.target,
-            read.rows,
-            columns,
-            read.count,
-            asked.began,
-            ended,
-            key=asked.key,
-        )
+        target, began, key = asked.target, asked.began, asked.key
+        job = Job(_CALLS, None, prediction_id, target, read.rows, columns, read.count, began, key, ended)
         self._app.put(job)
         return await ended
 
