@@ -10,9 +10,6 @@ was served last.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +19,7 @@ from typing import Any, NamedTuple
 from ..base.errors import PlusoneError
 from ..base.files import inside
 from ..base.records import ModelRoute, RouteTarget
-from ..loading.loads import Load, Loads
+from ..loading.loads import Load, Loads, give_back_memory, takes_requests
 from ..predictor import Predictor
 from ..workers import routes
 from ..workers.changes import Changes
@@ -136,7 +133,7 @@ class Models:
         if first:
             self._loads.remember(self._end)
             self._good = dict(routes.read_good(self.folder).models)
-        seen = self._stamp()
+        seen = routes.stamp(self.folder)
         read = False
         if first or seen != self._seen:
             self._seen = seen
@@ -147,13 +144,6 @@ class Models:
         if read or ended or self._is_behind():
             self._follow()
         return read
-
-    def _stamp(self) -> tuple[int, ...] | None:
-        try:
-            stat = os.stat(self.folder / routes.ROUTE_FILE)
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_ino, stat.st_size, stat.st_ctime_ns
 
     def _read(self) -> bool:
         """Read the route file; return whether there is anything to do about it."""
@@ -190,7 +180,7 @@ class Models:
         self._broken[one.target.package] = one.error
         what = {"model": one.model, "version": one.version, "release": one.target.release}
         # Without a release that is only kept warm the live one is served, and a rollback will say what is wrong.
-        event = "load_failed" if _takes_requests(one.target) else "warm_release_not_loaded"
+        event = "load_failed" if takes_requests(one.target) else "warm_release_not_loaded"
         self._log(event, **what, error=one.error)
 
     def _is_behind(self) -> bool:
@@ -226,7 +216,7 @@ class Models:
     def _error_of(self, route: ModelRoute) -> str:
         """Return why this version of a route can't be served; empty when it can, or may yet."""
         for target in route.targets:
-            if not _takes_requests(target) or target.package in self._loaded:
+            if not takes_requests(target) or target.package in self._loaded:
                 continue
             if error := self._broken.get(target.package) or self._loads.refusal(target.package):
                 return error
@@ -236,7 +226,7 @@ class Models:
         """Return the entry of a model: that of the route if it is loaded, else the one before, if there is any."""
         present = self.table.entries.get(name)
         missing = [target for target in route.targets if target.package not in self._loaded]
-        needed = [target for target in missing if _takes_requests(target)]
+        needed = [target for target in missing if takes_requests(target)]
         if not error and not needed:
             # What is only kept warm comes behind: first of all the model is served.
             self._begin(name, route, missing)
@@ -255,7 +245,7 @@ class Models:
         good = (self._good or {}).get(name)
         if good is None or good.version == route.version or self._error_of(good):
             return None
-        needed = [one for one in good.targets if _takes_requests(one) and one.package not in self._loaded]
+        needed = [one for one in good.targets if takes_requests(one) and one.package not in self._loaded]
         self._begin(name, good, needed)
         if needed:
             self._falling_back.add(name)
@@ -310,19 +300,8 @@ class Models:
             del self._loaded[package]
         if (self._untidy or gone) and not self._loads.under_way:
             self._untidy = False
-            _give_back_memory()
-
-
-def _takes_requests(target: RouteTarget) -> bool:
-    """Return whether a release answers requests, or copies of them: others are only kept warm."""
-    return target.share > 0.0 or target.shadow > 0.0 or target.stage in ("live", "canary", "shadow")
+            give_back_memory()
 
 
 def _essence(table: Table) -> tuple[Any, ...]:
     return table.entries, table.failed, table.routed, table.problem, table.loading
-
-
-def _give_back_memory() -> None:
-    """Give the system what loading needed for a while: of a forest of 40 MB that is as much again as it keeps."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
-        ctypes.CDLL(None).malloc_trim(0)

@@ -8,6 +8,7 @@ on.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -23,7 +24,7 @@ from ..base.records import RouteTarget
 from ..predictor import Predictor, load
 from ..workers import marks, routes
 
-__all__ = ["Load", "Loads", "time_a_row"]
+__all__ = ["Load", "Loads", "give_back_memory", "takes_requests", "time_a_row"]
 
 Log = Callable[..., None]
 _LOOK_S = 0.02
@@ -267,3 +268,14 @@ def time_a_row(predictor: Predictor) -> float:
         if best > _LONG_S:
             break
     return best
+
+
+def takes_requests(target: RouteTarget) -> bool:
+    """Return whether a release answers requests, or copies of them: others are only kept warm."""
+    return target.share > 0.0 or target.shadow > 0.0 or target.stage in ("live", "canary", "shadow")
+
+
+def give_back_memory() -> None:
+    """Give the system what loading needed for a while: of a forest of 40 MB that is as much again as it keeps."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
+        ctypes.CDLL(None).malloc_trim(0)

@@ -35,6 +35,7 @@ __all__ = [
     "read_supervisor",
     "replace",
     "report_path",
+    "stamp",
     "write_good",
     "write_report",
     "write_supervisor",
@@ -90,6 +91,15 @@ def read(folder: Path) -> RouteFile | None:
     except UsageError as error:
         raise ConfigError(f"{path}: {error.message}", mend=mend) from error
     return route
+
+
+def stamp(folder: Path) -> tuple[int, ...] | None:
+    """Return what changes whenever the route file is replaced; None while there is none."""
+    try:
+        stat = os.stat(folder / ROUTE_FILE)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size, stat.st_ctime_ns
 
 
 def read_good(folder: Path) -> RouteFile:
