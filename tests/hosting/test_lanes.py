@@ -136,7 +136,7 @@ def test_what_comes_in_during_one_turn_of_the_loop_is_one_batch(folder: Path):
 
 
 def test_a_request_is_answered_the_same_bytes_alone_and_among_others(folder: Path):
-    async def live() -> tuple[list[Any], list[Any]]:
+    async def live() -> tuple[dict[str, Any], dict[str, Any]]:
         bench = Bench(folder)
         jobs = [
             bench.job("one", 0.5),
@@ -144,11 +144,14 @@ def test_a_request_is_answered_the_same_bytes_alone_and_among_others(folder: Pat
             bench.job("three", 1.0, 2.0, 3.0),
             bench.job("wide one", 7.0, wide=True),
         ]
-        return [compute([job])[0] for job in jobs], compute(jobs)
+        (run,) = compute(jobs)
+        together = {job.id: result for job, result in zip(run.jobs, run.results, strict=True)}
+        return {job.id: compute([job])[0].results[0] for job in jobs}, together
 
     alone, together = asyncio.run(live())
     assert together == alone
-    assert [len(numbers(result)) for result in together] == [1, 40, 3, 1]
+    counts = {name: len(numbers(result)) for name, result in together.items()}
+    assert counts == {"one": 1, "wide": 40, "three": 3, "wide one": 1}
 
 
 def test_a_request_that_makes_the_model_raise_fails_alone(folder: Path):

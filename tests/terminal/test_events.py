@@ -34,8 +34,8 @@ ROLLOUT = {"event": "rollout", "model": "m", "release": 4, "step": 1, "steps": 2
         ({**ROLLOUT, "did": "roll back", "why": "errors"}, "rollout of m@4: rolled back in step 1 of 2: errors"),
         ({**ROLLOUT, "did": "what is new"}, "rollout of m@4: what is new"),
         ({"event": "rollouts stopped", "message": "a fault"}, "no rollout goes on; predictions do: a fault"),
-        ({"event": "trouble", "message": "gone"}, "the store can't be used; predictions go on: gone"),
-        ({"event": "recovered"}, "the store is back"),
+        ({"event": "trouble", "message": "gone"}, "trouble, and predictions go on: gone"),
+        ({"event": "recovered"}, "all is well again"),
         ({"event": "stopping"}, "stopping"),
     ],
 )

@@ -67,17 +67,18 @@ class Encoder:
         if answer.numbers is not None:
             numbers, write = answer.numbers.tolist(), self._write
             return [write(numbers[start:stop])[1:-1] for start, stop in _spans(counts)]
-        if answer.probabilities is None or not self._heads:
+        text = b"" if answer.probabilities is None else self._write(answer.probabilities.ravel().tolist())
+        if not self._heads or answer.probabilities is None or b"null" in text:
             pieces = self.rows(answer)
             return [b",".join(pieces[start:stop]) for start, stop in _spans(counts)]
-        return self._join_shares(answer, counts)
+        return self._join_shares(answer.codes.tolist(), text, counts)
 
-    def _join_shares(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
-        """Write all numbers in one go and put what stands between them around them, in place of an object a row."""
+    def _join_shares(self, codes: list[int], text: bytes, counts: Sequence[int]) -> list[bytes]:
+        """Put what stands between all numbers, which were written in one go, around them: no object for each row."""
         heads, width = self._heads, len(self._pattern)
-        pieces = self._pattern * answer.rows
-        pieces[0::width] = [heads[code] for code in answer.codes.tolist()]
-        pieces[1::2] = self._write(answer.probabilities.ravel().tolist())[1:-1].split(b",")
+        pieces = self._pattern * len(codes)
+        pieces[0::width] = [heads[code] for code in codes]
+        pieces[1::2] = text[1:-1].split(b",")
         out: list[bytes] = []
         for start, stop in _spans(counts):
             part = pieces[start * width : stop * width]

@@ -131,7 +131,8 @@ def _points_of(store: Store, run_id: str, key: str, chunk: _Chunk) -> Columns:
 
 def _read_chunk(store: Store, run_id: str, key: str, row: dict[str, Any]) -> Columns:
     found = store.db.one("series_chunk_get", run_id=run_id, key=key, sequence=row["sequence"])
-    if found is None or found["count"] != row["count"]:
+    # Numbers of merged chunks are given again, and chunks of one size are common: the summary tells them apart.
+    if found is None or (found["count"], found["summary"]) != (row["count"], row["summary"]):
         raise _Changed
     return decode_chunk(found["codec"], found["count"], found["points"])
 

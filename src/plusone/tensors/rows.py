@@ -76,6 +76,8 @@ def read_rows(
         if values is None:
             return None
         if said[1] is not None:
+            if bool in map(type, values):  # declared as a number: true and false are none
+                return None
             values = list(map(said[1], values))
         if missing and (word := missing.get(name)) is not None:
             values = [None if value == word else value for value in values]

@@ -100,7 +100,7 @@ SELECT sequence, count, codec, summary FROM series_chunk WHERE run_id = :run_id 
 SELECT sequence, count, codec FROM series_chunk WHERE run_id = :run_id AND key = :key ORDER BY sequence DESC LIMIT :count;
 
 -- name: series_chunk_get^
-SELECT sequence, count, codec, points FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence = :sequence;
+SELECT sequence, count, codec, summary, points FROM series_chunk WHERE run_id = :run_id AND key = :key AND sequence = :sequence;
 
 -- name: series_chunk_remove!
 -- The last chunks of a series, which are merged into one.
