@@ -6,7 +6,6 @@ import pytest
 
 from plusone.base.errors import WrongContentType
 from plusone.base.ids import new_id
-from plusone.base.records import Field, Output, Signature
 from plusone.serving import protocol
 
 
@@ -37,14 +36,3 @@ def test_a_wrong_type_is_answered_with_the_right_ones():
     assert isinstance(error, WrongContentType)
     assert "'text/plain': expected application/json or application/x" in error.message
     assert error.mend == "content-type: application/json"
-
-
-def test_the_example_row_has_a_value_for_every_field():
-    fields = (
-        Field(name="a", dtype="int64", example=3),
-        Field(name="b", dtype="string", categories=("u", "v")),
-        Field(name="c", dtype="bool"),
-        Field(name="d", dtype="float64", nullable=True),
-    )
-    row = protocol.example_row(Signature(fields=fields, output=Output(name="y", kind="number")))
-    assert row == {"a": 3, "b": "u", "c": False, "d": None}

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from ..base.errors import MethodNotAllowed, NotFound, PlusoneError, Unavailable, WrongContentType
-from ..base.records import Signature
 from ..hosting.table import Entry, Table, Target
+from ..openapi.schemas import example_row
 
 __all__ = [
     "Ids",
@@ -169,18 +169,6 @@ def describe(entry: Entry, target: Target) -> dict[str, Any]:
             "method": "POST",
             "path": path,
             "headers": {"content-type": "application/json"},
-            "body": {"rows": [example_row(signature)]},
+            "body": {"rows": [example_row(signature, target.predictor.known)]},
         },
     }
-
-
-def example_row(signature: Signature) -> dict[str, Any]:
-    """Return one row that fits the signature: each field's example, or a value of its type."""
-    plain: dict[str, Any] = {"int64": 0, "float64": 0.0, "bool": False, "string": ""}
-    row: dict[str, Any] = {}
-    for field in signature.fields:
-        value = field.example
-        if value is None and not field.nullable:
-            value = field.categories[0] if field.categories else plain[field.dtype]
-        row[field.name] = value
-    return row
