@@ -324,7 +324,7 @@ TestRegistering.settings = settings(max_examples=15, stateful_step_count=20, dea
 CREATE = """
 import sys
 from pathlib import Path
-from plusone.release import registry
+from plusone.registry import registry
 from plusone.store import open_store
 store = open_store(Path(sys.argv[1]))
 print("ready", flush=True)

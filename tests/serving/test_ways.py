@@ -148,7 +148,7 @@ def test_a_request_says_one_release_or_none(said: str, which: str | None):
 def test_a_key_alone_leaves_the_choice_to_the_route():
     way = way_of({"plusone-key": "a"})
     assert isinstance(way, Way)
-    assert (way.which, way.keyed, way.kind) == ("", True, SERVED)
+    assert (way.which, way.kind) == ("", SERVED)
     assert way_of({}) is None
     assert [split(name) for name in ("m", "m@", "m@live", "m@a@b")] == [
         ("m", None),

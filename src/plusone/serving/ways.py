@@ -22,12 +22,11 @@ VARYING = (KEY, "traceparent", "tracestate", "x-request-id")
 class Way:
     """What the address and the headers of a request say of the release that it is for."""
 
-    __slots__ = ("keyed", "kind", "which")
+    __slots__ = ("kind", "which")
 
-    def __init__(self, which: str, *, keyed: bool = False) -> None:
+    def __init__(self, which: str) -> None:
         self.which = which
         """`live`, `previous`, `canary`, `shadow`, a number; empty where the route chooses."""
-        self.keyed = keyed
         self.kind: Kind = ADDRESSED if which else SERVED
         """How its requests are counted."""
 
@@ -38,14 +37,14 @@ class Way:
             BadRequest: when the key is too long.
             NotFound: when there is no such release in the route.
         """
-        if self.which:
-            return entry.find(self.which), None
-        key = headers.get(KEY, "") if self.keyed else ""
+        key = headers.get(KEY, "")
         if len(key) > MOST_KEY_BYTES:
             raise BadRequest(
                 f"The {KEY} has {len(key)} bytes: expected at most {MOST_KEY_BYTES}.",
                 mend=f"send a hash of it as {KEY}, for example the first 32 letters of its SHA-256",
             )
+        if self.which:
+            return entry.find(self.which), None
         return entry.choose(key or prediction_id), key
 
 
@@ -73,4 +72,4 @@ def way_of(headers: Mapping[str, str], which: str | None = None) -> Way | None:
         )
     if which is not None or said:
         return Way(said if which is None else which or "@")
-    return Way("", keyed=True) if headers.get(KEY) else None
+    return Way("") if headers.get(KEY) else None
