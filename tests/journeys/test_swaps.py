@@ -56,7 +56,7 @@ def test_swaps_that_load_each_time_under_load(serving: ServingFolder):
                 held.append(_held(pid))
     steady.check()
     assert stale == []
-    # Each release is loaded again and again. A worker writes 20 lines a second at most, so not every load is in its log.
+    # Each is loaded again and again. A worker writes at most 20 lines a second, so not every load is in its log.
     assert serving.log().count('"release_loaded"') > 3
     assert supervisor.reports()[0].pid == pid
     # Connections come and go, and so do the threads of a load.
