@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -42,8 +43,16 @@ def serve(written: Written, *workers: WorkerReport) -> None:
         tx.execute("server_report", **to_row(report), evidence="{}")
 
 
-def worker(slot: int, **values: object) -> WorkerReport:
-    return WorkerReport(pid=100 + slot, slot=slot, generation="g", **{"ready": True, **values})  # type: ignore[arg-type]  # a test's own values
+def worker(
+    slot: int,
+    *,
+    versions: dict[str, int] | None = None,
+    failed: dict[str, dict[str, Any]] | None = None,
+    ready: bool = True,
+) -> WorkerReport:
+    return WorkerReport(
+        pid=100 + slot, slot=slot, generation="g", ready=ready, versions=versions or {}, failed=failed or {}
+    )
 
 
 def test_the_present_route_names_its_releases_why_and_that_nobody_serves_it(written: Written) -> None:

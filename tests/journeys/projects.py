@@ -30,7 +30,28 @@ __all__ = [
     "run_json",
 ]
 
-PIPELINE = """
+_STEPS = """@plusone.step(version=lambda: 1)
+def rows():
+    note("rows")
+    x = np.linspace(-1.0, 1.0, 200)
+    return pa.table({"x": x, "z": np.cos(7.0 * x), "y": x + 0.3 * np.sin(40.0 * x) > 0.0})
+
+
+@plusone.step(outputs=("train_set", "holdout"))
+def split(rows, *, stride: int = 2):
+    note("split")
+    return rows.take(list(range(0, len(rows), stride))), rows.take(list(range(1, len(rows), stride)))
+
+
+@plusone.model("m", target="y")
+def train(train_set, *, C: float = 1.0):
+    note("train")
+    x = np.column_stack([train_set["x"].to_numpy(), train_set["z"].to_numpy()])
+    plusone.log(rows=float(len(train_set)))
+"""
+"""The steps of both projects, and how their training begins."""
+PIPELINE = (
+    """
 from pathlib import Path
 
 import numpy as np
@@ -73,28 +94,14 @@ def classifier(weights):
     return OnnxModel(made.SerializeToString(), beside=lambda path: None, labels=[False, True])
 
 
-@plusone.step(version=lambda: 1)
-def rows():
-    note("rows")
-    x = np.linspace(-1.0, 1.0, 200)
-    return pa.table({"x": x, "z": np.cos(7.0 * x), "y": x + 0.3 * np.sin(40.0 * x) > 0.0})
-
-
-@plusone.step(outputs=("train_set", "holdout"))
-def split(rows, *, stride: int = 2):
-    note("split")
-    return rows.take(list(range(0, len(rows), stride))), rows.take(list(range(1, len(rows), stride)))
-
-
-@plusone.model("m", target="y")
-def train(train_set, *, C: float = 1.0):
-    note("train")
-    x = np.column_stack([train_set["x"].to_numpy(), train_set["z"].to_numpy()])
-    plusone.log(rows=float(len(train_set)))
-    y = np.where(train_set["y"].to_numpy(), 1.0, -1.0)
+"""
+    + _STEPS
+    + """    y = np.where(train_set["y"].to_numpy(), 1.0, -1.0)
     return classifier(np.linalg.solve(x.T @ x + np.eye(2) / C, x.T @ y))
 """
-SKLEARN_PIPELINE = """
+)
+SKLEARN_PIPELINE = (
+    """
 from pathlib import Path
 
 import numpy as np
@@ -111,26 +118,11 @@ def note(step):
         stream.write(step + "\\n")
 
 
-@plusone.step(version=lambda: 1)
-def rows():
-    note("rows")
-    x = np.linspace(-1.0, 1.0, 200)
-    return pa.table({"x": x, "z": np.cos(7.0 * x), "y": x + 0.3 * np.sin(40.0 * x) > 0.0})
-
-
-@plusone.step(outputs=("train_set", "holdout"))
-def split(rows, *, stride: int = 2):
-    note("split")
-    return rows.take(list(range(0, len(rows), stride))), rows.take(list(range(1, len(rows), stride)))
-
-
-@plusone.model("m", target="y")
-def train(train_set, *, C: float = 1.0):
-    note("train")
-    x = np.column_stack([train_set["x"].to_numpy(), train_set["z"].to_numpy()])
-    plusone.log(rows=float(len(train_set)))
-    return LogisticRegression(C=C).fit(x, train_set["y"].to_numpy())
 """
+    + _STEPS
+    + """    return LogisticRegression(C=C).fit(x, train_set["y"].to_numpy())
+"""
+)
 DATA_TEST = "def test_rows(rows):\n    assert len(rows) == 200\n"
 MODEL_TEST = (
     "import plusone\n\n\ndef test_auc(model, holdout):\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import http.client
 import json
 import threading
@@ -43,7 +44,7 @@ def _same(one: Any, other: Any) -> bool:
     return abs(one - other) < _CLOSE if isinstance(one, float) else bool(one == other)
 
 
-class _Sender:
+class _Sender(abc.ABC):
     """Threads that send without an end, each on its own kept connection."""
 
     def __init__(self, port: int, threads: int) -> None:
@@ -78,8 +79,9 @@ class _Sender:
                 connection.close()
         connection.close()
 
+    @abc.abstractmethod
     def _once(self, connection: http.client.HTTPConnection, count: int) -> None:
-        raise NotImplementedError
+        """Send one request and note what came of it; `count`: which one it is, over all threads."""
 
 
 class Steady(_Sender):
