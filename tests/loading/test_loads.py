@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -176,3 +178,34 @@ def test_a_disk_without_room_for_marks_keeps_nothing_back(serving: ServingFolder
     loads.begin("m", 1, serving.target(1, 1.0))
     assert _collected(loads)[0].predictor is not None
     assert "mark_not_written" in [event for event, _ in events]
+
+
+# What a load does: a big piece that is freed, then many, of which others keep the last in use.
+_ALLOCATE = """
+import ctypes, sys
+from plusone.loading.loads import keep_big_pieces_apart
+library = ctypes.CDLL(None)
+library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+library.free.argtypes = [ctypes.c_void_p]
+if sys.argv[1] == "apart":
+    keep_big_pieces_apart()
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+def piece(size):
+    place = library.malloc(size)
+    ctypes.memset(place, 1, size)
+    return place
+library.free(piece(30 << 20))
+before = held()
+pieces = [piece(4 << 20) for _ in range(32)]
+last = piece(1 << 20)
+for one in pieces:
+    library.free(one)
+print(held() - before)
+"""
+
+
+@pytest.mark.parametrize(("way", "least", "most"), [("apart", -1 << 62, 8 << 20), ("as it comes", 64 << 20, 1 << 62)])
+def test_big_pieces_go_back_to_the_system_when_they_are_freed(way: str, least: int, most: int):
+    out = subprocess.run([sys.executable, "-c", _ALLOCATE, way], capture_output=True, text=True, check=True, timeout=60)
+    assert least < int(out.stdout) < most

@@ -29,6 +29,7 @@ from ..base.errors import PlusoneError
 from ..base.records import WorkerReport
 from ..hosting.stats import Stats
 from ..hosting.swap import Models
+from ..loading.loads import keep_big_pieces_apart
 from ..transport import Server
 from ..workers import pulse, routes, sockets
 from .app import App
@@ -295,6 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
         Log(options.slot)("slot_taken", folder=str(options.folder))
         return 2
     _allow_many_connections()
+    keep_big_pieces_apart()
     # How long a thread that computes beside the event loop may keep the loop waiting.
     sys.setswitchinterval(_SWITCH_S)
     try:
