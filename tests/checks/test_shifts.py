@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from plusone.checks.shifts import prediction_shift
 from plusone.evidence.histograms import count_outputs, name_classes
-from plusone.formats.runner import Answer
+from plusone.graphs.runner import Answer
 from plusone.predictor.encode import key_of
 
 CLASSES = ("no", "yes")

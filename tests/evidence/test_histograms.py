@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from plusone.evidence.histograms import INVALID, count_latencies, count_outputs, name_classes, said
-from plusone.formats.runner import Answer
+from plusone.graphs.runner import Answer
 
 FLOATS = arrays.arrays(np.float64, st.integers(1, 40), elements=st.floats())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from plusone.base.records import RouteTarget
 from plusone.evidence.evidence import ADDRESSED, SERVED, SHADOW, read_evidence
-from plusone.formats.runner import Answer
+from plusone.graphs.runner import Answer
 from plusone.hosting.ledger import KEPT, Ledger
 from plusone.hosting.table import Target
 from plusone.predictor import load

@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression
 from plusone import packaging
 from plusone.base.records import RouteTarget
 from plusone.evidence.evidence import SHADOW
-from plusone.formats.runner import Answer
+from plusone.graphs.runner import Answer
 from plusone.hosting import shadows
 from plusone.hosting.lanes import Job
 from plusone.hosting.ledger import Ledger

@@ -15,8 +15,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from plusone.formats.layout import MISSING, Block, Code, Columns
-from plusone.formats.runner import OnnxRunner
+from plusone.graphs.layout import MISSING, Block, Code, Columns
+from plusone.graphs.runner import OnnxRunner
 from plusone.packaging.codes import strings_to_codes
 from plusone.predictor import Predictor
 

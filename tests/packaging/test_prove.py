@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from plusone.base.errors import Incompatible
-from plusone.formats import graph
+from plusone.graphs import graph
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]

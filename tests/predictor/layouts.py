@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Block, Code, Columns, plan_blocks
+from plusone.graphs.layout import MISSING, Block, Code, Columns, plan_blocks
 from plusone.packaging.tables import Known, read_table
 from plusone.predictor.arrays import read_arrays
 from plusone.predictor.arrow import read_stream

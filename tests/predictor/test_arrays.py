@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Columns, plan_blocks
+from plusone.graphs.layout import MISSING, Columns, plan_blocks
 from plusone.predictor.arrays import read_arrays
 
 FIELDS = (
@@ -150,7 +150,7 @@ def test_whatever_comes_is_read_or_refused(field: str, array: Any) -> None:
 def test_no_table_library_is_loaded() -> None:
     code = (
         "import sys, numpy as np; from plusone.predictor import arrays; from plusone.base.records import Field;"
-        "from plusone.formats.layout import plan_blocks; fields = [Field(name='x', dtype='float64')];"
+        "from plusone.graphs.layout import plan_blocks; fields = [Field(name='x', dtype='float64')];"
         "arrays.read_arrays({'x': np.ones(2)}, fields, plan_blocks(fields), {});"
         "print([m for m in sys.modules if m.split('.')[0] in ('pyarrow', 'pandas', 'narwhals', 'onnxruntime')])"
     )

@@ -12,8 +12,8 @@ import pytest
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Columns, plan_blocks
-from plusone.formats.runner import Answer
+from plusone.graphs.layout import MISSING, Columns, plan_blocks
+from plusone.graphs.runner import Answer
 from plusone.packaging.tables import read_table
 from plusone.predictor.arrow import read_stream, write_stream
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Block, Code, Columns
+from plusone.graphs.layout import MISSING, Block, Code, Columns
 from plusone.predictor.arrays import read_arrays
 from plusone.predictor.direct import LEAST, Direct
 from plusone.predictor.gather import Gatherer

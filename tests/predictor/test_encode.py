@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.formats.runner import Answer
+from plusone.graphs.runner import Answer
 from plusone.predictor.encode import Encoder, key_of
 
 CLASSES: list[tuple[Any, ...]] = [

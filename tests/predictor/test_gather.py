@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import example, given, settings
 
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Block, Code, Columns, plan_blocks
+from plusone.graphs.layout import MISSING, Block, Code, Columns, plan_blocks
 from plusone.predictor.decode import Decoder
 from plusone.predictor.gather import Gatherer
 

@@ -9,7 +9,7 @@ import pytest
 
 from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
-from plusone.formats.layout import Block
+from plusone.graphs.layout import Block
 from plusone.predictor import walk
 from plusone.predictor.decode import Decoder
 

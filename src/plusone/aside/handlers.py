@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from ..base.errors import InvalidInput
-from ..formats.layout import Columns
+from ..graphs.layout import Columns
 from ..predictor import Predictor
 from .process import Handler, Outcome
 

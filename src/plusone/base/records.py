@@ -261,7 +261,8 @@ class Field(Record, frozen=True, kw_only=True):
     """One field of a request: what it may hold, and what it held in the training data."""
 
     name: str
-    dtype: Literal["int64", "float64", "bool", "string"]
+    dtype: Literal["int64", "float64", "bool", "string", "float32", "uint8"]
+    """The last two are of tensors alone."""
     nullable: bool = False
     categories: tuple[str, ...] | None = None
     """For strings: the values seen in training, sorted; None when there were more than 1,000."""
@@ -271,16 +272,25 @@ class Field(Record, frozen=True, kw_only=True):
     maximum: float | None = None
     """The range in training. A request outside of it is answered."""
     example: Any = None
+    shape: tuple[int, ...] | None = None
+    """Of a tensor (an image, a sound, an embedding): that of one row's value. None: the field holds one value."""
+    media: dict[str, Any] | None = None
+    """How the bytes of a JPEG, PNG or WAV become that tensor, for a field that takes them."""
 
 
 class Output(Record, frozen=True, kw_only=True):
     """What a model answers, per row."""
 
     name: str
-    kind: Literal["classes", "number"]
+    kind: Literal["classes", "number", "vector", "ranking"]
+    """`vector`: several numbers, one for each target or an embedding; `ranking`: items, best first, with scores."""
     classes: tuple[Any, ...] = ()
-    """The labels (bool, int or str), in the order of the probabilities."""
+    """The labels (bool, int or str), in the order of the probabilities; of a ranking the items, by code."""
     probabilities: bool = False
+    names: tuple[str, ...] = ()
+    """Of a vector: the name of each number, where they have some (several targets)."""
+    width: int = 1
+    """How many numbers a vector has, or items a ranking."""
 
 
 class Signature(Record, frozen=True, kw_only=True):

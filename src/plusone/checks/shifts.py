@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..formats.runner import Answer
+    from ..graphs.runner import Answer
 
 __all__ = ["prediction_shift"]
 

@@ -1,8 +1,9 @@
-"""Trained objects as ONNX graphs: one file per kind of object, found by entry point, imported when one is packaged.
+"""Trained objects, and their way to ONNX graphs: one file per kind of object, found by entry point, imported when one
+is packaged.
 
-An entry point of the group `plusone.formats` is a function `compile_model(model, fields, blocks)` that answers None
-when the object is not its kind, or else the attempts, best first: an iterator of `Compiled`. The packer takes the first
-one that onnxruntime loads and that is proven equal.
+An entry point of the group `plusone.formats` is a function `open_model(model, labels)` that answers None when the
+object is not its kind, or else an `Opened`: how the object is asked, what it answers, and the attempts to compile it,
+best first. The packer takes the first one that onnxruntime loads and that is proven equal.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import msgspec
 
 from ..base import plugins
 from ..base.errors import Incompatible
-from ..base.records import Field
-from .layout import Block
+from ..base.records import Field, Output
+from ..graphs.layout import Block
 
-__all__ = ["CompileModel", "Compiled", "find_format"]
+__all__ = ["Attempts", "Compiled", "OpenModel", "Opened", "open_model"]
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     """A compiled graph, not yet proven."""
 
     graph: bytes
-    output: Literal["probabilities", "codes", "number"]
+    output: Literal["probabilities", "codes", "number", "vector", "ranking"]
+    """What the graph answers: see `graphs.runner.OnnxRunner`."""
     precision: str
     """`float64`, or `float32` when a part of the model could only be compiled to single precision."""
     known_values: dict[str, tuple[float, ...]] = {}
@@ -32,11 +34,30 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-CompileModel = Callable[[Any, Sequence[Field], Sequence[Block]], Iterator[Compiled] | None]
+Attempts = Callable[[Sequence[Field], Sequence[Block]], Iterator[Compiled]]
+"""Gives the ways to compile an object for these fields, best first; raises Incompatible when there is none."""
 
 
-def find_format(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
-    """Return the attempts of the format whose kind `model` is.
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A trained object of a kind that is known."""
+
+    trained: Any
+    """The object as it is asked: like an estimator of scikit-learn, with `predict(frame)` and, where it has them,
+    `predict_proba`, `classes_`, `feature_names_in_` and `n_features_in_`."""
+    compile: Attempts
+    output: Output | None = None
+    """What it answers, where asking `trained` would not tell; its name is the target's all the same."""
+
+
+OpenModel = Callable[[Any, Sequence[Any]], Opened | None]
+
+
+def open_model(model: Any, labels: Sequence[Any]) -> Opened:
+    """Return the trained object as the format has it whose kind it is.
+
+    Args:
+        labels: the distinct values of the target in the training data, sorted; what an object answers that does not say
+            its classes. Empty when there are more than 1,000, or numbers that are not whole.
 
     Raises:
         Incompatible: when no installed format knows the object.
@@ -45,10 +66,9 @@ def find_format(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) ->
     names: list[str] = []
     for point in plugins.find("plusone.formats"):
         names.append(point.name)
-        compile_model: CompileModel = point.load()
-        attempts = compile_model(model, fields, blocks)
-        if attempts is not None:
-            return attempts
+        found: Opened | None = point.load()(model, labels)
+        if found is not None:
+            return found
     raise Incompatible(
         f"A {kind} can't be packaged: no format knows this kind of object (installed: {', '.join(names) or 'none'}).",
         mend="return a fitted scikit-learn estimator or Pipeline from the train function",

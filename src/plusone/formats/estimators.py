@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
-from .graph import Graph, View
+from ..graphs.graph import Graph, View
+from ..graphs.trees import Forest, classic_nodes, hist_nodes, rounded_to_float32
 from .transformers import class_of, transform
-from .trees import Forest, classic_nodes, hist_nodes, rounded_to_float32
 
 __all__ = ["Answered", "estimate"]
 
@@ -264,7 +264,7 @@ def _voting(graph: Graph, part: Any, view: View, path: str) -> Answered:
 
 
 def _with_skl2onnx(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    from .converter import convert_estimator
+    from ..graphs.converter import convert_estimator
 
     tensor, kind = convert_estimator(graph, part, graph.matrix(view), len(view), path)
     return Answered(tensor, kind)

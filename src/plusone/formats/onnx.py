@@ -6,6 +6,7 @@ answer a number, or a label and a probability per class.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,11 +14,11 @@ import numpy as np
 
 from ..base.errors import Incompatible
 from ..base.records import Field
-from . import Compiled
-from .graph import ML, OPSET, Graph
-from .layout import Block
+from ..graphs.graph import ML, OPSET, Graph
+from ..graphs.layout import Block
+from . import Compiled, Opened
 
-__all__ = ["OnnxModel", "compile_model"]
+__all__ = ["OnnxModel", "open_model"]
 
 _MEND = "export it with float or double inputs, and answers that are a number, or a label and probabilities"
 
@@ -153,12 +154,14 @@ class OnnxModel:
         return classes
 
 
-def compile_model(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled] | None:
-    """Return the way to make an ONNX file take a request's columns; None when the object is none.
+def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
+    """Return an ONNX file and the way to make it take a request's columns; None when the object is none.
 
-    The iterator raises Incompatible when the file's operators have no version that serving knows.
+    The attempt raises Incompatible when the file's operators have no version that serving knows.
     """
-    return _attempts(model, fields, blocks) if isinstance(model, OnnxModel) else None
+    if not isinstance(model, OnnxModel):
+        return None
+    return Opened(trained=model, compile=functools.partial(_attempts, model))
 
 
 def _attempts(model: OnnxModel, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,27 +11,27 @@ import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
 from ..base.records import Field
-from . import Compiled
+from ..graphs.graph import Graph
+from ..graphs.layout import Block
+from . import Compiled, Opened
 from .estimators import estimate
-from .graph import Graph
-from .layout import Block
 from .transformers import class_of
 
-__all__ = ["compile_model"]
+__all__ = ["open_model"]
 
 _WAYS = (("float64", True), ("float64", False), ("float32", False))
 """The type of the arithmetic, and whether we write what we can ourselves."""
 
 
-def compile_model(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled] | None:
-    """Return the ways to compile a fitted scikit-learn model, best first; None when it is no scikit-learn object.
+def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
+    """Return a fitted scikit-learn model and the ways to compile it, best first; None when it is none.
 
-    The iterator raises Incompatible, naming the part, when the first way already can't be written.
+    The attempts raise Incompatible, naming the part, when the first way already can't be written.
     """
     base = sys.modules.get("sklearn.base")
     if base is None or not isinstance(model, base.BaseEstimator):
         return None
-    return _attempts(model, fields, blocks)
+    return Opened(trained=model, compile=functools.partial(_attempts, model))
 
 
 def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:

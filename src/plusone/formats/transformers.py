@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
-from .graph import ML, Column, Graph, View
-from .layout import MISSING
+from ..graphs.graph import ML, Column, Graph, View
+from ..graphs.layout import MISSING
 
 __all__ = ["class_of", "transform"]
 
@@ -346,7 +346,7 @@ def _integer_code(graph: Graph, column: Column, categories: list[Any]) -> str:
 
 
 def _with_skl2onnx(graph: Graph, part: Any, view: View, path: str) -> View:
-    from .converter import convert
+    from ..graphs.converter import convert
 
     kind = "string" if view and all(column.kind == "string" for column in view) else "number"
     output, width = convert(graph, part, graph.matrix(view, kind), len(view), kind, path)

@@ -8,15 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .artifact import pack, read
+    from .artifact import read
+    from .building import pack
 
 __all__ = ["pack", "read"]
 
 
 def __getattr__(name: str) -> Any:
     # Resolved when used (PEP 562): who only moves packages needs no numpy.
-    if name in __all__:
-        from . import artifact
+    if name == "pack":
+        from .building import pack
 
-        return getattr(artifact, name)
+        return pack
+    if name == "read":
+        from .artifact import read
+
+        return read
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")

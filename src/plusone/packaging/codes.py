@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..formats.layout import Block, Code
+from ..graphs.layout import Block, Code
 
 __all__ = ["strings_to_codes"]
 

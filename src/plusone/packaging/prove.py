@@ -14,8 +14,8 @@ import numpy as np
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
 from ..data.tables import from_arrow
-from ..formats.layout import Block, Columns
-from ..formats.runner import OnnxRunner
+from ..graphs.layout import Block, Columns
+from ..graphs.runner import OnnxRunner
 from .signature import UNSEEN, base_row, with_value
 from .tables import Known, read_table
 

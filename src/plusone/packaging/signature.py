@@ -14,6 +14,7 @@ import msgspec
 
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Field, Output
+from ..formats import Opened
 from .tables import compute
 
 if TYPE_CHECKING:
@@ -88,12 +89,15 @@ def make_fields(features: Sequence[str], train: pa.Table) -> tuple[Field, ...]:
     return tuple(_field(name, column, examples[name]) for name, column in columns.items())
 
 
-def make_output(model: Any, name: str) -> Output:
-    """Return what the model answers.
+def make_output(opened: Opened, name: str) -> Output:
+    """Return what the model answers, under the name of its target.
 
     Raises:
         Incompatible: for several outputs, for labels that JSON has no word for, and for objects that don't predict.
     """
+    if opened.output is not None:
+        return msgspec.structs.replace(opened.output, name=name)
+    model = opened.trained
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     if not hasattr(model, "predict"):
         raise Incompatible(

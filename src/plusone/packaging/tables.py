@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..formats.layout import MISSING, Block, Columns
+from ..graphs.layout import MISSING, Block, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..formats.layout import Block, Columns
+from ..graphs.layout import Block, Columns
 from ..packaging.tables import Known, describe, fits, invalid, is_text
 from .walk import unknown
 

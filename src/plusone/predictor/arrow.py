@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import InvalidInput, PlusoneError
-from ..formats.runner import Answer
+from ..graphs.runner import Answer
 from ..packaging.tables import compute
 
 if TYPE_CHECKING:

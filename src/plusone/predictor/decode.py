@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ..base.records import Field
-from ..formats.layout import Block, Columns
+from ..graphs.layout import Block, Columns
 from ..packaging.tables import Known
 from . import walk
 from .gather import Gatherer

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.records import Field
-from ..formats.layout import Block, Code, Columns
+from ..graphs.layout import Block, Code, Columns
 from ..packaging.tables import Known
 
 __all__ = ["LEAST", "Direct", "Plan"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..formats.runner import Answer
+from ..graphs.runner import Answer
 
 __all__ = ["Encoder", "key_of"]
 

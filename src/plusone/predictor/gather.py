@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..base.records import Field
-from ..formats.layout import MISSING, Block, Columns
+from ..graphs.layout import MISSING, Block, Columns
 
 __all__ = ["Gatherer"]
 

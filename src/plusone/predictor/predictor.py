@@ -12,8 +12,8 @@ import numpy as np
 from ..base.errors import BrokenArtifact, InvalidInput, PlusoneError, UsageError
 from ..base.ids import digest_file
 from ..base.records import Package
-from ..formats.layout import Block, Columns
-from ..formats.runner import Answer, OnnxRunner
+from ..graphs.layout import Block, Columns
+from ..graphs.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
 from ..packaging.tables import invalid, read_table
 from .arrays import read_arrays

@@ -26,39 +26,46 @@ class Answer:
 
     Attributes:
         rows: how many.
-        labels: shape (rows,): the label of each row (an object array of bool, int or str) or the number (float64).
+        labels: shape (rows,): the label of each row (an object array of bool, int or str) or the number (float64); of a
+            vector the numbers, shape (rows, width); of a ranking the items, shape (rows, width), best first.
         probabilities: shape (rows, classes), in the order of the signature's classes; None when the model has none.
-        codes: shape (rows,): the index of each label among the signature's classes; None for numbers.
+        codes: shape (rows,): the index of each label among the signature's classes, or (rows, width) of each item of a
+            ranking, where -1 stands for none; None for numbers.
+        numbers: shape (rows,), or (rows, width) of a vector; None for labels and rankings.
+        scores: shape (rows, width): those of the items of a ranking, NaN where there is none; None for all others.
     """
 
-    __slots__ = ("_classes", "codes", "numbers", "probabilities", "rows")
+    __slots__ = ("_classes", "codes", "numbers", "probabilities", "rows", "scores")
 
     codes: Any
     numbers: Any
     probabilities: Any
+    scores: Any
 
-    def __init__(self, classes: Any, codes: Any, probabilities: Any, numbers: Any) -> None:
+    def __init__(self, classes: Any, codes: Any, probabilities: Any, numbers: Any, scores: Any = None) -> None:
         self._classes = classes
         self.codes = codes
         self.probabilities = probabilities
         self.numbers = numbers
+        self.scores = scores
         self.rows: int = len(numbers if codes is None else codes)
 
     def take(self, start: int, stop: int) -> Answer:
         """Return the answers of the rows `start` to `stop` (exclusive), without a copy."""
         cut = slice(start, stop)
-        parts = (self.codes, self.probabilities, self.numbers)
-        return Answer(self._classes, *(None if part is None else part[cut] for part in parts))
+        return self._of(cut)
 
     def pick(self, wanted: Sequence[bool]) -> Answer:
         """Return a copy of the answers of some rows, one truth for each row."""
-        mask = np.asarray(wanted, dtype=np.bool_)
-        parts = (self.codes, self.probabilities, self.numbers)
-        return Answer(self._classes, *(None if part is None else part[mask] for part in parts))
+        return self._of(np.asarray(wanted, dtype=np.bool_))
+
+    def _of(self, rows: Any) -> Answer:
+        parts = (self.codes, self.probabilities, self.numbers, self.scores)
+        return Answer(self._classes, *(None if part is None else part[rows] for part in parts))
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:
-        """The label of each row, or its number, shape (rows,)."""
+        """The label of each row, its number or numbers, or its items."""
         return self.numbers if self.codes is None else self._classes[self.codes]
 
 
@@ -68,8 +75,10 @@ class OnnxRunner:
     Args:
         graph: the ONNX model: its bytes, or the file. Of a file no copy is made while other threads wait for the
             interpreter's lock: for 70 MB that is a tenth of a second.
-        output: what the graph answers: `probabilities`, `codes` (an index into the classes) or `number`.
-        classes: the labels, in the order of the probabilities; empty for numbers.
+        output: what the graph answers: `probabilities`, `codes` (an index into the classes), `number`, `vector` (shape
+            (rows, width)) or `ranking`: its first output holds the codes of the items, int64 of shape (rows, width),
+            its second their scores.
+        classes: the labels, in the order of the probabilities, or the items of a ranking; empty for numbers.
 
     Raises:
         BrokenArtifact: when onnxruntime can't load the graph.
@@ -90,8 +99,8 @@ class OnnxRunner:
             raise BrokenArtifact(f"onnxruntime {ort.__version__} can't load the compiled model: {error}") from error
         self._session = session
         self._output = output
-        self._names = [session.get_outputs()[0].name]
-        self._bindable = all(
+        self._names = [one.name for one in session.get_outputs()[: 2 if output == "ranking" else 1]]
+        self._bindable = output != "ranking" and all(
             value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs())
         )
         self._local = _Local()
@@ -103,6 +112,9 @@ class OnnxRunner:
         if rows <= _BOUND_ROWS and self._bindable:
             bound = self._local.bound.get(rows)
             out: Any = bound.run(columns.feeds) if bound is not None else self._bind(columns)
+        elif self._output == "ranking":
+            codes, scores = self._session.run(self._names, columns.feeds)
+            return Answer(self.classes, codes, None, None, scores)
         else:
             out = self._session.run(self._names, columns.feeds)[0]
         if self._output == "probabilities":

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from plusone.base.records import Field
-from plusone.formats.layout import MISSING, Block, Code, Columns, plan_blocks
+from plusone.graphs.layout import MISSING, Block, Code, Columns, plan_blocks
 
 
 def test_each_field_lies_in_one_block() -> None:

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from plusone.base.errors import BrokenArtifact
-from plusone.formats.layout import Columns
-from plusone.formats.runner import OnnxRunner
+from plusone.graphs.layout import Columns
+from plusone.graphs.runner import OnnxRunner
 
 DOUBLE, INT64, STRING = (int(kind) for kind in (TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING))
 
