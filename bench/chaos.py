@@ -87,7 +87,7 @@ class Project:
             return sum(bool(gate_problems(app.store.db, digest)) for digest in {share.digest for share in shares})
 
     def _check(self, app: App) -> None:
-        """Look at the records as a whole. They are read one after the other while others write: wrong is what stays so."""
+        """Look at the records as a whole. They are read one by one while others write: wrong is what stays so."""
         for left in reversed(range(_TRIES)):
             try:
                 check_invariants(app.store)
