@@ -91,7 +91,7 @@ class Project:
         for left in reversed(range(_TRIES)):
             try:
                 check_invariants(app.store)
-            except AssertionError:
+            except (AssertionError, LookupError, ValueError):
                 if not left:
                     raise
                 time.sleep(_LOOK_S)
