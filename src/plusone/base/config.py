@@ -69,6 +69,7 @@ class Rollouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     errors_tolerance: float = 0.001
     invalid_tolerance: float = 0.001
     labels_tolerance: float = 0.01
+    distance_tolerance: float = 0.09
     latency_tolerance: float = 0.09
     latency_floor_s: float = 0.001
     warm_up_looks: int = 5
@@ -252,7 +253,13 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
         value = getattr(rollouts, key)
         if not 0.0 < value < 1.0:
             raise ConfigError(f"{where}: {key} = {value}: expected more than 0 and less than 1.", mend=f"{key} = 0.05")
-    most = {"latency_tolerance": 100.0, "warm_up_looks": 1000, "expected_shift": 1.0, "latency_floor_s": 1000.0}
+    most = {
+        "latency_tolerance": 100.0,
+        "distance_tolerance": 100.0,
+        "warm_up_looks": 1000,
+        "expected_shift": 1.0,
+        "latency_floor_s": 1000.0,
+    }
     for key in Rollouts.__struct_fields__[2:]:
         value, least, highest = getattr(rollouts, key), 1e-6 if key == "latency_floor_s" else 0, most.get(key, 0.999)
         if not least <= value <= highest:

@@ -26,9 +26,9 @@ from ..base.config import Project
 from ..base.errors import ConfigError, PlusoneError, UsageError
 from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
+from ..monitoring.judge import Judging
 from ..predictions.collecting import collect
 from ..release import lifecycle
-from ..release.judge import Judging
 from ..store import Store
 from ..store.rows import to_row
 from ..tracking.runs import recover_runs
