@@ -28,6 +28,7 @@ def by_hand(root: Path) -> Context | None:
         ConfigError, StoreError: the project's settings or its store can't be read.
     """
     from ..store import open_project
+    from ..trust.records import trusted_digests
 
     project = load_project(root)
     if not project.database and not (project.store / "plusone.db").exists():
@@ -50,6 +51,7 @@ def by_hand(root: Path) -> Context | None:
             outputs=outputs,
             candidate=_reference(releases[-1] if releases else None, store, project),
             live=_reference(live, store, project),
+            trusted=tuple(sorted(trusted_digests(store.db))),
         )
     finally:
         store.close()

@@ -101,6 +101,7 @@ class Control:
             signal.signal(number, self._on_signal)
         self.api.check_port()
         self._check_grpc()
+        self._check_signatures()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guarded(self._publish)
         self.supervisor.start()
@@ -135,6 +136,13 @@ class Control:
             raise ConfigError(
                 f"grpc_port = {port} under [tool.plusone.serve]: gRPC is not installed.",
                 mend="pip install 'plusone[grpc]', or leave grpc_port out",
+            )
+
+    def _check_signatures(self) -> None:
+        if self.project.serve.signed_by and importlib.util.find_spec("cryptography") is None:
+            raise ConfigError(
+                "signed_by under [tool.plusone.serve]: signatures can't be verified without the package cryptography.",
+                mend="pip install 'plusone[sign]', or leave signed_by out",
             )
 
     def stop(self) -> None:

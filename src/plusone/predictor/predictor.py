@@ -32,11 +32,12 @@ ARROW_BYTES = 256 * 1024 * 1024
 """How large a table that comes as Arrow may be once it is decompressed, unless the caller says otherwise."""
 
 
-def load(folder: Path, digest: str | None = None) -> Predictor:
+def load(folder: Path, digest: str | None = None, *, trusted: frozenset[str] = frozenset()) -> Predictor:
     """Return the packaged model in `folder`, its bytes verified, ready to answer.
 
     Args:
         digest: what the sha256 of the package's manifest must be; None takes any.
+        trusted: the packages that may make types which are not known to be safe.
 
     Raises:
         BrokenArtifact: when a file is missing or changed, or onnxruntime can't load the model.

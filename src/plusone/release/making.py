@@ -37,6 +37,8 @@ from ..store.rows import from_row, to_row
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
+from ..trust.keys import PrivateKey
+from ..trust.records import sign_in, signer_of, trusted_digests
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
@@ -94,9 +96,11 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
 
     Raises:
         Conflict: when another process makes a release of this project.
+        ConfigError: when releases are to be signed, and can't be.
         PipelineError, StepFailed, UnsafeValue, Incompatible: as the project's code deserves; the run is kept.
     """
     with _only_one(store.folder / "release.lock"):
+        key = signer_of(project)
         taken = find_taken(store, request.source, trust=request.trust) if request.source else None
         if taken is not None:
             request = msgspec.structs.replace(request, model=taken.model)
@@ -112,7 +116,7 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
         )
         if interrupted:
             on_event({"event": "resumed", "run": interrupted[-1].id})
-        making = _Making(project, store, request, run, on_event, taken)
+        making = _Making(project, store, request, run, on_event, taken, key)
         try:
             return making.go()
         except BaseException as error:
@@ -131,7 +135,9 @@ class _Making:
         run: OpenRun,
         on_event: OnEvent,
         taken: Taken | None,
+        key: PrivateKey | None,
     ) -> None:
+        self.key = key
         self.taken = taken
         self.project = project
         self.store = store
@@ -254,6 +260,7 @@ class _Making:
             not_made=tuple(sorted(set(self.plan["outputs"]) - set(self.outputs))),
             candidate=self._reference(candidate),
             live=self._reference(live),
+            trusted=tuple(sorted(trusted_digests(self.store.db))),
         )
         with self.run.output.open("ab") as log:
 
@@ -327,6 +334,8 @@ class _Making:
             columns = to_row(release)
             del columns["stage"]
             tx.execute("release_add", **columns)
+            if self.key is not None:
+                sign_in(tx, self.key, release, by=self.request.by)
             keep_package(tx, release, self.store.blobs)
             tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)

@@ -80,6 +80,8 @@ def print_release(found: ReleaseDetail) -> None:
         ],
     )
     click.echo()
+    for one in found.signatures:
+        click.echo(f"  signed    by {one.key}, {one.by}, {one.at}")
     for one in found.decisions:
         click.echo(
             f"{one.at[:19].replace('T', ' ')}  {one.before or '-'} -> {stage_style(one.after)}  {one.by}: {one.reason}"
