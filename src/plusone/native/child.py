@@ -98,16 +98,24 @@ def serve(stream: Any) -> None:
         number = frame.meta.get("request", 0)
         arrays: dict[str, Any] = {}
         try:
-            if answer is None:
+            meta: dict[str, Any] = {"kind": "done"}
+            if frame.meta.get("kind") == "files":
+                meta["files"] = _imported()
+            elif answer is None:
                 answer = load(frame.meta).answer
             else:
                 arrays = answer(frame)
-            meta: dict[str, Any] = {"kind": "done"}
         except ModuleNotFoundError as error:
             meta = {**_failed(error), "missing": error.name or ""}
         except BaseException as error:  # whatever a model raises, SystemExit too: who asked gets an answer
             meta = _failed(error)
         stream.send({**meta, "request": number}, arrays)
+
+
+def _imported() -> list[str]:
+    """Return the file of each module that was imported so far, of which the lock of the environment is made."""
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return sorted(file for file in files if isinstance(file, str) and file != __file__)
 
 
 def _failed(error: BaseException) -> dict[str, Any]:

@@ -36,8 +36,6 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
     """What a person must trust: types that skops does not know to be safe, and that are not the project's."""
     paths: tuple[str, ...]
     """Where the project's modules are found, below its folder."""
-    libraries: tuple[str, ...]
-    """The file of each library that is imported, of which the lock is made."""
 
 
 class Plain:
@@ -97,19 +95,16 @@ def pack_object(model: Any, root: Path) -> Packed:
         data, types = dump_skops(model, sources, "the model")
         found = {SKOPS: data}
         entry: dict[str, Any] = {"kind": "skops", "file": SKOPS}
-        modules = {"sklearn", "skops"}
     else:
         state = State(sources)
         entry = state.keep(model)
-        found, types, modules = state.files, state.types, state.modules
-    sources.modules |= {"numpy", *modules}
+        found, types = state.files, state.types
     return Packed(
         format="skops" if entry["kind"] == "skops" else "python",
         entry=entry,
         files={**found, **{f"{PROJECT}{path}": data for path, data in sources.files.items()}},
         types=tuple(sorted(types)),
         paths=tuple(_paths(sources)),
-        libraries=tuple(sources.libraries()),
     )
 
 

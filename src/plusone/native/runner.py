@@ -103,6 +103,17 @@ class NativeRunner:
         finally:
             self._lock.release()
 
+    def imported(self) -> list[str]:
+        """Return the file of each module that its process has imported so far.
+
+        Raises:
+            Unavailable: when there is no process, or it died.
+        """
+        with self._lock:
+            if not self._holder:
+                raise Unavailable(f"The process of the model {self._package.model!r} is not there.")
+            return list(self._ask({"kind": "files"}, None, self._limit_s).meta.get("files", ()))
+
     def close(self) -> None:
         """End the process, after the request that it has; there is no other afterwards."""
         with self._lock:

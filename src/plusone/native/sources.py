@@ -1,4 +1,4 @@
-"""The source files of a project that an object needs, and the libraries that they import.
+"""The source files of a project that an object needs.
 
 Imports are read from the syntax trees, those inside of functions too. Only files below the project's folder are
 packaged, never those of an environment inside of it.
@@ -7,7 +7,6 @@ packaged, never those of an environment inside of it.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,13 +31,11 @@ class Sources:
 
     Attributes:
         files: by path below the project's folder (with `/`), the bytes of each source file.
-        modules: the top-level names of what they import that is not the project's.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files: dict[str, bytes] = {}
-        self.modules: set[str] = set()
         self._seen: set[str] = set()
 
     def add(self, thing: Any, what: str) -> tuple[str, str]:
@@ -63,19 +60,6 @@ class Sources:
         self._module(module, what)
         return module, name
 
-    def libraries(self) -> list[str]:
-        """Return the file of each library that the sources import, of those that are installed."""
-        found: list[str] = []
-        for name in sorted(self.modules):
-            loaded = sys.modules.get(name)
-            place = getattr(loaded, "__file__", None)
-            if place is None and loaded is None:
-                spec = _spec(name)
-                place = spec.origin if spec is not None else None
-            if place and place not in ("built-in", "frozen"):
-                found.append(str(place))
-        return found
-
     def _module(self, name: str, what: str) -> None:
         parts = name.split(".")
         # A package's own file runs before the module in it.
@@ -88,8 +72,6 @@ class Sources:
         self._seen.add(name)
         file = self._file(name)
         if file is None:
-            if name.partition(".")[0] not in sys.stdlib_module_names and "." not in name:
-                self.modules.add(name)
             return
         data = file.read_bytes()
         place = file.resolve().relative_to(self.root).as_posix()
@@ -144,10 +126,3 @@ def _imports(nodes: Iterable[ast.AST], package: str, *, at_once: bool) -> Iterat
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 continue
             yield from _imports(ast.iter_child_nodes(node), package, at_once=True)
-
-
-def _spec(name: str) -> Any:
-    try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None

@@ -33,13 +33,11 @@ class State:
     Attributes:
         files: by path in the package, the bytes of each file.
         types: what skops names and does not know to be safe, of types that are not the project's.
-        modules: the libraries that are needed to read it.
     """
 
     def __init__(self, sources: Sources) -> None:
         self.files: dict[str, bytes] = {}
         self.types: set[str] = set()
-        self.modules: set[str] = set()
         self._sources = sources
 
     def keep(self, model: Any) -> dict[str, Any]:
@@ -155,7 +153,6 @@ class State:
         if base is not None and isinstance(value, base.BaseEstimator):
             data, types = dump_skops(value, self._sources, where)
             self.types |= types
-            self.modules |= {"sklearn", "skops"}
             return {"$": "skops", "file": self._file("skops", data)}
         return None
 
@@ -182,7 +179,6 @@ class State:
         sink = io.BytesIO()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        self.modules |= {package, "pyarrow"}
         found = {"$": "table", "file": self._file("arrow", sink.getvalue()), "flavour": package}
         return {**found, "series": name or ""} if series else found
 

@@ -20,7 +20,6 @@ from ..formats import Compiled, Opened, open_model
 from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
 from ..native.plain import open_plain
-from ..native.pythons import interpreter
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
 from .natively import listed, pack_natively
 from .signature import MAX_CATEGORIES
@@ -122,12 +121,12 @@ def _build(
             tables,
             name=name,
             root=root,
-            python=interpreter(environment),
             tolerance=tolerance,
             because=error.message,
         )
         kind, record, options = native.packed.format, native.record, {**native.options, "known_values": known}
-        contents |= native.packed.files
+        environment = native.environment
+        contents = {**native.packed.files, ENVIRONMENT: environment.encode()}
     else:
         contents[MODEL] = compiled.graph
         options = {

@@ -5,6 +5,8 @@ For plain Python, and for what can't be compiled. The proof asks `native.runner.
 
 from __future__ import annotations
 
+import functools
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +18,10 @@ from ..base import files
 from ..base.errors import BrokenArtifact, Incompatible, PlusoneError
 from ..base.ids import digest_bytes
 from ..base.records import Package, PackageFile, Signature
+from ..execution.environment import lock_of
 from ..graphs.layout import Block
 from ..native.plain import Packed, pack_object
+from ..native.pythons import make_interpreter
 from ..native.runner import NativeRunner
 from .prove import Case, Trained, make_cases, prove
 from .tables import Known
@@ -29,11 +33,16 @@ __all__ = ["Native", "pack_natively"]
 
 
 class Native(msgspec.Struct, frozen=True, kw_only=True):
-    """A trained object as the files and options of a package, proven."""
+    """A trained object as the files and options of a package, proven.
+
+    Attributes:
+        environment: the lock of what its process imported, with which it was proven.
+    """
 
     packed: Packed
     options: dict[str, Any]
     record: dict[str, Any]
+    environment: str
 
 
 def pack_natively(
@@ -46,16 +55,17 @@ def pack_natively(
     *,
     name: str,
     root: Path,
-    python: Path,
     tolerance: float,
     because: str,
 ) -> Native:
     """Return a trained object as a native package.
 
+    It is proven twice: with this interpreter, to learn what the model imports, and in the environment that has only
+    that.
+
     Args:
         name: the model's.
         root: the project's folder: code and data below it are packaged.
-        python: the interpreter of the environment in which it will run.
         because: why it is not compiled.
 
     Raises:
@@ -72,8 +82,14 @@ def pack_natively(
     for ask_labels in (False, True):
         options = _options(packed, trained, signature, blocks, tables[0][1], because, ask_labels)
         try:
-            record = _proven(packed, options, cases, signature, blocks, known, name, python, tolerance)
-            return Native(packed=packed, options=options, record=record)
+            package = Package(
+                model=name, format=packed.format, signature=signature, files=listed(packed.files), options=options
+            )
+            ask = functools.partial(_proven, packed, package, cases, blocks, known, tolerance)
+            _, imported = ask(Path(sys.executable))
+            lock = lock_of(imported, project=[root])
+            record, _ = ask(make_interpreter(lock))
+            return Native(packed=packed, options=options, record=record, environment=lock)
         except Incompatible as error:
             failure = failure or error
             # Labels are the classes with the largest probabilities, unless the model says others: then it is asked.
@@ -131,29 +147,28 @@ def _ordered(dtype: Any) -> Any:
 
 def _proven(
     packed: Packed,
-    options: dict[str, Any],
+    package: Package,
     cases: Sequence[Case],
-    signature: Signature,
     blocks: Sequence[Block],
     known: Known,
-    name: str,
-    python: Path,
     tolerance: float,
-) -> dict[str, Any]:
-    """Return the record of the proof, made with a process that has nothing but the package's files."""
+    python: Path,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the record of the proof, made with a process that has nothing but the package's files, and the files of
+    the libraries that it imported.
+    """
     with tempfile.TemporaryDirectory(prefix="plusone-") as scratch:
-        folder = Path(scratch)
+        folder = Path(scratch).resolve()
         for path, data in packed.files.items():
             files.write_atomic(files.inside(folder, path), data)
-        package = Package(
-            model=name, format=packed.format, signature=signature, files=listed(packed.files), options=options
-        )
         try:
             runner = NativeRunner(folder, package, python)
         except BrokenArtifact as error:
             raise Incompatible(error.message, mend=error.mend, **error.details) from error
         try:
-            return prove(cases, runner, signature, blocks, known, tolerance, "native")
+            record = prove(cases, runner, package.signature, blocks, known, tolerance, "native")
+            found = [Path(file).resolve() for file in runner.imported()]
+            return record, [str(file) for file in found if folder not in file.parents]
         except Incompatible:
             raise
         except PlusoneError as error:

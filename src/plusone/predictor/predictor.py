@@ -18,6 +18,7 @@ from ..native.pythons import find_interpreter
 from ..native.runner import NativeRunner
 from ..native.trust import Trusted, require_trust
 from ..packaging.artifact import ENVIRONMENT, MANIFEST, MODEL, known_values, read
+from ..packaging.environments import NATIVE
 from ..packaging.tables import invalid, read_table
 from .arrays import read_arrays
 from .arrow import read_stream, write_stream
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Columns", "Predictor", "load"]
 
-NATIVE = ("python", "skops")
-"""The formats of models that run in a process of their own."""
 ARROW_BYTES = 256 * 1024 * 1024
 """How large a table that comes as Arrow may be once it is decompressed, unless the caller says otherwise."""
 
@@ -64,8 +63,8 @@ def load(
     digest = digest or digest_file(folder / MANIFEST)
     if package.format in NATIVE:
         require_trust(package, digest, trusted)
-        lock = (folder / ENVIRONMENT).read_text("utf-8")
-        return Predictor(package, digest, NativeRunner(folder, package, find_interpreter(lock), log=log))
+        python = find_interpreter((folder / ENVIRONMENT).read_text("utf-8"))
+        return Predictor(package, digest, NativeRunner(folder, package, python, log=log))
     if package.format != "onnx":
         raise BrokenArtifact(
             f"The package in {folder} has the format {package.format!r}: this version of plusone runs 'onnx', "
