@@ -202,7 +202,7 @@ class Loads:
             _give_way(folder)
             self._wait_for_turn(one, folder)
             began = time.perf_counter()
-            predictor = load(folder, one.target.package, trusted=read_trusted(self.folder))
+            predictor = load(folder, one.target.package, trusted=read_trusted(self.folder), log=self._log)
             one.row_s = time_a_row(predictor)
             if one.given_up:
                 return

@@ -6,7 +6,6 @@ is the sha256 of the manifest, and the manifest holds the digests of the others,
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +58,8 @@ def read(folder: Path, digest: str | None = None) -> Package:
 
 
 def unlisted_in(folder: Path, package: Package) -> list[str]:
-    """Return the files in a package's folder that its manifest does not name, sorted: code of the model could load
-    them."""
-    known = {folder / MANIFEST, *(folder / file.path for file in package.files)}
-    found = [Path(top) / name for top, folders, names in os.walk(folder) for name in (*names, *_links(top, folders))]
-    return sorted(str(path.relative_to(folder)) for path in found if path not in known)
-
-
-def _links(top: str, folders: list[str]) -> list[str]:
-    """Return which of these folders are links: what is behind them is not walked."""
-    return [name for name in folders if (Path(top) / name).is_symlink()]
+    """Return the files in a package's folder that its manifest does not name, sorted."""
+    return files.unlisted(folder, (MANIFEST, *(file.path for file in package.files)))
 
 
 def known_values(package: Package) -> dict[str, frozenset[Any]]:
