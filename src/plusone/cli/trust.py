@@ -48,6 +48,7 @@ def trust(
             found = app.list_trust()
         print_json(found) if as_json else _print_list(found)
         return
+    asked = None
     with App(project, create=False) as app:
         if withdraw:
             whole = "@" not in target and len(target) == 64
@@ -69,6 +70,8 @@ def trust(
         click.echo(f"no longer trusted: {record.digest}\nWhat has it loaded goes on until it loads it anew.")
     else:
         click.echo(f"trusted: {record.digest}, by {record.by}")
+        if asked is not None and asked.stage == "failed":
+            click.echo("Its checks could not load it. They run again with: plusone release --again")
 
 
 def _agreed(asked: Asked, reason: str, *, yes: bool) -> str:
