@@ -70,7 +70,7 @@ def trust(
         click.echo(f"no longer trusted: {record.digest}\nWhat has it loaded goes on until it loads it anew.")
     else:
         click.echo(f"trusted: {record.digest}, by {record.by}")
-        if asked is not None and asked.stage == "failed":
+        if asked is not None and asked.stage in ("candidate", "failed"):
             click.echo("Its checks could not load it. They run again with: plusone release --again")
 
 
