@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plusone.app.app import App
+from plusone.release import lifecycle
 from plusone.trust.keys import make_key
 from tests.journeys.projects import environment, make_project, released_once, run, run_json
 from tests.journeys.up import Up
@@ -25,20 +26,27 @@ def test_a_server_that_takes_only_signed_releases(tmp_path_factory: pytest.TempP
     assert plain.endswith("[tool.plusone.serve]\n") or "[tool.plusone.serve]" not in plain
     serve = "" if "[tool.plusone.serve]" in plain else "\n[tool.plusone.serve]\n"
     settings.write_text(f'{plain}{serve}signed_by = ["{key.public}"]\n', "utf-8")
+    # Release 1 was made before there was a key, and is live: it is not rolled back for that.
+    refused = run(project, "up")
+    assert refused.returncode == 2
+    assert "m@1 is not signed by a key of [tool.plusone.serve] signed_by" in refused.stderr
+    signed = run_json(project, "sign", "m@1", "--key", str(tmp_path / "key.pem"), "--by", "ann")
+    assert signed["key"] == key.public
     with Up(project) as up:
-        # Release 1 was made before there was a key: nothing is served, and the command says why.
-        up.wait_for("taken back")
-        assert ask(up.port, "POST", "/models/m/predict", BODY)[0] in (404, 503)
-        signed = run_json(project, "sign", "m@1", "--key", str(tmp_path / "key.pem"), "--by", "ann")
-        assert signed["key"] == key.public
-        assert run_json(project, "promote", "m@1")["served"]["state"] == "served"
+        up.wait_for("ready")
         # One that is signed as it is made goes live; one that is not does not.
         with_key = environment(PLUSONE_SIGNING_KEY=str(tmp_path / "key.pem"))
         made = json.loads(run(project, "release", "--set", "C=3", "--json", env=with_key).stdout)
         assert (made["release"], made["served"]["state"]) == (2, "served")
-        refused = run_json(project, "release", "--set", "C=4", code=1)
-        assert refused["served"]["state"] == "taken back"
-        assert "m@3 is not signed" in refused["served"]["message"]
+        held = run_json(project, "release", "--set", "C=4", code=1)
+        assert (held["release"], held["stage"]) == (3, "passed")
+        assert "m@3 is not signed" in held["problems"][0]
+        assert "m@3 is not signed" in run(project, "promote", "m@3").stderr
+        # Whoever goes past the command meets the workers.
+        with App(project) as app:
+            route = lifecycle.promote(app.store, "m@3", by="eve").route
+            assert route is not None
+            assert "m@3 is not signed" in up.wait_for("taken back")["error"]
         assert ask(up.port, "POST", "/models/m/predict", BODY)[2].startswith(b'{"model":"m","release":2,')
         # Going back to what was signed before is legitimate.
         assert run_json(project, "rollback", "m@1")["release"] == 1

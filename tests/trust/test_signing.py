@@ -31,12 +31,12 @@ def other(tmp_path: Path) -> PrivateKey:
 
 def _signature(key: PrivateKey, **more: Any) -> ReleaseSignature:
     text = sign(key, "flights", 4, DIGEST)
-    known = {"model": "flights", "release": 4, "digest": DIGEST, "key": key.public, "signature": text}
+    known: dict[str, Any] = {"model": "flights", "release": 4, "digest": DIGEST, "key": key.public, "signature": text}
     return ReleaseSignature(**{**known, "by": "ann", "at": "2026", **more})
 
 
 def _refusal(folder: Path, *keys: str, **more: Any) -> str:
-    asked = {"model": "flights", "release": 4, "digest": DIGEST, "package": PACKAGE, **more}
+    asked: dict[str, Any] = {"model": "flights", "release": 4, "digest": DIGEST, "package": PACKAGE, **more}
     return SignedBy(folder, keys).refusal(**asked)
 
 

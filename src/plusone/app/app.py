@@ -43,7 +43,7 @@ from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
 from ..tracking.experiments import list_experiments
-from ..trust.records import signatures_of
+from ..trust.records import check_signed, signatures_of
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
@@ -108,11 +108,14 @@ class App(Trusting):
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
     ) -> Moved:
         """Give a release its model's traffic; return when every registered worker serves it."""
+        self._check_signed(target)
         move = lifecycle.promote(self.store, target, by=by or who(), reason=reason, override=override)
         return self._followed(move.decisions[0].model, move, wait_s)
 
     def roll_back(self, *, target: str | None = None, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
         """Give the traffic back to the previous release; return when every registered worker serves it."""
+        if target is not None:
+            self._check_signed(target)
         move = lifecycle.roll_back(self.store, target, by=by or who(), reason=reason)
         return self._followed(move.decisions[0].model, move, wait_s)
 
@@ -132,7 +135,7 @@ class App(Trusting):
 
         A rollout of another release of the model that is under way is superseded by it.
         """
-        release = lifecycle.find_release(self.store.db, target)
+        release = self._check_signed(target)
         steps = plan_of(self.project, release.model) if plan is None else parse_plan(plan, "the plan")
         name = f"{release.model}@{release.number}"
         move = rollout.begin(self.store, name, steps, by=by or who(), reason=reason)
@@ -398,6 +401,12 @@ class App(Trusting):
         return collect(self.store, older_than_s=older_than_s, predictions_s=predictions_s, on_progress=on_progress)
 
     # -------------------------------------------------------------------------------------------- inside
+
+    def _check_signed(self, target: str) -> Release:
+        """Return the release if servers of this project would take it: one that they refuse would be rolled back."""
+        release = lifecycle.find_release(self.store.db, target)
+        check_signed(self.store.db, release, self.project.serve.signed_by)
+        return release
 
     def _output(self, model: str) -> Output:
         """Return what the live release of a model answers; while none is live, the newest one."""

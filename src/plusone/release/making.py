@@ -38,7 +38,7 @@ from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from ..trust.keys import PrivateKey
-from ..trust.records import sign_in, signer_of, trusted_digests
+from ..trust.records import check_signed, sign_in, signer_of, trusted_digests
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
@@ -346,7 +346,7 @@ class _Making:
             release = msgspec.structs.replace(release, stage=after)
             route, rollout = None, ""
             outcome: Literal["live", "rollout", "failed", "passed"] = "failed" if problems else "passed"
-            held = self._held(tx)
+            held = self._held(tx, release)
             if not problems and self.request.promote and not held:
                 move, outcome = self._move(tx, release, evidence)
                 decisions += move.decisions
@@ -392,11 +392,16 @@ class _Making:
             self.child.close()
         return self.run.finish(status, error=error)
 
-    def _held(self, tx: Transaction) -> tuple[str, ...]:
-        """Return why it does not go live at once: while it was tested somebody moved the traffic, or closed a gate."""
+    def _held(self, tx: Transaction, release: Release) -> tuple[str, ...]:
+        """Return why it does not go live at once: no server would take it, or while it was tested somebody moved the
+        traffic, or closed a gate."""
         now = _live(tx, self.model)
         if not self.request.promote:
             return ()
+        try:
+            check_signed(tx, release, self.project.serve.signed_by)
+        except Conflict as error:
+            return (f"{error.message} Then: {error.mend}; plusone promote {release.model}@{release.number}",)
         if (now and now.digest) == (self.compared and self.compared.digest):
             if now is None or not self._rollout_plan() or may_take_traffic(tx, now):
                 return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from ..base import clock
 from ..base.config import Project
@@ -19,6 +20,7 @@ from .types import asked_of
 
 __all__ = [
     "add_signature",
+    "check_signed",
     "list_trust",
     "sign_in",
     "signatures_of",
@@ -73,6 +75,20 @@ def add_signature(store: Store, release: Release, *, key: str, signature: str, b
 def signatures_of(db: Database | Transaction, digest: str) -> list[ReleaseSignature]:
     """Return the signatures of the release with this digest, by their keys."""
     return [from_row(ReleaseSignature, row) for row in db.all("signature_list", digest=digest)]
+
+
+def check_signed(db: Database | Transaction, release: Release, keys: Collection[str]) -> None:
+    """Accept a release that one of the keys signed; without keys, any.
+
+    Raises:
+        Conflict: for one that servers with these keys would not take.
+    """
+    if keys and not any(one.key in keys for one in signatures_of(db, release.digest)):
+        name = f"{release.model}@{release.number}"
+        raise Conflict(
+            f"{name} is not signed by a key of [tool.plusone.serve] signed_by, so no server would serve it.",
+            mend=f"plusone sign {name} --key FILE",
+        )
 
 
 def _add(tx: Transaction, release: Release, key: str, signature: str, by: str) -> ReleaseSignature:

@@ -120,7 +120,7 @@ class SignedBy:
         if not any(_is_valid(one, message) for one in ours):
             raise BrokenArtifact(
                 f"The signature of {name} by {ours[0].key} is not one of this release.",
-                mend=f"plusone sign {name} --key FILE, then: plusone promote {name}",
+                mend=f"plusone sign {name} --key FILE, then promote it again",
             )
 
     def _read(self, name: str, digest: str) -> Signed:
@@ -139,7 +139,7 @@ class SignedBy:
         return BrokenArtifact(
             f"{name} is {what}: this server takes only releases that are signed by {' or '.join(self.keys)} "
             "([tool.plusone.serve] signed_by).",
-            mend=f"plusone sign {name} --key FILE, then: plusone promote {name}",
+            mend=f"plusone sign {name} --key FILE, then promote it again",
         )
 
 
