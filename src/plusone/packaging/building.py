@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pack"]
 
+_BECAUSE = 300
+
 
 def pack(
     model: Any,
@@ -122,7 +124,7 @@ def _build(
             name=name,
             root=root,
             tolerance=tolerance,
-            because=error.message,
+            because=error.message.partition("\n")[0][:_BECAUSE],
         )
         kind, record, options = native.packed.format, native.record, {**native.options, "known_values": known}
         environment = native.environment

@@ -75,7 +75,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
     engine.on_event({"event": "step", "step": "package", "status": "running"})
     scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
     try:
-        _, digest = pack(
+        package, digest = pack(
             fitted,
             name=spec.model.name,
             target=spec.model.target,
@@ -88,6 +88,8 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
             tolerance=spec.model.tolerance,
             root=engine.root,
         )
+        if because := package.options.get("native_because"):
+            engine.on_event({"event": "native", "because": because})
         kept = keeping.keep(scratch, store.blobs)
         engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})
         return kept if kept == digest else digest
