@@ -51,7 +51,7 @@ def pack(
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
         flavour: the dataframe that the train function got: `pandas`, `polars` or `pyarrow`.
-        environment: the text of the environment lock.
+        environment: the text of the environment lock: of what the packaged model needs to load and answer.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
 
@@ -64,9 +64,9 @@ def pack(
         raise UsageError(f"tolerance is {tolerance}: expected a number of 0 or more.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
-    package, graph = _build(model, name, target, features, train, proof, flavour, environment, tolerance)
-    files.write_atomic(folder / MODEL, graph)
-    files.write_atomic(folder / ENVIRONMENT, environment.encode())
+    package, contents = _build(model, name, target, features, train, proof, flavour, environment, tolerance)
+    for path, data in contents.items():
+        files.write_atomic(folder / path, data)
     manifest = canonical_json(package)
     # The manifest comes last: a folder without one is no package.
     files.write_atomic(folder / MANIFEST, manifest)
@@ -83,9 +83,10 @@ def _build(
     flavour: str,
     environment: str,
     tolerance: float,
-) -> tuple[Package, bytes]:
-    """Return the package's record and the bytes of its graph."""
+) -> tuple[Package, dict[str, bytes]]:
+    """Return the package's record and its files."""
     from ..data.profile import profile
+    from .examples import EXAMPLES, make_examples
     from .prove import Trained
     from .signature import make_fields, make_output, order_features, settle_fields
 
@@ -100,6 +101,13 @@ def _build(
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
     compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
+    known = {n: frozenset(v) for n, v in _all_known(compiled, signature, train).items()}
+    runner = OnnxRunner(compiled.graph, compiled.output, output.classes)
+    contents = {
+        MODEL: compiled.graph,
+        ENVIRONMENT: environment.encode(),
+        EXAMPLES: make_examples(train, signature, blocks, known, runner.run),
+    }
     options: dict[str, Any] = {
         "blocks": [msgspec.to_builtins(block) for block in blocks],
         "output": compiled.output,
@@ -110,14 +118,14 @@ def _build(
         model=name,
         format="onnx",
         signature=signature,
-        files=(_file(ENVIRONMENT, environment.encode()), _file(MODEL, compiled.graph)),
+        files=tuple(_file(path, data) for path, data in sorted(contents.items())),
         options=options,
         proof=record,
         profile=profile(train.select(ordered)),
         environment=digest_bytes(environment.encode()),
         trained=f"{type(model).__module__}.{type(model).__qualname__}",
     )
-    return package, compiled.graph
+    return package, contents
 
 
 def _first_proven(
