@@ -16,7 +16,10 @@ import pytest
 from plusone import packaging
 from plusone.native.runner import NativeRunner
 from plusone.packaging.artifact import read
+from tests.packaged import environments
 from tests.shared import once
+
+__all__ = ["environments"]
 
 SCRIPTS = Path(__file__).parent / "scripts"
 """The project's folder."""
@@ -27,15 +30,6 @@ class Packed(NamedTuple):
 
     digest: str
     folder: Path
-
-
-@pytest.fixture(autouse=True, scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Have environments made in a folder of this run of pytest."""
-    folder = once(tmp_path_factory, "environments", lambda folder: None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUSONE_ENVIRONMENTS", str(folder))
-        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,12 @@ from sklearn.preprocessing import FunctionTransformer
 from plusone import packaging
 from plusone.base.errors import BrokenArtifact, Incompatible, UnsafeValue
 from plusone.predictor import load
-from tests.shared import once
+from tests.packaged import environments
+
+__all__ = ["environments"]
 
 PROJECT = Path(__file__).resolve().parent / "scripts"
 FRAME = pd.DataFrame({"x": np.linspace(-1.0, 1.0, 60), "z": np.cos(np.arange(60.0)), "y": np.arange(60) > 30})
-
-
-@pytest.fixture(autouse=True, scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Have environments made in a folder of this run of pytest."""
-    folder = once(tmp_path_factory, "environments", lambda folder: None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUSONE_ENVIRONMENTS", str(folder))
-        yield folder
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ _PHASES = {
     "train": "train and package",
     "take": "take the registered model and package it",
     "model tests": "tests on the model",
+    "environment": "an environment of the lock alone",
 }
 
 
