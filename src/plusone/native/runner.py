@@ -57,7 +57,7 @@ class NativeRunner:
         self._folder = folder.resolve()
         self._package = package
         self._python = python
-        self._log = log or _Printed(package.model)
+        self._log: Log = _Printed(package.model) if log is None else log
         self._output: str = package.options["output"]
         self._width = package.signature.output.width
         self._lock = threading.Lock()
