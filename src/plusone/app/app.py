@@ -47,6 +47,7 @@ from ..trust.records import check_signed, signatures_of
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
+from .packages import PackageDetail, PackageVerified, describe_package, verify_package
 from .routing import describe_route
 from .trusting import Trusting, who
 from .views import (
@@ -208,6 +209,17 @@ class App(Trusting):
             decisions=tuple(self.list_decisions(model=release.model, release=release.number)),
             signatures=tuple(signatures_of(self.store.db, release.digest)),
         )
+
+    def get_package(self, *, target: str) -> PackageDetail:
+        """Return what a release's package is made of: files, digests, sizes, lock, signature, proof."""
+        return describe_package(self.store, target)
+
+    def verify_package(self, *, target: str, each_line: bool = False) -> PackageVerified:
+        """Load a release in a clean environment of its lock alone, ask its examples again, and return what came of it.
+
+        With `each_line` also without each line of the lock of which something was imported.
+        """
+        return verify_package(self.store, target, each_line=each_line)
 
     def list_checks(self, *, target: str) -> Session:
         """Return the newest session of checks of a release: the one that the gate reads."""

@@ -17,10 +17,23 @@ import msgspec
 
 from ..base.errors import BrokenEnvironment
 
-__all__ = ["Installed", "installed", "is_editable", "lock_of", "lock_text", "normal", "owners", "record_of"]
+__all__ = [
+    "Installed",
+    "imports_of",
+    "installed",
+    "is_editable",
+    "lock_of",
+    "lock_text",
+    "module_of",
+    "normal",
+    "owner_of",
+    "owners",
+    "record_of",
+]
 
 _NAME = re.compile(r"^Name: *(\S+)\s*$", re.MULTILINE)
 _VERSION = re.compile(r"^Version: *(\S+)\s*$", re.MULTILINE)
+_IMPORTS = "# imports "
 _SERVER = "plusone"
 _OF_THE_MACHINE = frozenset({"sitecustomize.py", "usercustomize.py", "_virtualenv.py"})
 
@@ -59,7 +72,9 @@ def lock_text() -> str:
 def lock_of(files: Iterable[str], *, project: Iterable[str | Path] = (), path: Sequence[str] | None = None) -> str:
     """Return the lock of the distributions to which these files belong: modules that were imported, data that was read.
 
-    The standard library is not in it, and neither is plusone: it is what loads the model, not a part of it.
+    A comment names a module of each that was imported, so that one which nothing fails without is missed all the same
+    (`imports_of`). The standard library is not in it, and neither is plusone: it is what loads the model, not a part
+    of it.
 
     Args:
         files: paths of files; those of built-in and namespace modules (None, '') are passed over.
@@ -70,6 +85,7 @@ def lock_of(files: Iterable[str], *, project: Iterable[str | Path] = (), path: S
         BrokenEnvironment: naming a file that belongs to no distribution, or to one that only this machine has.
     """
     found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     own = [_folder(one) for one in project]
     for file, owner in owners(files, path=path).items():
         if owner is None:
@@ -89,7 +105,27 @@ def lock_of(files: Iterable[str], *, project: Iterable[str | Path] = (), path: S
                 distribution=owner.name,
             )
         found[owner.name] = owner.version
-    return _text(found)
+        if module := module_of(file, owner):
+            # The shortest: that of the package itself, where it was imported as such.
+            modules[owner.name] = min(module, modules.get(owner.name, module), key=lambda text: (len(text), text))
+    return _text(found, [modules[name] for name in sorted(modules)])
+
+
+def imports_of(lock: str) -> list[str]:
+    """Return a module of each distribution of a lock that was imported when it was made."""
+    lines = [line for line in lock.splitlines() if line.startswith(_IMPORTS)]
+    return [name for line in lines for name in line.removeprefix(_IMPORTS).split()]
+
+
+def module_of(file: str, owner: Installed) -> str:
+    """Return the name of the module that a file of a distribution is, `''` for data."""
+    site = _folder(str(owner.distribution.locate_file("")))
+    path, name = os.path.relpath(_real(file), site).rpartition("/")[::2]
+    stem, _, kind = name.partition(".")
+    if kind.rpartition(".")[2] not in ("py", "so") or path.startswith(".."):
+        return ""
+    parts = [part for part in path.split("/") if part]
+    return ".".join(parts if stem == "__init__" else [*parts, stem])
 
 
 def owners(files: Iterable[str], *, path: Sequence[str] | None = None) -> dict[str, Installed | None]:
@@ -126,6 +162,27 @@ def owners(files: Iterable[str], *, path: Sequence[str] | None = None) -> dict[s
     return found
 
 
+def owner_of(module: str) -> str:
+    """Return the name of the distribution that has a module, `''` where none of this interpreter's has it.
+
+    Nothing is imported: it goes by the files that distributions list. A distribution's own name is an answer too:
+    programs ask for the metadata of a distribution as they import a module.
+    """
+    top = module.partition(".")[0]
+    path = module.replace(".", "/")
+    everything = installed()
+    for beginning in dict.fromkeys((path, top)):
+        for one in everything:
+            for name, _ in record_of(one.distribution) or ():
+                stem = name.partition(".")[0]
+                if (stem == beginning and "." in name) or stem == f"{beginning}/__init__":
+                    return one.name
+    for one in everything:
+        if any(name.startswith(f"{top}/") for name, _ in record_of(one.distribution) or ()):
+            return one.name
+    return next((one.name for one in everything if one.name == normal(module)), "")
+
+
 def record_of(distribution: Distribution) -> list[tuple[str, str]] | None:
     """Return the files that a distribution was installed with, relative to its folder, and the sha256 of each.
 
@@ -148,11 +205,13 @@ def is_editable(distribution: Distribution) -> bool:
     return isinstance(info, dict) and bool(info.get("editable"))
 
 
-def _text(found: dict[str, str]) -> str:
+def _text(found: dict[str, str], modules: Sequence[str] = ()) -> str:
     head = [
         f"# python {platform.python_version()} {sys.implementation.name}",
         f"# platform {sys.platform} {platform.machine()}",
     ]
+    if modules:
+        head.append(_IMPORTS + " ".join(modules))
     return "\n".join([*head, *(f"{name}=={version}" for name, version in sorted(found.items()))]) + "\n"
 
 

@@ -78,7 +78,7 @@ def open_plain(model: Any, labels: Sequence[Any], root: Path) -> Opened | None:
 
 
 def _attempts(fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
-    raise Incompatible("It is plain Python, which runs in a process of its own.")
+    raise Incompatible("it is plain Python.")
     yield
 
 

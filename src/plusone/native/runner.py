@@ -58,7 +58,7 @@ class NativeRunner:
         self._folder = folder.resolve()
         self._package = package
         self._python = python
-        self._log = log or _Printed(package.model)
+        self._log: Log = _Printed(package.model) if log is None else log
         self._output: str = package.options["output"]
         self._width = package.signature.output.width
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class NativeRunner:
             self._lock.release()
 
     def imported(self) -> list[str]:
-        """Return the file of each module that its process has imported so far.
+        """Return the file of each module that its process has imported so far, those of the package left out.
 
         Raises:
             Unavailable: when there is no process, or it died.
@@ -113,7 +113,8 @@ class NativeRunner:
         with self._lock:
             if not self._holder:
                 raise Unavailable(f"The process of the model {self._package.model!r} is not there.")
-            return list(self._ask({"kind": "files"}, None, self._limit_s).meta.get("files", ()))
+            files: list[str] = self._ask({"kind": "files"}, None, self._limit_s).meta.get("files", [])
+            return [file for file in files if self._folder not in Path(file).resolve().parents]
 
     def close(self) -> None:
         """End the process, after the request that it has; there is no other afterwards."""

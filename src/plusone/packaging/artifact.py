@@ -1,7 +1,8 @@
 """A packaged model as a folder, read back with every digest verified.
 
-A package is `manifest.json` (the record `Package`, canonical), `model.onnx` and `environment.txt`. The package's digest
-is the sha256 of the manifest, and the manifest holds the digests of the others, so one digest stands for all bytes.
+A package is `manifest.json` (the record `Package`, canonical), `model.onnx`, `environment.txt` (the lock of what the
+model needs to load and answer) and `examples.json`. The package's digest is the sha256 of the manifest, and the
+manifest holds the digests of the others, so one digest stands for all bytes.
 """
 
 from __future__ import annotations

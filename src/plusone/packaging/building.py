@@ -5,10 +5,11 @@ The object never leaves its process, and nothing of it is pickled.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -28,7 +29,11 @@ from .tables import compute
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .prove import Trained
+
 __all__ = ["pack"]
+
+_BECAUSE = 300
 
 
 def pack(
@@ -54,7 +59,7 @@ def pack(
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
         flavour: the dataframe that the train function got: `pandas`, `polars` or `pyarrow`.
-        environment: the text of the environment lock.
+        environment: the text of the environment lock: of what the packaged model needs to load and answer.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
         root: the project's folder: with it plain Python of the project, and what can't be compiled, is packaged as it
@@ -105,48 +110,83 @@ def _build(
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
-    kind, contents = "onnx", {ENVIRONMENT: environment.encode()}
+    made = _make(model, name, opened, trained, signature, blocks, tables, environment, tolerance, root)
+    package = Package(
+        model=name,
+        format=made.format,
+        signature=signature,
+        files=listed(made.contents),
+        options=made.options,
+        proof=made.record,
+        profile=profile(train.select(ordered)),
+        environment=digest_bytes(made.contents[ENVIRONMENT]),
+        trained=f"{type(model).__module__}.{type(model).__qualname__}",
+    )
+    return package, made.contents
+
+
+class _Made(NamedTuple):
+    """A trained object as a package, but for its manifest: compiled, or as it is."""
+
+    format: str
+    contents: dict[str, bytes]
+    options: dict[str, Any]
+    record: dict[str, Any]
+
+
+def _make(
+    model: Any,
+    name: str,
+    opened: Opened,
+    trained: Trained,
+    signature: Signature,
+    blocks: Sequence[Block],
+    tables: Sequence[tuple[str, pa.Table]],
+    environment: str,
+    tolerance: float,
+    root: Path | None,
+) -> _Made:
+    """Return the object compiled or, in a project, as it is where it can't be compiled."""
+    from .examples import EXAMPLES, make_examples
+
+    train = tables[0][1]
     try:
         compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
     except Incompatible as error:
         if root is None:
             raise
         known = _all_known({}, signature, train)
+        allowed = {name: frozenset(values) for name, values in known.items()}
         native = pack_natively(
             model,
             trained,
             signature,
             blocks,
-            {name: frozenset(values) for name, values in known.items()},
+            allowed,
             tables,
             name=name,
             root=root,
             tolerance=tolerance,
-            because=error.message,
+            because=error.message.partition("\n")[0][:_BECAUSE],
+            examples=functools.partial(make_examples, train, signature, blocks, allowed),
         )
-        kind, record, options = native.packed.format, native.record, {**native.options, "known_values": known}
-        environment = native.environment
-        contents = {**native.packed.files, ENVIRONMENT: environment.encode()}
-    else:
-        contents[MODEL] = compiled.graph
-        options = {
-            "blocks": [msgspec.to_builtins(block) for block in blocks],
-            "output": compiled.output,
-            "precision": compiled.precision,
-            "known_values": _all_known(compiled.known_values, signature, train),
-        }
-    package = Package(
-        model=name,
-        format=kind,
-        signature=signature,
-        files=listed(contents),
-        options=options,
-        proof=record,
-        profile=profile(train.select(ordered)),
-        environment=digest_bytes(environment.encode()),
-        trained=f"{type(model).__module__}.{type(model).__qualname__}",
-    )
-    return package, contents
+        contents = {ENVIRONMENT: native.environment.encode(), EXAMPLES: native.examples, **native.packed.files}
+        return _Made(native.packed.format, contents, {**native.options, "known_values": known}, native.record)
+    known = _all_known(compiled.known_values, signature, train)
+    runner = OnnxRunner(compiled.graph, compiled.output, signature.output.classes)
+    allowed = {name: frozenset(values) for name, values in known.items()}
+    contents = {
+        MODEL: compiled.graph,
+        ENVIRONMENT: environment.encode(),
+        EXAMPLES: make_examples(train, signature, blocks, allowed, runner.run),
+    }
+    options: dict[str, Any] = {
+        "blocks": [msgspec.to_builtins(block) for block in blocks],
+        "output": compiled.output,
+        "precision": compiled.precision,
+        "known_values": known,
+    }
+    return _Made("onnx", contents, options, record)
 
 
 def _open(model: Any, labels: Sequence[Any], root: Path | None) -> Opened:

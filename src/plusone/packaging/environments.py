@@ -9,7 +9,7 @@ import msgspec
 from ..base.errors import BrokenArtifact
 from ..base.records import Package
 
-__all__ = ["NATIVE", "make_environment"]
+__all__ = ["NATIVE", "is_native", "make_environment"]
 
 NATIVE = ("python", "skops")
 """The formats of models that run in a process of their own."""
@@ -23,8 +23,7 @@ def make_environment(folder: Path) -> None:
         BrokenEnvironment: when it can't be made: names the line of the lock.
     """
     try:
-        package = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Package)
-        if package.format not in NATIVE:
+        if not is_native(folder):
             return
         lock = (folder / "environment.txt").read_text("utf-8")
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -32,3 +31,13 @@ def make_environment(folder: Path) -> None:
     from ..native.pythons import make_interpreter
 
     make_interpreter(lock)
+
+
+def is_native(folder: Path) -> bool:
+    """Say whether the package in `folder` runs in a process of its own.
+
+    Raises:
+        OSError: when it has no manifest.
+        msgspec.MsgspecError: when that is none.
+    """
+    return msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Package).format in NATIVE

@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -19,7 +19,8 @@ from ..base.errors import BrokenArtifact, Incompatible, PlusoneError
 from ..base.ids import digest_bytes
 from ..base.records import Package, PackageFile, Signature
 from ..execution.environment import lock_of
-from ..graphs.layout import Block
+from ..graphs.layout import Block, Columns
+from ..graphs.runner import Answer
 from ..native.plain import Packed, pack_object
 from ..native.pythons import make_interpreter
 from ..native.runner import NativeRunner
@@ -32,17 +33,22 @@ if TYPE_CHECKING:
 __all__ = ["Native", "pack_natively"]
 
 
+T = TypeVar("T")
+
+
 class Native(msgspec.Struct, frozen=True, kw_only=True):
     """A trained object as the files and options of a package, proven.
 
     Attributes:
         environment: the lock of what its process imported, with which it was proven.
+        examples: what `examples` made, asked with that process.
     """
 
     packed: Packed
     options: dict[str, Any]
     record: dict[str, Any]
     environment: str
+    examples: bytes
 
 
 def pack_natively(
@@ -57,6 +63,7 @@ def pack_natively(
     root: Path,
     tolerance: float,
     because: str,
+    examples: Callable[[Callable[[Columns], Answer]], bytes],
 ) -> Native:
     """Return a trained object as a native package.
 
@@ -67,6 +74,7 @@ def pack_natively(
         name: the model's.
         root: the project's folder: code and data below it are packaged.
         because: why it is not compiled.
+        examples: makes `examples.json`, given what answers.
 
     Raises:
         Incompatible: when something of it can't be packaged, or it answers differently in a process of its own.
@@ -86,10 +94,10 @@ def pack_natively(
                 model=name, format=packed.format, signature=signature, files=listed(packed.files), options=options
             )
             ask = functools.partial(_proven, packed, package, cases, blocks, known, tolerance)
-            _, imported = ask(Path(sys.executable))
+            _, imported = ask(Path(sys.executable), lambda runner: runner.imported())
             lock = lock_of(imported, project=[root])
-            record, _ = ask(make_interpreter(lock))
-            return Native(packed=packed, options=options, record=record, environment=lock)
+            record, recorded = ask(make_interpreter(lock), lambda runner: examples(runner.run))
+            return Native(packed=packed, options=options, record=record, environment=lock, examples=recorded)
         except Incompatible as error:
             failure = failure or error
             # Labels are the classes with the largest probabilities, unless the model says others: then it is asked.
@@ -153,12 +161,13 @@ def _proven(
     known: Known,
     tolerance: float,
     python: Path,
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the record of the proof, made with a process that has nothing but the package's files, and the files of
-    the libraries that it imported.
+    then: Callable[[NativeRunner], T],
+) -> tuple[dict[str, Any], T]:
+    """Return the record of the proof, made with a process that has nothing but the package's files, and what `then` has
+    of that process.
     """
     with tempfile.TemporaryDirectory(prefix="plusone-") as scratch:
-        folder = Path(scratch).resolve()
+        folder = Path(scratch)
         for path, data in packed.files.items():
             files.write_atomic(files.inside(folder, path), data)
         try:
@@ -167,8 +176,7 @@ def _proven(
             raise Incompatible(error.message, mend=error.mend, **error.details) from error
         try:
             record = prove(cases, runner, package.signature, blocks, known, tolerance, "native")
-            found = [Path(file).resolve() for file in runner.imported()]
-            return record, [str(file) for file in found if folder not in file.parents]
+            return record, then(runner)
         except Incompatible:
             raise
         except PlusoneError as error:

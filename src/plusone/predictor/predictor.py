@@ -41,6 +41,7 @@ def load(
     digest: str | None = None,
     *,
     trusted: Trusted = frozenset(),
+    python: Path | None = None,
     log: Callable[..., None] | None = None,
 ) -> Predictor:
     """Return the packaged model in `folder`, its bytes verified, ready to answer.
@@ -50,7 +51,8 @@ def load(
     Args:
         digest: what the sha256 of the package's manifest must be; None takes any.
         trusted: the packages that may make types which are not known to be safe.
-        log: told what becomes of a model's own process; None for stderr.
+        python: the interpreter of a model's own process; None for that of the environment of its lock.
+        log: told what becomes of that process; None for stderr.
 
     Raises:
         BrokenArtifact: when a file is missing or changed, or the model can't be loaded.
@@ -63,7 +65,7 @@ def load(
     digest = digest or digest_file(folder / MANIFEST)
     if package.format in NATIVE:
         require_trust(package, digest, trusted)
-        python = find_interpreter((folder / ENVIRONMENT).read_text("utf-8"))
+        python = python or find_interpreter((folder / ENVIRONMENT).read_text("utf-8"))
         return Predictor(package, digest, NativeRunner(folder, package, python, log=log))
     if package.format != "onnx":
         raise BrokenArtifact(
@@ -224,6 +226,15 @@ class Predictor:
         if answer.probabilities is None:
             raise UsageError(f"The model {self.package.model!r} has no probabilities: expected a classifier that has.")
         return answer.probabilities
+
+    def imported(self) -> list[str]:
+        """Return the file of each module that the model's own process has imported; of a compiled one there is none."""
+        return self.native.imported() if self.native is not None else []
+
+    def close(self) -> None:
+        """End the model's own process, if it has one; whoever lets go of the predictor need not."""
+        if self.native is not None:
+            self.native.close()
 
     def warm_up(self) -> None:
         """Answer once to the example of the signature, so that the first request is as fast as the next.

@@ -20,7 +20,7 @@ from ..base import clock, errors
 from ..base.config import Project, plan_of
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
-from ..base.records import Dataset, Decision, Release, Route, Session, finite
+from ..base.records import Check, Dataset, Decision, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
@@ -29,6 +29,7 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..packaging.environments import make_environment
 from ..registry.sources import keep_package
 from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
@@ -39,6 +40,7 @@ from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from ..trust.keys import PrivateKey
 from ..trust.records import check_signed, sign_in, signer_of, trusted_digests
+from .clean import environment_check
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
@@ -56,6 +58,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     force: tuple[str, ...] = ()
     until: str | None = None
     again: bool = False
+    clean: bool = False
+    """Whether it must also answer its examples in a clean environment of its lock alone; a check of the session."""
     promote: bool = True
     rollout: bool = True
     """Whether it goes live by the model's plan, if it has one and a release is live; else it goes live at once."""
@@ -181,6 +185,8 @@ class _Making:
         self.on_event({"event": "phase", "phase": "model tests"})
         release = self._release(package, fingerprint)
         session = assemble(release.digest, data, self._test("model", release), run_id=self.run.record.id)
+        if self.request.clean:
+            session = msgspec.structs.replace(session, checks=(*session.checks, self._clean(release)))
         if test_sources(self.project.tests, self.project.root) != self.sources:
             problem = "the test files were changed while the tests ran"
             session = msgspec.structs.replace(session, problems=(*session.problems, problem))
@@ -273,10 +279,18 @@ class _Making:
             self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
         return part
 
+    def _clean(self, release: Release) -> Check:
+        self.on_event({"event": "phase", "phase": "environment"})
+        folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        check = environment_check(folder, release.package, on_event=self.on_event)
+        self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
+        return check
+
     def _reference(self, release: Release | None) -> ReleaseRef | None:
         if release is None:
             return None
         folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        make_environment(folder)
         return ReleaseRef(
             number=release.number or None, digest=release.digest, package=release.package, folder=str(folder)
         )
