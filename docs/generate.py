@@ -54,8 +54,8 @@ SETTINGS = {
     "serve.log_share": "the share of the predictions that is logged, 0 to 1",
     "serve.log_max_bytes": "how many bytes of predictions that are not collected yet are kept; at least 1,048,576",
     "serve.grpc_port": "the port of the Open Inference Protocol over gRPC; left out: none. Needs `plusone[grpc]`",
-    "serve.signed_by": "public keys, `ed25519:...`: only releases that one of them signed are served; empty: all. Needs "
-    "`plusone[sign]`",
+    "serve.signed_by": "public keys, `ed25519:...`: only releases that one of them signed are served; empty: all. "
+    "Needs `plusone[sign]`",
     "serve.models": "limits of single models, e.g. `[tool.plusone.serve.models.NAME] queue = 64`: "
     "`max_body_bytes`, `concurrency`, `queue`, `timeout_s`, `log_share`",
 }
@@ -65,6 +65,7 @@ VARIABLES = {
     "PLUSONE_BLOBS": "where the blobs are, instead of what `[tool.plusone] blobs` says",
     "PLUSONE_SYSTEM_METRICS": "whether `plusone.run` logs system metrics: `1`, `0`, or seconds between samples",
     "PLUSONE_SIGNING_KEY": "the file of that key, instead of what `[tool.plusone] sign_with` says",
+    "PLUSONE_ENVIRONMENTS": "the folder of the environments that are made from locks, instead of one in the user's cache",
     "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
     "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",
 }

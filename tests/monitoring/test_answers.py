@@ -51,7 +51,8 @@ def _answer(output: Output, unknown: bool = False) -> Answer:
 def _inference(output: Output, *, binary: bool, unknown: bool = False, names: tuple[str, ...] = ()) -> bytes:
     predictor: Any = _Predictor(output)
     outputs = Interface(predictor).outputs
-    asked = Infer("", None, tuple(Wanted(name, binary) for name in (names or outputs)))  # pyright: ignore[reportArgumentType]
+    nothing: Any = None
+    asked = Infer("", nothing, tuple(Wanted(name, binary) for name in (names or outputs)))
     return write_infer(asked, predictor, _answer(output, unknown), model="m", release=2, prediction_id="p")[0]
 
 

@@ -14,6 +14,7 @@ from ..packaging.artifact import MANIFEST
 from ..release.lifecycle import find_release
 from ..replaying.verify import Verified, verify
 from ..store import Store
+from ..trust.records import trusted_digests
 
 __all__ = ["PackageDetail", "PackageVerified", "describe_package", "verify_package"]
 
@@ -82,5 +83,6 @@ def verify_package(
     release = find_release(store.db, target)
     with tempfile.TemporaryDirectory(prefix="plusone-verify-") as scratch:
         folder = keeping.give(release.package, store.blobs, Path(scratch))
-        found = verify(folder, release.package, each_line=each_line, log=log)
+        trusted = trusted_digests(store.db)
+        found = verify(folder, release.package, each_line=each_line, log=log, trusted=trusted)
     return PackageVerified(model=release.model, release=release.number, ok=not found.problems, found=found)

@@ -17,14 +17,20 @@ CLEAN = "plusone::environment"
 """The name of the check: pytest's ids begin with a file, so that no test has it."""
 
 
-def environment_check(folder: Path, digest: str, *, on_event: Callable[[dict[str, Any]], None]) -> Check:
+def environment_check(
+    folder: Path,
+    digest: str,
+    *,
+    on_event: Callable[[dict[str, Any]], None],
+    trusted: frozenset[str] = frozenset(),
+) -> Check:
     """Return the check that the package answers its recorded examples there; whatever goes wrong fails it.
 
     It is a check on `code`: it stands for no test on the data or on the model.
     """
     began = time.perf_counter()
     try:
-        found = verify(folder, digest, log=lambda text: on_event({"event": "line", "text": text}))
+        found = verify(folder, digest, trusted=trusted, log=lambda text: on_event({"event": "line", "text": text}))
     except PlusoneError as error:
         return _check("failed", str(error), (), began)
     return _check("failed" if found.problems else "passed", "; ".join(found.problems), (_measured(found),), began)

@@ -282,7 +282,9 @@ class _Making:
     def _clean(self, release: Release) -> Check:
         self.on_event({"event": "phase", "phase": "environment"})
         folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
-        check = environment_check(folder, release.package, on_event=self.on_event)
+        check = environment_check(
+            folder, release.package, on_event=self.on_event, trusted=trusted_digests(self.store.db)
+        )
         self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
         return check
 

@@ -21,7 +21,14 @@ __all__ = ["Failure", "Replay", "compiled_lock", "replay"]
 _PATIENCE_S = 300.0
 
 
-def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequence[str] = ("-I",)) -> Replay:
+def replay(
+    python: Path,
+    folder: Path | None,
+    digest: str = "",
+    *,
+    options: Sequence[str] = ("-I",),
+    trusted: frozenset[str] = frozenset(),
+) -> Replay:
     """Return what a Python reports of the package in `folder`; None asks a tiny model of its own.
 
     It finds plusone's own source and what is in its environment, and nothing else.
@@ -30,7 +37,7 @@ def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequ
         BrokenEnvironment: when the process dies or hangs.
     """
     if folder is not None and is_native(folder):
-        return replay_native(python, folder, digest)
+        return replay_native(python, folder, digest, trusted=trusted)
     here = Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory(prefix="plusone-replay-") as name:
         scratch = Path(name)

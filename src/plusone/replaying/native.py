@@ -12,14 +12,14 @@ from .replay import Failure, Replay
 __all__ = ["replay_native"]
 
 
-def replay_native(python: Path, folder: Path, digest: str) -> Replay:
+def replay_native(python: Path, folder: Path, digest: str, *, trusted: frozenset[str] = frozenset()) -> Replay:
     """Return what the package in `folder` answers to its examples, its process started with `python`."""
     from ..packaging.examples import differing, read_examples
     from ..predictor import load
 
     files: list[str] = []
     try:
-        predictor = load(folder, digest or None, python=python)
+        predictor = load(folder, digest or None, python=python, trusted=trusted)
         try:
             examples = read_examples(folder)
             if not examples.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,12 +54,20 @@ class Verified(Record, frozen=True):
     duration_s: float = 0.0
 
 
-def verify(folder: Path, digest: str, *, each_line: bool = False, log: Log | None = None) -> Verified:
+def verify(
+    folder: Path,
+    digest: str,
+    *,
+    each_line: bool = False,
+    log: Log | None = None,
+    trusted: frozenset[str] = frozenset(),
+) -> Verified:
     """Return what came of loading the package in a clean environment of its lock, and asking its examples again.
 
     What is wrong with the environment or the answers is among the `problems`; none means that it works.
 
     Args:
+        trusted: the packages that may make types which are not known to be safe.
         each_line: replay once more for each line of which something was imported, in an environment without it.
 
     Raises:
@@ -76,12 +85,13 @@ def verify(folder: Path, digest: str, *, each_line: bool = False, log: Log | Non
         python = venvs.ensure(lock, log=log)
         name = python.parent.parent.name
         (log or _silent)(f"asking {rows} examples in the environment {name}")
-        found = replay(python, folder, digest)
+        found = replay(python, folder, digest, trusted=trusted)
         used, missing = _imported(found, python, lock)
         lines = tuple(Line(name=one, version=version, imported=one in used) for one, version in wanted.items())
         problems = _problems(found, missing)
         if each_line and not problems:
-            lines = tuple(_without(line, lock, folder, digest, log) if line.imported else line for line in lines)
+            ask = functools.partial(_without, lock=lock, folder=folder, digest=digest, log=log, trusted=trusted)
+            lines = tuple(ask(line) if line.imported else line for line in lines)
             problems += [_unnamed(line) for line in lines if line.imported and not line.module]
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
@@ -139,10 +149,10 @@ def _problems(found: Replay, missing: str) -> list[str]:
     return []
 
 
-def _without(line: Line, lock: str, folder: Path, digest: str, log: Log | None) -> Line:
+def _without(line: Line, lock: str, folder: Path, digest: str, log: Log | None, trusted: frozenset[str]) -> Line:
     (log or _silent)(f"without {line.name}=={line.version}")
     with venvs.without(lock, line.name) as python:
-        found = replay(python, folder, digest)
+        found = replay(python, folder, digest, trusted=trusted)
         _, missing = _imported(found, python, lock)
     own = missing if missing and environment.owner_of(missing) == line.name else ""
     if found.error is not None:
