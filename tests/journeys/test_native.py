@@ -62,20 +62,53 @@ def train_native(sums, *, bias: float = 0.0):
 """
 
 
+DATA_TESTS = """
+import pytest
+
+
+@pytest.mark.model("m")
+def test_rows(rows):
+    assert len(rows) == 200
+
+
+@pytest.mark.model("native")
+def test_sums(sums):
+    assert len(sums) == 50
+"""
+MODEL_TESTS = """
+import pytest
+
+ROW = {"x": 0.5, "z": 0.5}
+
+
+@pytest.mark.model("m")
+def test_m_answers(model):
+    assert len(model.predict([ROW])) == 1
+
+
+@pytest.mark.model("native")
+def test_native_answers(model):
+    assert model.predict([ROW])[0] - model.predict([{**ROW, "x": 0.0}])[0] == 0.5
+
+
+@pytest.mark.model("native")
+def test_native_is_not_far_from_live(model, live):
+    assert abs(model.predict([ROW])[0] - live.predict([ROW])[0]) < 10.0
+"""
+
+
 @pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """A project with two models whose releases 1 are live: `m`, which is compiled, and `native`."""
 
     def make(folder: Path) -> None:
-        shared: dict[str, str] = {"tests/test_data.py": "def test_all(rows, sums):\n    assert len(rows) > len(sums)\n"}
         root = make_project(
             folder / "p",
             files={
                 "pipeline.py": PIPELINE + NATIVE,
                 "forecaster.py": FORECASTER,
-                "tests/test_model.py": "def test_answers(model):\n"
-                "    assert len(model.predict([{'x': 0.5, 'z': 0.5}])) == 1\n",
-                **shared,
+                "tests/test_data.py": DATA_TESTS,
+                "tests/test_model.py": MODEL_TESTS,
             },
             serve={"timeout_s": 3.0},
         )
