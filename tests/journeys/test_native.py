@@ -110,7 +110,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
                 "tests/test_data.py": DATA_TESTS,
                 "tests/test_model.py": MODEL_TESTS,
             },
-            serve={"timeout_s": 3.0},
+            serve={"timeout_s": 15.0},
         )
         for model in ("m", "native"):
             done = run_json(root, "release", model)
@@ -153,7 +153,9 @@ def test_n_plus_1_and_back(up: Up, project: Path):
     assert _ask(up, 0.5)[1]["predictions"] == [1.5]
     # Many rows go by the process beside the worker.
     many = [place / 50_000 for place in range(50_000)]
-    assert _ask(up, *many)[1]["predictions"] == pytest.approx([x + 1.0 for x in many])
+    status, found = _ask(up, *many)
+    assert status == 200, found
+    assert found["predictions"] == pytest.approx([x + 1.0 for x in many])
     # A third release drops one of the first two, and its process with it.
     done = run_json(project, "release", "native", "--set", "bias=3")
     assert done["served"]["state"] == "served"
