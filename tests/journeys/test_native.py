@@ -62,22 +62,55 @@ def train_native(sums, *, bias: float = 0.0):
 """
 
 
+DATA_TESTS = """
+import pytest
+
+
+@pytest.mark.model("m")
+def test_rows(rows):
+    assert len(rows) == 200
+
+
+@pytest.mark.model("native")
+def test_sums(sums):
+    assert len(sums) == 50
+"""
+MODEL_TESTS = """
+import pytest
+
+ROW = {"x": 0.5, "z": 0.5}
+
+
+@pytest.mark.model("m")
+def test_m_answers(model):
+    assert len(model.predict([ROW])) == 1
+
+
+@pytest.mark.model("native")
+def test_native_answers(model):
+    assert model.predict([ROW])[0] - model.predict([{**ROW, "x": 0.0}])[0] == 0.5
+
+
+@pytest.mark.model("native")
+def test_native_is_not_far_from_live(model, live):
+    assert abs(model.predict([ROW])[0] - live.predict([ROW])[0]) < 10.0
+"""
+
+
 @pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """A project with two models whose releases 1 are live: `m`, which is compiled, and `native`."""
 
     def make(folder: Path) -> None:
-        shared: dict[str, str] = {"tests/test_data.py": "def test_all(rows, sums):\n    assert len(rows) > len(sums)\n"}
         root = make_project(
             folder / "p",
             files={
                 "pipeline.py": PIPELINE + NATIVE,
                 "forecaster.py": FORECASTER,
-                "tests/test_model.py": "def test_answers(model):\n"
-                "    assert len(model.predict([{'x': 0.5, 'z': 0.5}])) == 1\n",
-                **shared,
+                "tests/test_data.py": DATA_TESTS,
+                "tests/test_model.py": MODEL_TESTS,
             },
-            serve={"timeout_s": 3.0},
+            serve={"timeout_s": 15.0},
         )
         for model in ("m", "native"):
             done = run_json(root, "release", model)
@@ -120,7 +153,9 @@ def test_n_plus_1_and_back(up: Up, project: Path):
     assert _ask(up, 0.5)[1]["predictions"] == [1.5]
     # Many rows go by the process beside the worker.
     many = [place / 50_000 for place in range(50_000)]
-    assert _ask(up, *many)[1]["predictions"] == pytest.approx([x + 1.0 for x in many])
+    status, found = _ask(up, *many)
+    assert status == 200, found
+    assert found["predictions"] == pytest.approx([x + 1.0 for x in many])
     # A third release drops one of the first two, and its process with it.
     done = run_json(project, "release", "native", "--set", "bias=3")
     assert done["served"]["state"] == "served"
