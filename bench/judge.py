@@ -19,7 +19,8 @@ import numpy as np
 from rich.table import Table
 
 from plusone.base.rollouts import Evidence
-from plusone.release.judge import JudgeState, Judging, LabelEvidence, _bins, _floor, look
+from plusone.monitoring.judge import JudgeState, Judging, LabelEvidence, look
+from plusone.monitoring.verdict import bins_of, floor_of
 
 from . import judge_twin as twin
 
@@ -121,7 +122,7 @@ def simulate(scene: Scene) -> dict[str, Any]:
     tolerances = {"errors": 0.001, "invalid": 0.001, "labels": 0.01}
     judges: dict[str, Any] = {name: twin.Rates(rows, tolerances[name], CAP) for name in scene.only if name != "latency"}
     if "latency" in scene.only:
-        judges["latency"] = twin.Times(rows, _bins(settings), START, WIDTH, _floor(settings), CAP)
+        judges["latency"] = twin.Times(rows, bins_of(settings), START, WIDTH, floor_of(settings), CAP)
     real = [_Real(settings) for _ in range(scene.real)]
     decided = {name: np.full(rows, -1) for name in scene.only}
     counted = {name: np.full(rows, np.inf) for name in scene.only}
@@ -343,7 +344,7 @@ def _ratios(scene: Scene, needed: float | None, alpha: float) -> list[str]:
         deviation = math.sqrt(_variance(scene))
         shift = math.log(scene.slower)
         plain = fixed_times(deviation, shift, scene.share, alpha)
-        tolerant = fixed_times(deviation, shift - BIN * _bins(replace_setting(scene.tolerance)), scene.share, alpha)
+        tolerant = fixed_times(deviation, shift - BIN * bins_of(replace_setting(scene.tolerance)), scene.share, alpha)
     said = [f"{needed:,.0f}"]
     for other in (plain, tolerant):
         said += [f"{other:,.0f}", f"{needed / other:.2f}"]

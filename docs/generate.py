@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 SRC = HERE.parent / "src" / "plusone"
 NOTE = "<!-- Written from the code by `make docs`. -->\n"
 WIDTH = 100
-_RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py")
+_RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py", "trusted.py")
 
 # What a setting means; its name, type and default come from the code, and each must be here.
 SETTINGS = {
@@ -26,6 +26,7 @@ SETTINGS = {
     "tests": "the folder with the project's tests: the gate",
     "store": "the folder of the store, relative to the project's; or `postgresql://...`, where the records are",
     "blobs": "`s3://BUCKET/PREFIX`, where data, models and files are kept; empty: in the store's folder",
+    "sign_with": "the file with the private key that new releases are signed with, outside of the project; empty: none",
     "rollout": "how a release takes the place of the live one: steps such as `shadow 2m`, `5% 5m`, `50% 5m 1000` (a "
     "share of the requests, how long, and how many requests at least: 100); empty: at once",
     "models": "what holds for single models, e.g. `[tool.plusone.models.NAME] rollout = []`: `rollout`",
@@ -35,6 +36,7 @@ SETTINGS = {
     "rollouts.errors_tolerance": "the share of what the live release answers that a candidate may fail in addition",
     "rollouts.invalid_tolerance": "the share of its valid answers that may be invalid in addition",
     "rollouts.labels_tolerance": "the share of what it gets right that a candidate may get wrong, where labels come",
+    "rollouts.distance_tolerance": "how much farther from their labels its numbers may lie: 0.09 for 9 %, likewise",
     "rollouts.latency_tolerance": "how much longer a candidate may take: 0.09 for 9 %, in eighths of a doubling",
     "rollouts.latency_floor_s": "times below it, in seconds, count as equal",
     "rollouts.warm_up_looks": "looks from the candidate's first answer on in which times are not judged",
@@ -52,6 +54,8 @@ SETTINGS = {
     "serve.log_share": "the share of the predictions that is logged, 0 to 1",
     "serve.log_max_bytes": "how many bytes of predictions that are not collected yet are kept; at least 1,048,576",
     "serve.grpc_port": "the port of the Open Inference Protocol over gRPC; left out: none. Needs `plusone[grpc]`",
+    "serve.signed_by": "public keys, `ed25519:...`: only releases that one of them signed are served; empty: all. "
+    "Needs `plusone[sign]`",
     "serve.models": "limits of single models, e.g. `[tool.plusone.serve.models.NAME] queue = 64`: "
     "`max_body_bytes`, `concurrency`, `queue`, `timeout_s`, `log_share`",
 }
@@ -60,6 +64,8 @@ VARIABLES = {
     "PLUSONE_STORE": "where the store is, instead of what `[tool.plusone] store` says",
     "PLUSONE_BLOBS": "where the blobs are, instead of what `[tool.plusone] blobs` says",
     "PLUSONE_SYSTEM_METRICS": "whether `plusone.run` logs system metrics: `1`, `0`, or seconds between samples",
+    "PLUSONE_SIGNING_KEY": "the file of that key, instead of what `[tool.plusone] sign_with` says",
+    "PLUSONE_ENVIRONMENTS": "the folder of environments made from locks, instead of one in the user's cache",
     "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
     "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",
 }

@@ -9,7 +9,7 @@ import pytest
 from plusone.base.config import Rollouts, load_project, plan_of
 from plusone.base.errors import ConfigError
 from plusone.base.plans import step_text
-from plusone.release.judge import Judging
+from plusone.monitoring.judge import Judging
 
 
 def _plan(folder: Path, text: str, model: str = "m") -> list[str]:

@@ -15,9 +15,9 @@ from plusone.base.plans import parse_plan
 from plusone.base.records import Route, ServerReport, WorkerReport
 from plusone.base.rollouts import Rollout
 from plusone.control.rolling import Rolling
+from plusone.monitoring.judge import Judging
 from plusone.release import rollout
 from plusone.release.events import newest_rollout
-from plusone.release.judge import Judging
 from plusone.release.lifecycle import current_route
 from plusone.store.rows import to_row
 from tests.release.written import Written

@@ -6,16 +6,22 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from plusone.base.errors import StoreError
 from plusone.base.plans import parse_plan
-from plusone.base.records import Release, RouteFile
+from plusone.base.records import Package, Release, RouteFile
 from plusone.base.rollouts import Look
 from plusone.control.publishing import Publisher
 from plusone.release import lifecycle, rollout
 from plusone.release.events import newest_rollout
+from plusone.trust.keys import make_key
+from plusone.trust.published import read_trusted
+from plusone.trust.records import add_signature, trust, withdraw
+from plusone.trust.signing import FOLDER, Signed, sign
 from plusone.workers import routes
-from tests.release.written import Written
+from tests.release.written import Written, asking_package
 
 
 @pytest.fixture
@@ -203,3 +209,67 @@ def _advance(written: Written) -> None:
     now = newest_rollout(written.store.db, "m")
     assert now is not None
     rollout.record(written.store, now, Look(seq=0, at="", step=1, action="go on"), "", "advance")
+
+
+def test_workers_are_told_what_is_trusted_before_the_route_that_needs_it(written: Written, publisher: Publisher):
+    manifest = asking_package("m", "os.system")
+    written.release(live=True)
+    release = written.release(package=written.store.blobs.put_bytes(manifest))
+    publisher.publish()
+    assert read_trusted(publisher.folder) == frozenset()
+    package = msgspec.json.decode(manifest, type=Package)
+    trust(written.store, release, package, digest=release.package, by="ann", reason="mine")
+    sequence = _read(publisher).sequence
+    publisher.publish()
+    assert read_trusted(publisher.folder) == {release.package}
+    assert _read(publisher).sequence == sequence, "the route is the same"
+    withdraw(written.store, release.package, by="ann", reason="not mine")
+    publisher.publish()
+    assert read_trusted(publisher.folder) == frozenset()
+
+
+def test_signatures_are_laid_beside_the_packages_that_a_route_names(
+    written: Written, publisher: Publisher, tmp_path: Path
+):
+    key = make_key(tmp_path / "key.pem")
+
+    def signed(release: Release) -> Path:
+        text = sign(key, "m", release.number, release.digest)
+        add_signature(written.store, release, key=key.public, signature=text, by="ann")
+        return publisher.folder / FOLDER / f"{release.digest}.json"
+
+    one = written.release(live=True)
+    publisher.publish()
+    assert not (publisher.folder / FOLDER).exists()
+    file = signed(one)
+    publisher.publish()
+    found = msgspec.json.decode(file.read_bytes(), type=Signed)
+    assert found.manifest.encode() == written.store.blobs.get(one.digest)
+    assert [record.key for record in found.signatures] == [key.public]
+    two = written.release()
+    second = signed(two)
+    publisher.publish()
+    assert not second.exists(), "no route names it yet"
+    written.promote(two)
+    publisher.publish()
+    assert second.exists()
+    for _ in range(3):
+        written.promote(written.release())
+        publisher.publish()
+    assert not file.exists(), "what no route needs is tidied away"
+
+
+def test_a_disk_that_is_full_takes_nothing_away(
+    written: Written, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+):
+    written.release(live=True)
+    publisher.publish()
+    written.release(live=True)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("plusone.control.publishing.write_trusted", full)
+    with pytest.raises(StoreError, match="No space left"):
+        publisher.publish()
+    assert _live(publisher) == 1

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from plusone.base.errors import PlusoneError
+from plusone.monitoring.judged import FARTHEST, NONE_OFF
 from plusone.predictions.collecting import collect
-from plusone.predictions.layout import JSON, predictions_folder
+from plusone.predictions.layout import INFERENCE, JSON, predictions_folder
 from plusone.predictions.log import PredictionLog
 from plusone.release import lifecycle, rollout
 from plusone.release.counting import State
@@ -406,6 +407,29 @@ def test_labels_of_predictions_since_it_began_come_to_the_judge(rolled: Rolled):
     assert state
     found = msgspec.json.decode(state, type=State).labels
     assert (found.candidate, found.candidate_wrong) == (3, 2), "a prediction counts by its first label"
+
+
+def test_numbers_in_any_protocol_come_to_the_judge_by_how_far_off_they_are(rolled: Rolled):
+    rolled.begin("5% 1h")
+    tensors = b'{"outputs":[{"name":"y","datatype":"FP64","shape":[1,1],"data":[3.0]}]}'
+    for release, one, kind, answer in (
+        (1, "a1", JSON, b'{"predictions":[1.0]}'),
+        (2, "b1", JSON, b'{"predictions":[null]}'),
+        (2, "b2", INFERENCE, tensors),
+    ):
+        log = PredictionLog(predictions_folder(rolled.folder), max_bytes=1 << 30)
+        log.log("m", release, f"digest{release}", [(one, kind, 1, b"{}", answer)], time.time())
+        log.close()
+    send_labels(rolled.folder, ("a1", "1.0"), ("b1", "1.0"), ("b2", "1.0"))
+    collect(rolled.store, rolled.folder)
+    rolled.passed_s = time.time() - START.timestamp() + 10.0
+    rolled.turn()
+    state = read_state(rolled.store.db, rolled.rollout())
+    assert state
+    found = msgspec.json.decode(state, type=State).labels
+    assert found.live_off == {str(NONE_OFF): 1}
+    assert found.candidate_off == {"8": 1, str(FARTHEST): 1}
+    assert (found.live, found.candidate) == (0, 0)
 
 
 PLAN = ("shadow 2s 10", "5% 2s 10", "50% 2s 10")

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from plusone.base.ids import digest_bytes
 from plusone.predictions.collecting import collect
 from tests.predictions.written import log_predictions, send_labels
-from tests.release.written import PASSED, Written
+from tests.release.written import PASSED, Written, asking_package
 
 __all__ = ["CALLS", "Call", "write_story"]
 
@@ -24,7 +25,7 @@ class Call(NamedTuple):
 
 def write_story(root: Path) -> None:
     """Write a project: flights 1 retired, 2 previous, 3 live, 4 failed, 5 passed; ships 1 candidate; trains 1 live,
-    2 and 3 candidates whose checks passed."""
+    2 and 3 candidates whose checks passed; planes 1 asks for trust."""
     written = Written(root)
     for number in range(1, 6):
         written.release(
@@ -37,6 +38,7 @@ def write_story(root: Path) -> None:
     written.release("ships", checks=None)
     for number in range(1, 4):
         written.release("trains", live=number == 1)
+    written.release("planes", package=written.store.blobs.put_bytes(ASKING))
     log_predictions(root, ["p1", "p2", "p3"], model="flights", release=3)
     log_predictions(root, ["p4"], model="flights", release=2, at=1.5e9)
     send_labels(root, ("p1", "1.5"), ("p3:0", "2.0"), model="flights", at="2026-01-01T00:00:00.000000Z")
@@ -47,6 +49,8 @@ def write_story(root: Path) -> None:
 
 
 LABELS = [{"id": "p2", "label": 3, "at": "2026-02-03T04:05:06Z"}, {"id": "ä b", "label": 0.5}]
+ASKING = asking_package("planes", "os.system", "sklearn.tree._tree.Tree")
+ASKED = digest_bytes(ASKING)
 WHY = "she said: 'no' \u2028 \"nie\""
 SOME = "model = 'flights' and params.C != '2.0'"
 PLAN = ["shadow 50% 1m", "5% 5m 1000", "50% 1h"]
@@ -113,6 +117,28 @@ CALLS: list[Call] = [
         {"thing": "flights@2", "reason": "x", "by": "ann"},
         ["keep", "flights@2", "--reason", "x", "--by", "ann"],
     ),
+    Call("get_asked", {"target": "planes@1"}, ["trust", "planes@1"]),
+    Call("get_asked", {"target": "flights@1"}, ["trust", "flights@1"]),
+    Call("get_asked", {"target": "flights@77"}, ["trust", "flights@77"]),
+    Call(
+        "trust",
+        {"target": "planes@1", "digest": ASKED, "reason": WHY, "by": "ann"},
+        ["trust", "planes@1", "--yes", "--reason", WHY, "--by", "ann"],
+    ),
+    Call(
+        "trust", {"target": "planes@1", "digest": ASKED, "reason": "x"}, ["trust", "planes@1", "--yes", "--reason", "x"]
+    ),
+    Call("list_trust", {}, ["trust"]),
+    Call("withdraw_trust", {"digest": ASKED, "reason": " "}, ["trust", ASKED, "--withdraw", "--reason", " "]),
+    Call(
+        "withdraw_trust",
+        {"digest": ASKED, "reason": WHY, "by": "bob"},
+        ["trust", "planes@1", "--withdraw", "--reason", WHY, "--by", "bob"],
+    ),
+    Call("withdraw_trust", {"digest": ASKED, "reason": "x"}, ["trust", ASKED, "--withdraw", "--reason", "x"]),
+    Call("trust", {"target": "planes@1", "digest": ASKED, "reason": ""}, ["trust", "planes@1", "--yes"]),
+    Call("list_trust", {}, ["trust"]),
+    Call("list_signatures", {"target": "flights@live"}, None),
     Call("list_experiments", {}, ["runs", "experiments"]),
     Call("list_kept", {}, ["keep"]),
     Call("forget", {"thing": "flights@1"}, ["keep", "--remove", "flights@1"]),
@@ -245,4 +271,8 @@ CALLS: list[Call] = [
     Call("list_decisions", {"model": "trains"}, ["decisions", "trains"]),
     # What may change something and has no command comes last: the calls before it find the same by every door.
     Call("begin_rollout", {"target": "trains@2", "plan": []}, None),
+    Call("trust", {"target": "planes@1", "digest": "0" * 64, "reason": WHY}, None),
+    Call("trust", {"target": "flights@1", "digest": "0" * 64, "reason": WHY}, None),
+    Call("add_signature", {"target": "flights@1", "key": "ed25519:x", "signature": "x"}, None),
+    Call("add_signature", {"target": "flights@9", "key": "ed25519:x", "signature": "x"}, None),
 ]

@@ -17,6 +17,8 @@ from plusone.app.operations import OPERATIONS
 from plusone.base.errors import PlusoneError
 from plusone.cli import main as cli
 from plusone.client.client import Client
+from plusone.trust.keys import make_key
+from plusone.trust.signing import sign
 from tests.doors.story import CALLS, Call, write_story
 from tests.http.server import ask, served
 
@@ -74,7 +76,8 @@ def test_the_story_has_every_operation_both_done_and_refused(by_app: Answers):
         "compare_runs",
         "list_artifacts",
         "list_looks",
-    }  # by id: see below
+        "add_signature",
+    }  # by id or digest: see below
     assert refused == {"usage", "not_found", "conflict", "gate_closed"}
 
 
@@ -161,3 +164,28 @@ def test_a_run_and_its_log_by_id_are_the_same_by_every_door(
         with pytest.raises(SystemExit):
             cli.main(["runs", *words])
         assert expected in capsys.readouterr().out
+
+
+def test_a_release_that_is_signed_here_is_signed_by_every_door(
+    story: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    key, other = make_key(tmp_path / "key.pem"), make_key(tmp_path / "other.pem")
+    client = Client(address)
+    for target in ("flights@1", "trains@2"):
+        release = client.get_release(target=target).release
+        text = sign(key, release.model, release.number, release.digest)
+        made = client.add_signature(target=target, key=key.public, signature=text, by="ann")
+        assert client.list_signatures(target=target) == [made]
+        assert client.get_release(target=target).signatures == (made,)
+        wrong = sign(other, release.model, release.number, release.digest)
+        with pytest.raises(PlusoneError, match="This is no signature of"):
+            client.add_signature(target=target, key=key.public, signature=wrong)
+    monkeypatch.chdir(story)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["sign", "flights@1", "--key", str(tmp_path / "key.pem"), "--by", "ann", "--json"])
+    assert ended.value.code == 0
+    printed = json.loads(capsys.readouterr().out)
+    with App(story) as app:
+        [kept] = app.list_signatures(target="flights@1")
+    assert printed == msgspec.to_builtins(kept)
+    assert kept.signature == client.list_signatures(target="flights@1")[0].signature, "ed25519 needs no chance"

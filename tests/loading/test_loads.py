@@ -11,6 +11,7 @@ import pytest
 from plusone.base.records import ModelRoute, RouteTarget
 from plusone.loading import loads as loading
 from plusone.loading.loads import Load, Loads
+from plusone.trust.published import write_trusted
 from plusone.workers import marks, routes
 from tests.serving.serving_folder import ServingFolder, until
 
@@ -28,7 +29,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     found = threading.Event()
     whole = loading.load
 
-    def load(*arguments: Any) -> Any:
+    def load(*arguments: Any, **named: Any) -> Any:
         found.wait(60.0)
         return whole(*arguments)
 
@@ -209,3 +210,21 @@ print(held() - before)
 def test_big_pieces_go_back_to_the_system_when_they_are_freed(way: str, least: int, most: int):
     out = subprocess.run([sys.executable, "-c", _ALLOCATE, way], capture_output=True, text=True, check=True, timeout=60)
     assert least < int(out.stdout) < most
+
+
+def test_what_is_trusted_is_read_at_every_load(serving: ServingFolder, monkeypatch: pytest.MonkeyPatch):
+    told: list[Any] = []
+    whole = loading.load
+
+    def load(*arguments: Any, **named: Any) -> Any:
+        told.append(named["trusted"])
+        return whole(*arguments, **named)
+
+    monkeypatch.setattr(loading, "load", load)
+    for number, digests in ((1, frozenset({"a" * 64})), (2, frozenset({"b" * 64}))):
+        write_trusted(serving.path, digests)
+        loads = Loads(serving.path, 0, lambda *_, **__: None, lambda: None, timeout_s=60.0)
+        loads.begin("m", 1, serving.target(number, 1.0))
+        until(lambda loads=loads: all(one.over for one in loads.under_way.values()), "it is loaded")
+        assert [one.error for one in loads.collect()] == [""]
+    assert told == [{"a" * 64}, {"b" * 64}]

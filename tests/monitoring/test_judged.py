@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from plusone.monitoring.judged import Judged, judge_labels
+from plusone.base.records import Output
+from plusone.monitoring.judged import FARTHEST, NONE_OFF, Judged, bin_of, judge_labels
 from plusone.predictions.collecting import collect
 from plusone.predictions.layout import ARROW, JSON, predictions_folder
 from plusone.predictions.log import PredictionLog
@@ -21,6 +22,7 @@ from tests.predictions.written import send_labels
 NEVER = "9999"
 BEGAN = 1.7e9
 SINCE = "2023-11-14T22:13:20.000000Z"
+OUTPUT = Output(name="y", kind="classes", classes=("no", "yes"))
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def _label(store: Store, *labels: tuple[str, str]) -> None:
 
 
 def _judge(store: Store, place: tuple[str, str] = (SINCE, ""), until: str = NEVER) -> Judged:
-    return judge_labels(store, "m", (1, 2), since=SINCE, place=place, until=until)
+    return judge_labels(store, "m", {1: OUTPUT, 2: OUTPUT}, since=SINCE, place=place, until=until)
 
 
 def _yes(*ids: str) -> list[tuple[str, Any]]:
@@ -67,7 +69,7 @@ def test_each_label_is_looked_at_once_and_a_correction_changes_nothing(store: St
     _label(store, ("a", '"yes"'))
     first = _judge(store)
     assert first.labelled == {1: 1, 2: 0}
-    assert _judge(store, first.place) == Judged({}, {}, first.place)
+    assert _judge(store, first.place) == Judged({}, {}, {}, first.place)
     _label(store, ("a", '"no"'), ("b", '"no"'))
     second = _judge(store, first.place)
     assert (second.labelled, second.wrong) == ({1: 1, 2: 0}, {1: 1, 2: 0})
@@ -87,11 +89,43 @@ def test_what_can_not_be_judged_is_passed_over(store: Store):
     _log(store, 3, *_yes("h"))
     _log(store, 2, *_yes("old"), at=BEGAN - 1000)
     _label(store, *((one, '"yes"') for one in ("a", "b", "c", "d", "e", "f", "g", "h", "old")))
-    assert _judge(store).labelled == {1: 0, 2: 0}
+    found = _judge(store)
+    assert (found.labelled, found.off) == ({1: 0, 2: 0}, {1: {}, 2: {}})
 
 
 def test_labels_that_came_just_now_wait_for_their_predictions(store: Store):
     _label(store, ("a", '"yes"'))
-    assert _judge(store, until=SINCE) == Judged({}, {}, (SINCE, ""))
+    assert _judge(store, until=SINCE) == Judged({}, {}, {}, (SINCE, ""))
     _log(store, 2, *_yes("a"), at=time.time())
     assert _judge(store).labelled == {1: 0, 2: 1}
+
+
+def test_numbers_are_told_by_how_far_off_they_are(store: Store):
+    _log(store, 1, ("a", [3.0, 100.05, None, 1.0]), ("b", [0.0]))
+    _log(store, 2, ("c", [True]), ("d", ["x"]))
+    rows = [("a:0", "1.0"), ("a:1", "100.0"), ("a:2", "1.0"), ("a:3", '"yes"'), ("b", "0"), ("c", "1"), ("d", "1")]
+    _label(store, *rows)
+    found = _judge(store)
+    assert found.off == {1: {"8": 1, str(NONE_OFF): 2, str(FARTHEST): 1}, 2: {}}
+    assert (found.labelled, found.wrong) == ({1: 0, 2: 0}, {1: 0, 2: 0})
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "expected"),
+    [
+        (3.0, 1.0, 8),  # off by 2, 8 eighths of a doubling
+        (-1.0, 1.0, 8),
+        (2.0, 1.0, 0),
+        (1.5, 1.0, -8),
+        (1.0, 1.0, NONE_OFF),
+        (1000.9, 1000, NONE_OFF),  # within a thousandth
+        (1001.1, 1000, 1),  # off by 1.1: 8 * log2(1.1) = 1.1
+        (0.0, 0.0, NONE_OFF),
+        (1e-300, 0.0, NONE_OFF + 1),
+        (1e300, 0.0, FARTHEST - 1),
+        (1e308, -1e308, FARTHEST),  # further than floats go
+        (None, 1.0, FARTHEST),
+    ],
+)
+def test_distances_have_bins(answer: float | None, truth: float, expected: int):
+    assert bin_of(answer, truth) == expected

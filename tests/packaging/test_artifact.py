@@ -65,6 +65,24 @@ def test_a_changed_or_missing_file_is_named_with_both_digests(name: str, tmp_pat
         load(tmp_path, digest)
 
 
+def test_a_file_that_was_added_is_refused_wherever_it_lies(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    _, digest = pack(folder)
+    for path in ("more.py", "numpy/__init__.py", "__pycache__/model.cpython-311.pyc", ".hidden"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(b"print('x')")
+        with pytest.raises(BrokenArtifact, match="is not in the package's manifest") as caught:
+            load(folder, digest)
+        assert caught.value.details["file"] == path
+        (folder / path).unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BrokenArtifact, match="is not in the package's manifest"):
+        load(folder, digest)
+    (folder / "link").unlink()
+    load(folder, digest)
+
+
 @pytest.mark.parametrize("path", ["../outside", "/etc/hostname", "link/file"])
 def test_a_manifest_that_leads_out_of_its_folder_is_refused(path: str, tmp_path: Path) -> None:
     folder = tmp_path / "package"

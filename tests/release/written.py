@@ -26,7 +26,7 @@ from plusone.store import Store, open_store
 from plusone.store.rows import to_row
 from plusone.tracking.runs import start_run
 
-__all__ = ["PASSED", "Subject", "Written", "write_project"]
+__all__ = ["PASSED", "Subject", "Written", "asking_package", "write_project"]
 
 Subject = Literal["data", "model", "code"]
 PASSED: tuple[tuple[Subject, Outcome], ...] = (("data", "passed"), ("model", "passed"))
@@ -40,6 +40,13 @@ def write_project(root: Path, *, serve: dict[str, Any] | None = None) -> Path:
     text += "".join(f"{key} = {value}\n" for key, value in (serve or {}).items())
     (root / "pyproject.toml").write_text(text, "utf-8")
     return root
+
+
+def asking_package(model: str, *types: str) -> bytes:
+    """Return the manifest of a package that names types which are not known to be safe."""
+    signature = Signature(fields=(Field(name="x", dtype="float64"),), output=Output(name="y", kind="number"))
+    options = {"types": list(types)}
+    return canonical_json(Package(model=model, format="skops", signature=signature, files=(), options=options))
 
 
 class Written:

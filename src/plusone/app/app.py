@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,10 +43,13 @@ from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
 from ..tracking.experiments import list_experiments
+from ..trust.records import check_signed, signatures_of
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
+from .packages import PackageDetail, PackageVerified, describe_package, verify_package
 from .routing import describe_route
+from .trusting import Trusting, who
 from .views import (
     Curve,
     Difference,
@@ -69,7 +70,7 @@ __all__ = ["App"]
 _REJECTED_S = 30.0
 
 
-class App:
+class App(Trusting):
     """The operations of the project in a folder. Each answers with a record; bad input raises a `PlusoneError`.
 
     Args:
@@ -98,7 +99,7 @@ class App:
     ) -> tuple[making.Made, Moved | None]:
         """Make release n+1 and, if it gets requests now, all or some, wait until the servers follow."""
         if not request.by:
-            request = msgspec.structs.replace(request, by=_who())
+            request = msgspec.structs.replace(request, by=who())
         made = making.make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
@@ -108,17 +109,20 @@ class App:
         self, *, target: str, by: str = "", reason: str = "", override: bool = False, wait_s: float = 30.0
     ) -> Moved:
         """Give a release its model's traffic; return when every registered worker serves it."""
-        move = lifecycle.promote(self.store, target, by=by or _who(), reason=reason, override=override)
+        self._check_signed(target)
+        move = lifecycle.promote(self.store, target, by=by or who(), reason=reason, override=override)
         return self._followed(move.decisions[0].model, move, wait_s)
 
     def roll_back(self, *, target: str | None = None, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
         """Give the traffic back to the previous release; return when every registered worker serves it."""
-        move = lifecycle.roll_back(self.store, target, by=by or _who(), reason=reason)
+        if target is not None:
+            self._check_signed(target)
+        move = lifecycle.roll_back(self.store, target, by=by or who(), reason=reason)
         return self._followed(move.decisions[0].model, move, wait_s)
 
     def reject(self, *, target: str, reason: str, by: str = "") -> Moved:
         """Record that a release is not to go live."""
-        move = lifecycle.reject(self.store, target, by=by or _who(), reason=reason)
+        move = lifecycle.reject(self.store, target, by=by or who(), reason=reason)
         return msgspec.structs.replace(
             self._followed(move.decisions[0].model, move, _REJECTED_S), release=move.decisions[0].release
         )
@@ -132,27 +136,27 @@ class App:
 
         A rollout of another release of the model that is under way is superseded by it.
         """
-        release = lifecycle.find_release(self.store.db, target)
+        release = self._check_signed(target)
         steps = plan_of(self.project, release.model) if plan is None else parse_plan(plan, "the plan")
         name = f"{release.model}@{release.number}"
-        move = rollout.begin(self.store, name, steps, by=by or _who(), reason=reason)
+        move = rollout.begin(self.store, name, steps, by=by or who(), reason=reason)
         return self._followed(release.model, move, wait_s)
 
     def pause_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
         """Let no step end until it is resumed. Its share of the traffic stays, and harm still takes it back."""
-        return self._followed(model, rollout.pause(self.store, model, by=by or _who(), reason=reason), 0.0)
+        return self._followed(model, rollout.pause(self.store, model, by=by or who(), reason=reason), 0.0)
 
     def resume_rollout(self, *, model: str, by: str = "", reason: str = "") -> Moved:
         """Let a rollout that was paused go on; one that is held goes on in spite of what it was held for."""
-        return self._followed(model, rollout.resume(self.store, model, by=by or _who(), reason=reason), 0.0)
+        return self._followed(model, rollout.resume(self.store, model, by=by or who(), reason=reason), 0.0)
 
     def promote_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
         """Give the release that is being rolled out all of its model's traffic now."""
-        return self._followed(model, rollout.promote(self.store, model, by=by or _who(), reason=reason), wait_s)
+        return self._followed(model, rollout.promote(self.store, model, by=by or who(), reason=reason), wait_s)
 
     def abort_rollout(self, *, model: str, by: str = "", reason: str = "", wait_s: float = 30.0) -> Moved:
         """End a rollout: the live release has all of the traffic again, and the candidate is `passed`, as before."""
-        return self._followed(model, rollout.abort(self.store, model, by=by or _who(), reason=reason), wait_s)
+        return self._followed(model, rollout.abort(self.store, model, by=by or who(), reason=reason), wait_s)
 
     def get_rollout(self, *, model: str | None = None) -> Rollout:
         """Return the newest rollout of a model, under way or ended, with what happened to it and its newest look."""
@@ -203,7 +207,19 @@ class App:
             package=keeping.describe(release.package, self.store.blobs),
             sessions=tuple(sessions_of(self.store.db, digest=release.digest)),
             decisions=tuple(self.list_decisions(model=release.model, release=release.number)),
+            signatures=tuple(signatures_of(self.store.db, release.digest)),
         )
+
+    def get_package(self, *, target: str) -> PackageDetail:
+        """Return what a release's package is made of: files, digests, sizes, lock, signature, proof."""
+        return describe_package(self.store, target)
+
+    def verify_package(self, *, target: str, each_line: bool = False) -> PackageVerified:
+        """Load a release in a clean environment of its lock alone, ask its examples again, and return what came of it.
+
+        With `each_line` also without each line of the lock of which something was imported.
+        """
+        return verify_package(self.store, target, each_line=each_line)
 
     def list_checks(self, *, target: str) -> Session:
         """Return the newest session of checks of a release: the one that the gate reads."""
@@ -371,7 +387,7 @@ class App:
 
     def keep(self, *, thing: str, reason: str, by: str = "") -> Kept:
         """Record that a thing, as `lineage` takes it, and all that it reaches stay."""
-        return kept.keep(self.store, thing, by=by or _who(), reason=reason)
+        return kept.keep(self.store, thing, by=by or who(), reason=reason)
 
     def forget(self, *, thing: str) -> list[Kept]:
         """Record that a thing is no longer kept, and return what still is."""
@@ -397,6 +413,12 @@ class App:
         return collect(self.store, older_than_s=older_than_s, predictions_s=predictions_s, on_progress=on_progress)
 
     # -------------------------------------------------------------------------------------------- inside
+
+    def _check_signed(self, target: str) -> Release:
+        """Return the release if servers of this project would take it: one that they refuse would be rolled back."""
+        release = lifecycle.find_release(self.store.db, target)
+        check_signed(self.store.db, release, self.project.serve.signed_by)
+        return release
 
     def _output(self, model: str) -> Output:
         """Return what the live release of a model answers; while none is live, the newest one."""
@@ -428,10 +450,3 @@ class App:
             served=served,
             rollout=events.get_rollout(self.store.db, move.rollout) if move.rollout else None,
         )
-
-
-def _who() -> str:
-    try:
-        return os.environ.get("PLUSONE_BY") or getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return f"uid {os.getuid()}"

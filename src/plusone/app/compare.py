@@ -37,7 +37,7 @@ def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
         b=b.release.number,
         settings=_pairs(a.release.settings, b.release.settings),
         code=_code(store, run_a.code, run_b.code),
-        environment=_pairs(_lock(store, a), _lock(store, b)),
+        environment=_pairs(_versions(store, run_a.environment), _versions(store, run_b.environment)),
         data=_data(store, a, b),
         metrics=_pairs(dict(a.release.metrics), dict(b.release.metrics)),
         checks=_pairs(_checks(a.sessions), _checks(b.sessions)),
@@ -88,10 +88,6 @@ def _code(store: Store, a: Code, b: Code) -> dict[str, Any]:
         )
         found[path] = {"diff": list(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="", n=2))}
     return found
-
-
-def _lock(store: Store, detail: ReleaseDetail) -> dict[str, Any]:
-    return _versions(store, detail.package.environment)
 
 
 def _versions(store: Store, environment: str | None) -> dict[str, Any]:

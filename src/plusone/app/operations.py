@@ -16,6 +16,8 @@ class Operation(NamedTuple):
     name: str
     verb: Literal["GET", "POST"]
     path: str
+    timeout_s: float = 60.0
+    """How long a client waits for it."""
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -23,6 +25,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_releases", "GET", "/api/releases"),
     Operation("get_release", "GET", "/api/releases/{target}"),
     Operation("list_checks", "GET", "/api/releases/{target}/checks"),
+    Operation("get_package", "GET", "/api/releases/{target}/package"),
+    Operation("verify_package", "POST", "/api/releases/{target}/verify", timeout_s=1800.0),
     Operation("promote", "POST", "/api/releases/{target}/promote"),
     Operation("reject", "POST", "/api/releases/{target}/reject"),
     Operation("roll_back", "POST", "/api/roll_back"),
@@ -48,6 +52,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_predictions", "GET", "/api/predictions"),
     Operation("get_prediction", "GET", "/api/predictions/{prediction_id}"),
     Operation("add_labels", "POST", "/api/models/{model}/labels"),
+    Operation("get_asked", "GET", "/api/releases/{target}/asked"),
+    Operation("trust", "POST", "/api/releases/{target}/trust"),
+    Operation("list_trust", "GET", "/api/trust"),
+    Operation("withdraw_trust", "POST", "/api/trust/withdraw"),
+    Operation("list_signatures", "GET", "/api/releases/{target}/signatures"),
+    Operation("add_signature", "POST", "/api/releases/{target}/signatures"),
     Operation("list_kept", "GET", "/api/kept"),
     Operation("keep", "POST", "/api/kept"),
     Operation("forget", "POST", "/api/kept/forget"),

@@ -19,8 +19,10 @@ from ..base.records import (
     StepRun,
 )
 from ..base.rollouts import Rollout
+from ..base.trusted import AskedType, ReleaseSignature
 
 __all__ = [
+    "Asked",
     "Curve",
     "Difference",
     "ModelStatus",
@@ -115,8 +117,23 @@ class ReleaseDetail(Record, frozen=True):
     package: Package
     sessions: tuple[Session, ...]
     decisions: tuple[Decision, ...]
+    signatures: tuple[ReleaseSignature, ...] = ()
     freed_at: str | None = None
     """When gc freed its files: what is left of it are its records."""
+
+
+class Asked(Record, frozen=True):
+    """What the package of a release asks for before it is loaded."""
+
+    model: str
+    release: int
+    stage: Stage
+    digest: str
+    """That of the package: what a person trusts."""
+    format: str
+    types: tuple[AskedType, ...]
+    """The types that are not known to be safe; empty: nobody has to trust anything."""
+    trusted: bool
 
 
 class Shape(Record, frozen=True):

@@ -25,6 +25,7 @@ import msgspec
 
 from ..base.errors import PlusoneError, Unavailable
 from ..predictor import Predictor, load
+from ..trust.published import read_trusted
 from .frames import HEAD_BYTES, FrameError, Kind, meta_of, pack, read_head, read_meta
 
 __all__ = ["Handler", "Outcome", "run", "serve"]
@@ -144,7 +145,7 @@ class _Server:
     def _load(self, digest: str, folder: Path) -> Predictor:
         predictor = self._packages.get(digest)
         if predictor is None:
-            predictor = self._packages[digest] = load(folder, digest)
+            predictor = self._packages[digest] = load(folder, digest, trusted=read_trusted(folder.parents[1]))
             if len(self._packages) > _PACKAGES:
                 self._packages.popitem(last=False)
         self._packages.move_to_end(digest)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from .errors import ConfigError, UsageError
+from .keys import public_bytes
 from .plans import parse_plan
 from .rollouts import RolloutStep
 
@@ -51,6 +52,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many bytes of predictions that are not collected yet lie on this machine; those beyond are dropped."""
     grpc_port: int | None = None
     """Where the Open Inference Protocol is spoken over gRPC; None: nowhere. Needs the extra [grpc]."""
+    signed_by: tuple[str, ...] = ()
+    """Public keys, `ed25519:...`: only releases that one of them signed are served; empty: all."""
     models: dict[str, Limits] = {}
 
 
@@ -69,6 +72,7 @@ class Rollouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     errors_tolerance: float = 0.001
     invalid_tolerance: float = 0.001
     labels_tolerance: float = 0.01
+    distance_tolerance: float = 0.09
     latency_tolerance: float = 0.09
     latency_floor_s: float = 0.001
     warm_up_looks: int = 5
@@ -86,6 +90,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tests: str = "tests"
     store: str = _FOLDER
     blobs: str = ""
+    sign_with: str = ""
     rollout: tuple[str, ...] = ()
     models: dict[str, ModelSettings] = {}
     rollouts: Rollouts = Rollouts()
@@ -106,6 +111,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     """The address of the blobs, `s3://bucket/prefix`; empty: below the folder."""
     serve: Serve
+    sign_with: Path | None = None
+    """The file with the private key that new releases are signed with; None: they are not signed."""
     rollout: tuple[RolloutStep, ...] = ()
     """How a release takes the place of the live one; empty: at once."""
     plans: dict[str, tuple[RolloutStep, ...]] = {}
@@ -158,7 +165,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:6], *_names("rollouts", Rollouts), *_names("serve", Serve)])
+        known = ", ".join([*_Settings.__struct_fields__[:7], *_names("rollouts", Rollouts), *_names("serve", Serve)])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
@@ -204,6 +211,7 @@ def _project(root: Path, name: str, settings: _Settings, file: Path) -> Project:
         database=database,
         blobs=blobs,
         serve=settings.serve,
+        sign_with=_key(root, settings, file),
         rollout=_plan(settings.rollout, f"{file}, [tool.plusone] rollout"),
         rollouts=settings.rollouts,
         plans={
@@ -212,6 +220,20 @@ def _project(root: Path, name: str, settings: _Settings, file: Path) -> Project:
             if own.rollout is not None
         },
     )
+
+
+def _key(root: Path, settings: _Settings, file: Path) -> Path | None:
+    """Return where the private key lies: never where it could be committed with the project."""
+    named = os.environ.get("PLUSONE_SIGNING_KEY") or settings.sign_with
+    if not named:
+        return None
+    path = (root / Path(named).expanduser()).resolve()
+    if root.resolve() in path.parents:
+        raise ConfigError(
+            f"{file}: the key {path} that releases are signed with lies in the project, where it could be committed.",
+            mend='sign_with = "~/.config/plusone/signing.pem", or PLUSONE_SIGNING_KEY=FILE',
+        )
+    return path
 
 
 def _plan(steps: tuple[str, ...], where: str) -> tuple[RolloutStep, ...]:
@@ -231,6 +253,11 @@ def _check_serve(serve: Serve, file: Path) -> None:
     _check_limits(serve, f"{file}, [tool.plusone.serve]")
     for name, limits in serve.models.items():
         _check_limits(limits, f"{file}, [tool.plusone.serve.models.{name}]")
+    for key in serve.signed_by:
+        try:
+            public_bytes(key)
+        except UsageError as error:
+            raise ConfigError(f"{file}, [tool.plusone.serve] signed_by: {error.message}", mend=error.mend) from None
     if not serve.load_timeout_s >= 1.0:
         raise ConfigError(f"{file}, [tool.plusone.serve]: load_timeout_s = {serve.load_timeout_s}: expected >= 1.")
     if serve.log_max_bytes < 1024 * 1024:
@@ -252,7 +279,13 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
         value = getattr(rollouts, key)
         if not 0.0 < value < 1.0:
             raise ConfigError(f"{where}: {key} = {value}: expected more than 0 and less than 1.", mend=f"{key} = 0.05")
-    most = {"latency_tolerance": 100.0, "warm_up_looks": 1000, "expected_shift": 1.0, "latency_floor_s": 1000.0}
+    most = {
+        "latency_tolerance": 100.0,
+        "distance_tolerance": 100.0,
+        "warm_up_looks": 1000,
+        "expected_shift": 1.0,
+        "latency_floor_s": 1000.0,
+    }
     for key in Rollouts.__struct_fields__[2:]:
         value, least, highest = getattr(rollouts, key), 1e-6 if key == "latency_floor_s" else 0, most.get(key, 0.999)
         if not least <= value <= highest:

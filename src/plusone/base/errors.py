@@ -12,6 +12,7 @@ __all__ = [
     "BadRequest",
     "BodyTooLarge",
     "BrokenArtifact",
+    "BrokenEnvironment",
     "BrokenRule",
     "ConfigError",
     "Conflict",
@@ -157,6 +158,14 @@ class BrokenArtifact(PlusoneError):
     """A stored file is missing or its content is not what its digest says."""
 
     code = "broken_artifact"
+
+
+class BrokenEnvironment(PlusoneError):
+    """The environment of a model can't be made as its lock says, or its lock is not enough."""
+
+    code = "broken_environment"
+    exit_code = 1
+    status = 503
 
 
 class StoreError(PlusoneError):

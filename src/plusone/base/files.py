@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import UsageError
 
-__all__ = ["atomic_file", "inside", "sync_folder", "write_atomic"]
+__all__ = ["atomic_file", "inside", "sync_folder", "unlisted", "write_atomic"]
 
 
 def sync_folder(folder: Path) -> None:
@@ -62,3 +62,15 @@ def inside(folder: Path, name: str) -> Path:
     if path != root and root not in path.parents:
         raise UsageError(f"{name!r} leads out of {folder}: expected a path below it.")
     return path
+
+
+def unlisted(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the files below a folder that are none of these, and links to folders, sorted; paths use '/'."""
+    known = {folder / name for name in names}
+    found = [Path(top) / name for top, folders, files in os.walk(folder) for name in (*files, *_links(top, folders))]
+    return sorted(path.relative_to(folder).as_posix() for path in found if path not in known)
+
+
+def _links(top: str, folders: list[str]) -> list[str]:
+    """Return which of these folders are links: what is behind them is not walked."""
+    return [name for name in folders if (Path(top) / name).is_symlink()]

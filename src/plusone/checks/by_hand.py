@@ -28,6 +28,7 @@ def by_hand(root: Path) -> Context | None:
         ConfigError, StoreError: the project's settings or its store can't be read.
     """
     from ..store import open_project
+    from ..trust.records import trusted_digests
 
     project = load_project(root)
     if not project.database and not (project.store / "plusone.db").exists():
@@ -50,6 +51,7 @@ def by_hand(root: Path) -> Context | None:
             outputs=outputs,
             candidate=_reference(releases[-1] if releases else None, store, project),
             live=_reference(live, store, project),
+            trusted=tuple(sorted(trusted_digests(store.db))),
         )
     finally:
         store.close()
@@ -70,10 +72,12 @@ def _outputs(store: Any) -> dict[str, Dataset]:
 
 def _reference(row: dict[str, Any] | None, store: Any, project: Project) -> ReleaseRef | None:
     from ..packaging import keeping
+    from ..packaging.environments import make_environment
     from ..store.rows import from_row
 
     if row is None:
         return None
     release = from_row(Release, row)
     folder = keeping.give(release.package, store.blobs, project.store / "serving" / "packages")
+    make_environment(folder)
     return ReleaseRef(number=release.number, digest=release.digest, package=release.package, folder=str(folder))

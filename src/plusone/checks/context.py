@@ -49,6 +49,8 @@ class Context(Record, frozen=True, kw_only=True):
     """Step outputs that the project declares and this run did not make."""
     candidate: ReleaseRef | None = None
     live: ReleaseRef | None = None
+    trusted: tuple[str, ...] = ()
+    """The digests of the packages that a person trusts."""
     bucket: str = ""
     """The address of the blobs, where they are not in the folder."""
     result: str = ""

@@ -124,7 +124,7 @@ class Fixtures:
                 raise NotApplicable("no release is live yet: there is nothing to compare with")
         from ..predictor import load
 
-        return load(Path(found.folder), found.package)
+        return load(Path(found.folder), found.package, trusted=frozenset(self._context.trusted))
 
     def _no_model(self, context: Context) -> UsageError:
         if context.result:

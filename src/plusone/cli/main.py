@@ -18,7 +18,8 @@ from ..base.errors import PlusoneError, UsageError
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    # name: (module:function, one line for --help); in the order of a release's life
+    # name: (module:function, one line for --help); in the order of a release's life. A module with a dot is of another
+    # room below this one.
     "new": ("new:new", "Make a project folder."),
     "release": ("release:release", "Make release n+1: data, tests, train, package, tests, live."),
     "up": ("up:up", "Serve what is live, and publish what goes live."),
@@ -26,20 +27,25 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
     "diff": ("show:diff", "Show what differs between two releases."),
+    "package": ("package:package", "Show what a release is made of; try it in a clean environment."),
     "route": ("route:route", "Show where a model's requests go, and who serves it so."),
     "rollout": ("rollout:rollout", "Show how a release takes over its model's traffic; steer it."),
     "promote": ("move:promote", "Give a release all of its model's traffic."),
     "rollback": ("move:rollback", "Give the traffic back to the previous release, at once."),
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
+    "trust": ("trust:trust", "Trust a package that names types not known to be safe; list."),
+    "sign": ("sign:sign", "Sign a release with a key."),
+    "keys": ("sign:keys", "Make and show keys that sign releases."),
     "runs": ("runs:runs", "List and search runs; show one; compare some; print a log."),
     "predictions": ("predictions:predictions", "List logged predictions and labels; show one; export."),
     "label": ("predictions:label", "Give predictions their labels from a file."),
     "lineage": ("lineage:lineage", "Show what made a thing, and what it made."),
-    "keep": ("keep:keep", "Keep a run, release, dataset or file from gc; list the kept."),
-    "gc": ("gc:gc", "Free what nothing live, previous or kept needs; say first what."),
+    "keep": ("housekeeping.keep:keep", "Keep a run, release, dataset or file from gc; list the kept."),
+    "gc": ("housekeeping.gc:gc", "Free what nothing live, previous or kept needs; say first what."),
+    "environments": ("housekeeping.environments:environments", "List the environments of models; remove some."),
     "import": ("importing:import_", "Bring over what an MLflow server or database holds."),
-    "store": ("store:store", "Migrate, check or copy a store."),
+    "store": ("housekeeping.store:store", "Migrate, check or copy a store."),
     "completion": ("completion:completion", "Print the shell completion for bash, zsh or fish."),
 }
 
@@ -59,7 +65,8 @@ class _Commands(click.Group):
         if found is None:
             return None
         module, _, function = found[0].partition(":")
-        return getattr(importlib.import_module(f"plusone.cli.{module}"), function)
+        name = f"..{module}" if "." in module else f".{module}"
+        return getattr(importlib.import_module(name, __package__), function)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

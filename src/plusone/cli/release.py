@@ -25,6 +25,7 @@ Examples:
   plusone release flight-delays --set until=2013-06 --set train.max_iter=300
   plusone release --until split          (run the steps up to one, and stop)
   plusone release --no-promote           (make and test it; promote it later)
+  plusone release --clean                (try it in a clean environment of its lock, before the gate)
   plusone release --live                 (no rollout: all of the traffic at once)
   plusone release --from flight-delays@3 (make release 3 of what was registered as version 3 through MLflow)
 
@@ -52,6 +53,9 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
     default="",
     help="With --from: load this very file though it names types that are not known to be safe.",
 )
+@click.option(
+    "--clean", is_flag=True, help="Before the gate: load it in a clean environment of its lock, and replay examples."
+)
 @click.option("--again", is_flag=True, help="Make a release even if nothing changed.")
 @click.option(
     "--promote/--no-promote", default=True, help="Whether it goes live when its checks pass.  [default: promote]"
@@ -70,6 +74,7 @@ def release(
     until: str | None,
     source: str,
     trust: str,
+    clean: bool,
     again: bool,
     promote: bool,
     live: bool,
@@ -95,6 +100,7 @@ def release(
             source=_checked_source(model, source, trust, until),
             trust=trust,
             again=again,
+            clean=clean,
             promote=promote,
             rollout=not live,
             by=by or "",

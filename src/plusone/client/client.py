@@ -16,8 +16,6 @@ from ..base.errors import PlusoneError, Unavailable, UsageError
 
 __all__ = ["Client"]
 
-_TIMEOUT_S = 60.0
-
 
 class Client:
     """The operations of a project whose control API is at `address`, with the names and answers of `App`.
@@ -64,7 +62,7 @@ class Client:
         elif operation.verb == "POST":
             body = msgspec.json.encode(given)
         # The server answers when the workers follow, or after `wait_s`.
-        status, data = self._send(operation.verb, path, body, _TIMEOUT_S + float(given.get("wait_s") or 0.0))
+        status, data = self._send(operation.verb, path, body, operation.timeout_s + float(given.get("wait_s") or 0.0))
         if status != 200:
             raise _as_error(status, data)
         try:

@@ -23,15 +23,16 @@ import msgspec
 
 from ..base import clock
 from ..base.config import Project
-from ..base.errors import ConfigError, PlusoneError, UsageError
+from ..base.errors import ConfigError, Conflict, PlusoneError, StoreError, UsageError
 from ..base.ids import new_id
 from ..base.records import ServerReport, WorkerReport
+from ..monitoring.judge import Judging
 from ..predictions.collecting import collect
 from ..release import lifecycle
-from ..release.judge import Judging
 from ..store import Store
 from ..store.rows import to_row
 from ..tracking.runs import recover_runs
+from ..trust.records import check_signed
 from ..workers.supervisor import Supervisor
 from .publishing import Publisher
 from .rolling import Rolling
@@ -101,6 +102,7 @@ class Control:
             signal.signal(number, self._on_signal)
         self.api.check_port()
         self._check_grpc()
+        self._check_signatures()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guarded(self._publish)
         self.supervisor.start()
@@ -136,6 +138,22 @@ class Control:
                 f"grpc_port = {port} under [tool.plusone.serve]: gRPC is not installed.",
                 mend="pip install 'plusone[grpc]', or leave grpc_port out",
             )
+
+    def _check_signatures(self) -> None:
+        keys = self.project.serve.signed_by
+        if keys and importlib.util.find_spec("cryptography") is None:
+            raise ConfigError(
+                "signed_by under [tool.plusone.serve]: signatures can't be verified without the package cryptography.",
+                mend="pip install 'plusone[sign]', or leave signed_by out",
+            )
+        try:
+            live = [one for one in lifecycle.list_releases(self.store.db) if one.stage == "live"] if keys else []
+            for release in live:
+                check_signed(self.store.db, release, keys)
+        except StoreError:
+            pass  # law 3: without the store the workers go on with what lies beside them
+        except Conflict as error:  # workers would refuse it, and it would be rolled back for that
+            raise ConfigError(error.message, mend=f"{error.mend}, or leave signed_by out for now") from error
 
     def stop(self) -> None:
         """Make `run` return soon; safe from any thread."""

@@ -9,11 +9,16 @@ from pathlib import Path
 import msgspec
 
 from ..base import clock
-from ..base.errors import BrokenArtifact
+from ..base.errors import BrokenArtifact, BrokenEnvironment, StoreError
 from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share, Stage
 from ..packaging import keeping
+from ..packaging.environments import make_environment
 from ..store import Store
 from ..store.rows import from_row
+from ..trust.published import write_trusted
+from ..trust.records import signatures_of, trusted_digests
+from ..trust.signing import FOLDER as SIGNATURES
+from ..trust.signing import write_signed
 from ..workers import routes
 
 __all__ = ["Publisher"]
@@ -33,6 +38,7 @@ class Publisher:
         out; that model stays on the version that the file has.
         """
         before = self._before()
+        self._lay_trust(before)
         current = {row["model"]: from_row(Route, row) for row in self.store.db.all("route_current")}
         if before is not None and {m: r.version for m, r in before.models.items() if m in current} == {
             m: r.version for m, r in current.items() if r.shares
@@ -47,11 +53,12 @@ class Publisher:
             try:
                 if route.shares:
                     models[model] = self._model(route)
-            except BrokenArtifact as error:
+            except (BrokenArtifact, BrokenEnvironment) as error:
                 broken.append((model, route.version, error.message))
                 if before is not None and model in before.models:
                     models[model] = before.models[model]
         sequence = before.sequence + 1 if before else 1
+        self._lay_signatures(models)
         routes.publish(self.folder, RouteFile(sequence=sequence, models=models, at=clock.now()))
         self._tidy(models, before)
         return broken
@@ -78,6 +85,27 @@ class Publisher:
         routes.publish(self.folder, again)
         return again.sequence
 
+    def _lay_trust(self, before: RouteFile | None) -> None:
+        """Write what workers must know before they load: which packages are trusted, and who signed which release."""
+        try:
+            write_trusted(self.folder, trusted_digests(self.store.db))
+        except OSError as error:
+            raise StoreError(f"{self.folder} can't be written: {error}.", mend="free space on that disk") from error
+        if before is not None:
+            self._lay_signatures(before.models)
+
+    def _lay_signatures(self, models: dict[str, ModelRoute]) -> None:
+        try:
+            for digest in {target.digest for route in models.values() for target in route.targets}:
+                signatures = signatures_of(self.store.db, digest)
+                if signatures:
+                    with contextlib.suppress(
+                        BrokenArtifact
+                    ):  # a manifest that is lost: the worker says what is missing
+                        write_signed(self.folder, digest, self.store.blobs.get(digest), signatures)
+        except OSError as error:
+            raise StoreError(f"{self.folder} can't be written: {error}.", mend="free space on that disk") from error
+
     def _before(self) -> RouteFile | None:
         try:
             return routes.read(self.folder)
@@ -93,7 +121,7 @@ class Publisher:
         if route.previous is not None:
             try:
                 targets.append(self._target(route.model, route.previous, "previous"))
-            except BrokenArtifact:
+            except (BrokenArtifact, BrokenEnvironment):
                 pass  # the previous release is only kept warm: the live one is served without it
         return ModelRoute(version=route.version, targets=tuple(targets))
 
@@ -102,7 +130,8 @@ class Publisher:
         if row is None:
             raise BrokenArtifact(f"The route of {model} names release {share.release}, which is not in the store.")
         release = from_row(Release, row)
-        keeping.give(release.package, self.store.blobs, self.folder / "packages")
+        place = keeping.give(release.package, self.store.blobs, self.folder / "packages")
+        make_environment(place)
         return RouteTarget(
             release=release.number,
             digest=release.digest,
@@ -124,6 +153,13 @@ class Publisher:
         for place in (self.folder / "packages").glob("[0-9a-f]*"):
             if place.name not in needed:
                 shutil.rmtree(place, ignore_errors=True)
+        signed = {target.digest for route in models.values() for target in route.targets}
+        if before is not None:
+            signed |= {target.digest for route in before.models.values() for target in route.targets}
+        signed |= {one.digest for route in routes.read_good(self.folder).models.values() for one in route.targets}
+        for place in (self.folder / SIGNATURES).glob("[0-9a-f]*.json"):
+            if place.stem not in signed:
+                place.unlink(missing_ok=True)
 
 
 def _identity(place: Path) -> tuple[int, int] | None:

@@ -17,15 +17,17 @@ import msgspec
 
 from ..app.following import current_servers, served_now
 from ..base import clock
-from ..base.errors import Conflict, GateClosed
+from ..base.errors import BrokenArtifact, Conflict, GateClosed
+from ..base.records import Output
 from ..base.rollouts import Evidence, Look, Rollout, RolloutStep
 from ..evidence.evidence import Seen, read_evidence
+from ..monitoring.judge import Judging, LabelEvidence, Verdict, look
 from ..monitoring.judged import judge_labels
+from ..packaging import keeping
 from ..release import counting
 from ..release.counting import Beside, LabelCounts, State
 from ..release.events import held_for, is_accepted, open_rollouts, read_state
 from ..release.gate import newest_session
-from ..release.judge import Judging, LabelEvidence, Verdict, look
 from ..release.lifecycle import current_route
 from ..release.rollout import record
 from ..store import Store
@@ -151,7 +153,7 @@ class Rolling:
         found = judge_labels(
             self.store,
             rollout.model,
-            (rollout.live, rollout.release),
+            {number: self._output(rollout.model, number) for number in (rollout.live, rollout.release)},
             since=since,
             place=counts.upto if counts.at else (since, ""),
             until=_before(now, _LABELS_LATE_S),
@@ -161,9 +163,19 @@ class Rolling:
             live_wrong=counts.live_wrong + found.wrong.get(rollout.live, 0),
             candidate=counts.candidate + found.labelled.get(rollout.release, 0),
             candidate_wrong=counts.candidate_wrong + found.wrong.get(rollout.release, 0),
+            live_off=counting.added(counts.live_off, found.off.get(rollout.live, {})),
+            candidate_off=counting.added(counts.candidate_off, found.off.get(rollout.release, {})),
             upto=found.place,
             at=now,
         )
+
+    def _output(self, model: str, number: int) -> Output | None:
+        """Return what a release answers; None where that is lost."""
+        row = self.store.db.one("release_get", model=model, number=number)
+        try:
+            return keeping.describe(row["package"], self.store.blobs).signature.output if row else None
+        except (BrokenArtifact, msgspec.MsgspecError):
+            return None
 
     def _settings(self, rollout: Rollout) -> Judging:
         """Return what the judge goes by: shadow and canary each have their part of the error rate."""
@@ -281,13 +293,15 @@ def _answering_since(rollout: Rollout) -> str:
 
 
 def _labels(counts: LabelCounts) -> LabelEvidence | None:
-    if not counts.candidate and not counts.live:
+    if not (counts.candidate or counts.live or counts.candidate_off or counts.live_off):
         return None
     return LabelEvidence(
         live=counts.live,
         live_wrong=counts.live_wrong,
         candidate=counts.candidate,
         candidate_wrong=counts.candidate_wrong,
+        live_off=counts.live_off,
+        candidate_off=counts.candidate_off,
     )
 
 

@@ -21,6 +21,7 @@ from ..base.files import inside
 from ..base.records import ModelRoute, RouteTarget
 from ..loading.loads import Load, Loads, give_back_memory, takes_requests
 from ..predictor import Predictor
+from ..trust.signing import SignedBy
 from ..workers import routes
 from ..workers.changes import Changes
 from .table import Entry, Table, Target
@@ -52,6 +53,7 @@ class Models:
         slot: int = 0,
         load_timeout_s: float = 120.0,
         end: str = "",
+        signed_by: tuple[str, ...] = (),
     ) -> None:
         """Prepare; nothing is loaded before `start`.
 
@@ -60,6 +62,7 @@ class Models:
             changed: called from the thread that follows, after each change of `table`.
             slot: that of this worker.
             load_timeout_s: how long a load may take before it counts as failed.
+            signed_by: the public keys of which one must have signed what is served; empty: all is.
             end: how the worker before this one in the slot ended (see `marks.judge`).
         """
         self.folder = folder
@@ -68,6 +71,7 @@ class Models:
         self._changed = changed
         self._wake = threading.Event()
         self._loads = Loads(folder, slot, log, self._wake.set, timeout_s=load_timeout_s)
+        self._signed = SignedBy(folder, signed_by)
         self._end = end
         self._wanted: dict[str, ModelRoute] = {}
         self._sequence = 0
@@ -161,6 +165,7 @@ class Models:
         self._sequence = route.sequence
         self._wanted_at = time.monotonic()
         self._broken = {}
+        self._signed.forget_refusals()
         return True
 
     def _take_good(self) -> bool:
@@ -198,7 +203,7 @@ class Models:
         failed: dict[str, dict[str, Any]] = {}
         self._falling_back = set()
         for name, route in self._wanted.items():
-            if error := self._error_of(route):
+            if error := self._error_of(name, route):
                 failed[name] = {"version": route.version, "error": error, "sequence": self._sequence}
             entry = self._enter(name, route, error)
             if entry is not None:
@@ -213,10 +218,17 @@ class Models:
         self._keep_good()
         self._drop()
 
-    def _error_of(self, route: ModelRoute) -> str:
+    def _unsigned(self, name: str, target: RouteTarget) -> str:
+        return self._signed.refusal(name, target.release, target.digest, target.package)
+
+    def _error_of(self, name: str, route: ModelRoute) -> str:
         """Return why this version of a route can't be served; empty when it can, or may yet."""
         for target in route.targets:
-            if not takes_requests(target) or target.package in self._loaded:
+            if not takes_requests(target):
+                continue
+            if error := self._unsigned(name, target):
+                return error
+            if target.package in self._loaded:
                 continue
             if error := self._broken.get(target.package) or self._loads.refusal(target.package):
                 return error
@@ -243,7 +255,7 @@ class Models:
     def _fall_back(self, name: str, route: ModelRoute) -> Entry | None:
         """Return the entry of what was last served whole, or begin to load that."""
         good = (self._good or {}).get(name)
-        if good is None or good.version == route.version or self._error_of(good):
+        if good is None or good.version == route.version or self._error_of(name, good):
             return None
         needed = [one for one in good.targets if takes_requests(one) and one.package not in self._loaded]
         self._begin(name, good, needed)
@@ -254,11 +266,12 @@ class Models:
 
     def _begin(self, name: str, route: ModelRoute, targets: list[RouteTarget]) -> None:
         for target in targets:
-            if target.package not in self._broken and not self._loads.refusal(target.package):
+            package = target.package
+            if package not in self._broken and not self._loads.refusal(package) and not self._unsigned(name, target):
                 self._loads.begin(name, route.version, target)
 
     def _entry(self, name: str, route: ModelRoute) -> Entry:
-        held = [target for target in route.targets if target.package in self._loaded]
+        held = [one for one in route.targets if one.package in self._loaded and not self._unsigned(name, one)]
         made_from = _Entered(route, tuple(target.package for target in held))
         old = self.table.entries.get(name)
         if old is not None and self._entered.get(name) == made_from:

@@ -1,6 +1,7 @@
 """Which bytes a store needs: from the releases, runs and things that are held, to every digest that they reach.
 
-What is held, and why, is decision 0014.
+What is held, and why, is decision 0014. Signatures name the digests of releases, which are held as records of these,
+and trust those of packages: who trusts one does not hold its bytes.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from ..base.errors import BrokenArtifact, PlusoneError
 from ..base.files import inside
 from ..base.records import RouteTarget
 from ..predictor import Predictor, load
+from ..trust.published import read_trusted
 from ..workers import marks, routes
 
 __all__ = ["Load", "Loads", "give_back_memory", "keep_big_pieces_apart", "takes_requests", "time_a_row"]
@@ -201,7 +202,7 @@ class Loads:
             _give_way(folder)
             self._wait_for_turn(one, folder)
             began = time.perf_counter()
-            predictor = load(folder, one.target.package)
+            predictor = load(folder, one.target.package, trusted=read_trusted(self.folder), log=self._log)
             one.row_s = time_a_row(predictor)
             if one.given_up:
                 return

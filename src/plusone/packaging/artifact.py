@@ -1,7 +1,8 @@
 """A packaged model as a folder, read back with every digest verified.
 
-A package is `manifest.json` (the record `Package`, canonical), `model.onnx` and `environment.txt`. The package's digest
-is the sha256 of the manifest, and the manifest holds the digests of the others, so one digest stands for all bytes.
+A package is `manifest.json` (the record `Package`, canonical), `model.onnx`, `environment.txt` (the lock of what the
+model needs to load and answer) and `examples.json`. The package's digest is the sha256 of the manifest, and the
+manifest holds the digests of the others, so one digest stands for all bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..base.errors import BrokenArtifact, UsageError
 from ..base.ids import digest_bytes, digest_file
 from ..base.records import Package, PackageFile
 
-__all__ = ["ENVIRONMENT", "MANIFEST", "MODEL", "known_values", "read"]
+__all__ = ["ENVIRONMENT", "MANIFEST", "MODEL", "known_values", "read", "unlisted_in"]
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
@@ -25,7 +26,8 @@ _decoder = msgspec.json.Decoder(Package)
 
 
 def read(folder: Path, digest: str | None = None) -> Package:
-    """Return the package in `folder`, after verifying the digest of the manifest and of every file.
+    """Return the package in `folder`, after verifying the digests of its manifest and of every file, and that there
+    is no other file.
 
     Args:
         digest: what the manifest's sha256 must be; None takes any.
@@ -47,7 +49,18 @@ def read(folder: Path, digest: str | None = None) -> Package:
         raise BrokenArtifact(f"{path} is not a package's manifest: {error}.", file=MANIFEST, mend=_AGAIN) from error
     for file in package.files:
         _verify(folder, file)
+    if unlisted := unlisted_in(folder, package):
+        raise BrokenArtifact(
+            f"{folder / unlisted[0]} is not in the package's manifest: it was added later, and no digest covers it.",
+            file=unlisted[0],
+            mend=_AGAIN,
+        )
     return package
+
+
+def unlisted_in(folder: Path, package: Package) -> list[str]:
+    """Return the files in a package's folder that its manifest does not name, sorted."""
+    return files.unlisted(folder, (MANIFEST, *(file.path for file in package.files)))
 
 
 def known_values(package: Package) -> dict[str, frozenset[Any]]:

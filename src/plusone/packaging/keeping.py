@@ -13,6 +13,7 @@ from ..base.files import inside, sync_folder
 from ..base.ids import digest_file
 from ..base.records import Package
 from ..store.blobs import Blobs
+from .artifact import unlisted_in
 
 __all__ = ["describe", "give", "keep", "renew"]
 
@@ -46,7 +47,7 @@ def renew(digest: str, blobs: Blobs) -> bool:
 
 def give(digest: str, blobs: Blobs, folder: Path) -> Path:
     """Lay the package out as `folder/<digest>` and return that path; one that is there already is checked, and laid
-    out anew if any file of it is missing or was changed. One that is there whole needs no blobs.
+    out anew if any file of it is missing or was changed, or one was added. One that is there whole needs no blobs.
 
     Raises:
         BrokenArtifact: when a blob is missing or was changed.
@@ -54,7 +55,7 @@ def give(digest: str, blobs: Blobs, folder: Path) -> Path:
     target = folder / digest
     if _is(target / _MANIFEST, digest):
         there = msgspec.json.decode((target / _MANIFEST).read_bytes(), type=Package)
-        if all(_is(inside(target, file.path), file.digest) for file in there.files):
+        if all(_is(inside(target, file.path), file.digest) for file in there.files) and not unlisted_in(target, there):
             return target
     package = describe(digest, blobs)
     files = [(_MANIFEST, digest), *((file.path, file.digest) for file in package.files)]

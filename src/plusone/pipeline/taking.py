@@ -57,7 +57,7 @@ def check_settings(trainer: StepSpec, specs: Sequence[StepSpec], assigned: Mappi
             )
 
 
-def take(engine: Engine, spec: StepSpec, asked: TakeRequest, *, environment_text: str) -> tuple[str, bool]:
+def take(engine: Engine, spec: StepSpec, asked: TakeRequest) -> tuple[str, bool]:
     """Return the digest of the packaged model, and whether the package of the same files was taken over.
 
     Raises:
@@ -66,9 +66,7 @@ def take(engine: Engine, spec: StepSpec, asked: TakeRequest, *, environment_text
         UsageError: when it can't be read.
     """
     fingerprint = engine.fingerprint(spec, taken=asked.files)
-    return package_model(
-        engine, spec, fingerprint, lambda: _load(engine, spec, asked), environment_text=environment_text
-    )
+    return package_model(engine, spec, fingerprint, lambda: _load(engine, spec, asked))
 
 
 def _load(engine: Engine, spec: StepSpec, asked: TakeRequest) -> Any:

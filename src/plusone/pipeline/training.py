@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["package_model", "train"]
 
 
-def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str, bool]:
+def train(engine: Engine, spec: StepSpec) -> tuple[str, bool]:
     """Return the digest of the packaged model, and whether an equal training's package was taken over.
 
     Raises:
@@ -30,12 +30,10 @@ def train(engine: Engine, spec: StepSpec, *, environment_text: str) -> tuple[str
         Incompatible: when what it returned can't be packaged, or the packaged model answers differently.
     """
     fingerprint = engine.fingerprint(spec)
-    return package_model(engine, spec, fingerprint, lambda: engine.call(spec), environment_text=environment_text)
+    return package_model(engine, spec, fingerprint, lambda: engine.call(spec))
 
 
-def package_model(
-    engine: Engine, spec: StepSpec, fingerprint: str, give: Callable[[], Any], *, environment_text: str
-) -> tuple[str, bool]:
+def package_model(engine: Engine, spec: StepSpec, fingerprint: str, give: Callable[[], Any]) -> tuple[str, bool]:
     """Return the digest of the package of the fitted object that `give` returns, and whether it was there already.
 
     Args:
@@ -51,16 +49,17 @@ def package_model(
         engine.record(spec, fingerprint, cached=True, outputs={"package": known}, began=began)
         return known, True
     engine.on_event({"event": "step", "step": spec.name, "status": "running"})
-    digest = _make(engine, spec, give, environment_text)
+    digest = _make(engine, spec, give)
     engine.record(spec, fingerprint, cached=False, outputs={"package": digest}, began=began)
     return digest, False
 
 
-def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_text: str) -> str:
+def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any]) -> str:
     if spec.model is None:
         raise PipelineError(f"{spec.where}: {spec.name!r} trains no model.")
     # Loads numpy and the runtime: only a training that really runs needs them.
     from ..packaging import pack
+    from ..replaying.asking import compiled_lock
 
     store = engine.store
     first = engine.outputs[spec.inputs[0]]
@@ -75,7 +74,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
     engine.on_event({"event": "step", "step": "package", "status": "running"})
     scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
     try:
-        _, digest = pack(
+        package, digest = pack(
             fitted,
             name=spec.model.name,
             target=spec.model.target,
@@ -83,10 +82,13 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
             train=table,
             proof=_proof_tables(engine, spec, features),
             flavour=first.flavour,
-            environment=environment_text,
+            environment=compiled_lock(),
             folder=scratch,
             tolerance=spec.model.tolerance,
+            root=engine.root,
         )
+        if because := package.options.get("native_because"):
+            engine.on_event({"event": "native", "because": because})
         kept = keeping.keep(scratch, store.blobs)
         engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})
         return kept if kept == digest else digest

@@ -108,13 +108,13 @@ class _Worker:
 
     def train(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
-        package, cached = train(engine, graph.pick_model(request["model"]), environment_text=self.environment)
+        package, cached = train(engine, graph.pick_model(request["model"]))
         return {"package": package, "cached": cached}
 
     def take(self, request: dict[str, Any], on_event: Any) -> dict[str, Any]:
         graph, engine = self._ready()
         asked = msgspec.convert(request, TakeRequest)
-        package, cached = take(engine, graph.pick_model(asked.model), asked, environment_text=self.environment)
+        package, cached = take(engine, graph.pick_model(asked.model), asked)
         return {"package": package, "cached": cached}
 
     def _ready(self) -> tuple[Graph, Engine]:

@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from ..base.rollouts import Evidence
-from .judge import JudgeState
+from ..monitoring.judge import JudgeState
 
-__all__ = ["Beside", "LabelCounts", "State", "count", "grown", "plus", "read"]
+__all__ = ["Beside", "LabelCounts", "State", "added", "count", "grown", "plus", "read"]
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -31,6 +31,9 @@ class LabelCounts(msgspec.Struct, frozen=True, kw_only=True):
     live_wrong: int = 0
     candidate: int = 0
     candidate_wrong: int = 0
+    live_off: dict[str, int] = {}
+    """Of predictions that are numbers, how many lie how far from their labels: see `monitoring.judged.bin_of`."""
+    candidate_off: dict[str, int] = {}
     upto: tuple[str, str] = ("", "")
     """When the last label came that was looked at, and its prediction."""
     at: str = ""
@@ -101,6 +104,11 @@ def grown(before: Evidence, now: Evidence) -> Evidence:
     return Evidence(**{name: _minus(getattr(now, name), getattr(before, name)) for name in Evidence.__struct_fields__})
 
 
+def added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
+    """Return two histograms as one."""
+    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}
+
+
 def _size(value: int | dict[str, int]) -> int:
     return sum(value.values()) if isinstance(value, dict) else value
 
@@ -108,7 +116,7 @@ def _size(value: int | dict[str, int]) -> int:
 def _plus(a: Any, b: Any) -> Any:
     if isinstance(a, int):
         return a + b
-    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}
+    return added(a, b)
 
 
 def _minus(a: Any, b: Any) -> Any:

@@ -20,7 +20,7 @@ from ..base import clock, errors
 from ..base.config import Project, plan_of
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
-from ..base.records import Dataset, Decision, Release, Route, Session, finite
+from ..base.records import Check, Dataset, Decision, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
@@ -29,6 +29,7 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..packaging.environments import make_environment
 from ..registry.sources import keep_package
 from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
@@ -37,6 +38,9 @@ from ..store.rows import from_row, to_row
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
+from ..trust.keys import PrivateKey
+from ..trust.records import check_signed, sign_in, signer_of, trusted_digests
+from .clean import environment_check
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
@@ -54,6 +58,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     force: tuple[str, ...] = ()
     until: str | None = None
     again: bool = False
+    clean: bool = False
+    """Whether it must also answer its examples in a clean environment of its lock alone; a check of the session."""
     promote: bool = True
     rollout: bool = True
     """Whether it goes live by the model's plan, if it has one and a release is live; else it goes live at once."""
@@ -94,9 +100,11 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
 
     Raises:
         Conflict: when another process makes a release of this project.
+        ConfigError: when releases are to be signed, and can't be.
         PipelineError, StepFailed, UnsafeValue, Incompatible: as the project's code deserves; the run is kept.
     """
     with _only_one(store.folder / "release.lock"):
+        key = signer_of(project)
         taken = find_taken(store, request.source, trust=request.trust) if request.source else None
         if taken is not None:
             request = msgspec.structs.replace(request, model=taken.model)
@@ -112,7 +120,7 @@ def make_release(project: Project, store: Store, request: Request, *, on_event: 
         )
         if interrupted:
             on_event({"event": "resumed", "run": interrupted[-1].id})
-        making = _Making(project, store, request, run, on_event, taken)
+        making = _Making(project, store, request, run, on_event, taken, key)
         try:
             return making.go()
         except BaseException as error:
@@ -131,7 +139,9 @@ class _Making:
         run: OpenRun,
         on_event: OnEvent,
         taken: Taken | None,
+        key: PrivateKey | None,
     ) -> None:
+        self.key = key
         self.taken = taken
         self.project = project
         self.store = store
@@ -175,6 +185,8 @@ class _Making:
         self.on_event({"event": "phase", "phase": "model tests"})
         release = self._release(package, fingerprint)
         session = assemble(release.digest, data, self._test("model", release), run_id=self.run.record.id)
+        if self.request.clean:
+            session = msgspec.structs.replace(session, checks=(*session.checks, self._clean(release)))
         if test_sources(self.project.tests, self.project.root) != self.sources:
             problem = "the test files were changed while the tests ran"
             session = msgspec.structs.replace(session, problems=(*session.problems, problem))
@@ -254,6 +266,7 @@ class _Making:
             not_made=tuple(sorted(set(self.plan["outputs"]) - set(self.outputs))),
             candidate=self._reference(candidate),
             live=self._reference(live),
+            trusted=tuple(sorted(trusted_digests(self.store.db))),
         )
         with self.run.output.open("ab") as log:
 
@@ -266,10 +279,20 @@ class _Making:
             self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
         return part
 
+    def _clean(self, release: Release) -> Check:
+        self.on_event({"event": "phase", "phase": "environment"})
+        folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        check = environment_check(
+            folder, release.package, on_event=self.on_event, trusted=trusted_digests(self.store.db)
+        )
+        self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
+        return check
+
     def _reference(self, release: Release | None) -> ReleaseRef | None:
         if release is None:
             return None
         folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        make_environment(folder)
         return ReleaseRef(
             number=release.number or None, digest=release.digest, package=release.package, folder=str(folder)
         )
@@ -327,6 +350,8 @@ class _Making:
             columns = to_row(release)
             del columns["stage"]
             tx.execute("release_add", **columns)
+            if self.key is not None:
+                sign_in(tx, self.key, release, by=self.request.by)
             keep_package(tx, release, self.store.blobs)
             tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
             _add_session(tx, session)
@@ -337,7 +362,7 @@ class _Making:
             release = msgspec.structs.replace(release, stage=after)
             route, rollout = None, ""
             outcome: Literal["live", "rollout", "failed", "passed"] = "failed" if problems else "passed"
-            held = self._held(tx)
+            held = self._held(tx, release)
             if not problems and self.request.promote and not held:
                 move, outcome = self._move(tx, release, evidence)
                 decisions += move.decisions
@@ -383,11 +408,16 @@ class _Making:
             self.child.close()
         return self.run.finish(status, error=error)
 
-    def _held(self, tx: Transaction) -> tuple[str, ...]:
-        """Return why it does not go live at once: while it was tested somebody moved the traffic, or closed a gate."""
+    def _held(self, tx: Transaction, release: Release) -> tuple[str, ...]:
+        """Return why it does not go live at once: no server would take it, or while it was tested somebody moved the
+        traffic, or closed a gate."""
         now = _live(tx, self.model)
         if not self.request.promote:
             return ()
+        try:
+            check_signed(tx, release, self.project.serve.signed_by)
+        except Conflict as error:
+            return (f"{error.message} Then: {error.mend}; plusone promote {release.model}@{release.number}",)
         if (now and now.digest) == (self.compared and self.compared.digest):
             if now is None or not self._rollout_plan() or may_take_traffic(tx, now):
                 return ()

@@ -99,6 +99,7 @@ class Worker:
             slot=self.slot,
             load_timeout_s=self.serve.load_timeout_s,
             end=options.ended,
+            signed_by=self.serve.signed_by,
         )
         self.counts = Stats(self.folder, self.slot)
         self.app = App(self.models, self.counts, self._log, loop=self._loop, serve=self.serve, folder=self.folder)

@@ -62,6 +62,8 @@ def print_release(found: ReleaseDetail) -> None:
     if found.freed_at:
         click.secho(f"  freed     {found.freed_at[:10]} by plusone gc: it can't go live again", fg="yellow")
     click.echo(f"  model     {package.trained}, packaged as {package.format} ({package.options.get('precision', '-')})")
+    if because := package.options.get("native_because"):
+        click.echo(f"            runs in a process of its own: {because}")
     click.echo(
         f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "
         f"allowed {proof.get('tolerance', 0):.0e}"
@@ -80,6 +82,8 @@ def print_release(found: ReleaseDetail) -> None:
         ],
     )
     click.echo()
+    for one in found.signatures:
+        click.echo(f"  signed    by {one.key}, {one.by}, {one.at}")
     for one in found.decisions:
         click.echo(
             f"{one.at[:19].replace('T', ' ')}  {one.before or '-'} -> {stage_style(one.after)}  {one.by}: {one.reason}"

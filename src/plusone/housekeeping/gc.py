@@ -14,7 +14,7 @@ from ..base.records import Freeing
 from ..terminal.bars import bar
 from ..terminal.output import json_option, print_json, print_table, size_text
 
-__all__ = ["gc"]
+__all__ = ["gc", "seconds_of"]
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -39,8 +39,8 @@ def gc(project: Path | None, dry_run: bool, older_than: str, predictions_older: 
     only files go, and old predictions. It asks before it frees anything.
     """
     ages = {
-        "older_than_s": _seconds("--older-than", older_than),
-        "predictions_s": _seconds("--predictions-older-than", predictions_older),
+        "older_than_s": seconds_of("--older-than", older_than),
+        "predictions_s": seconds_of("--predictions-older-than", predictions_older),
     }
     with App(project, create=False) as app:
         planned = app.plan_gc(**ages)
@@ -59,7 +59,8 @@ def gc(project: Path | None, dry_run: bool, older_than: str, predictions_older: 
     _show(freed, "freed", as_json)
 
 
-def _seconds(option: str, text: str) -> float:
+def seconds_of(option: str, text: str) -> float:
+    """Return an age such as `30d` in seconds. Raises UsageError, naming the option, for any other text."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h|d)?", text.strip())
     if not found or (found[2] is None and float(found[1]) != 0):
         raise UsageError(f"{option} {text[:50]!r}: expected a number with s, min, h or d.", mend=f"{option} 30d")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusone.base.rollouts import Evidence
-from plusone.release.judge import JudgeState, Judging, LabelEvidence, Verdict, look
+from plusone.monitoring.judge import JudgeState, Judging, LabelEvidence, Verdict, look
+from plusone.monitoring.judged import FARTHEST, NONE_OFF
 
 SETTINGS = Judging()
 
@@ -158,6 +159,46 @@ def test_wrong_labels_roll_back():
     assert verdict.reasons[0].startswith("wrong by their labels: ")
 
 
+def _distances(seed: int, worse: float, looks: int = 100) -> Verdict:
+    """Return what is made of numbers whose candidate is off by so many times as much; 100 labels a look."""
+    generator, told = np.random.default_rng(seed), LabelEvidence()
+    state, verdict = look(None, SETTINGS, Evidence(), Evidence(), told)
+    for _ in range(looks):
+        off = np.abs(generator.normal(size=100)) * np.where(np.arange(100) < 10, worse, 1.0)
+        bins = np.floor(8 * np.log2(off)).astype(int)
+        told = msgspec.structs.replace(
+            told, live_off=counted(told.live_off, bins[10:]), candidate_off=counted(told.candidate_off, bins[:10])
+        )
+        state, verdict = look(state, SETTINGS, Evidence(), Evidence(), told)
+    return verdict
+
+
+def test_numbers_that_are_farther_off_roll_back():
+    verdict = _distances(1, 2.0)
+    assert verdict.action == "roll back"
+    assert verdict.reasons[0].startswith("off from their labels: half of ")
+    assert "farther off by more than 9.1 %" in verdict.reasons[0]
+    figures = verdict.figures["labels"]
+    assert figures["candidate"]["numbers"] > 0
+    assert figures["candidate"]["off"]["p50"] > figures["live"]["off"]["p50"]
+
+
+@pytest.mark.parametrize("worse", [1.0, 0.5])
+def test_numbers_that_are_no_farther_off_go_on(worse: float):
+    verdict = _distances(2, worse)
+    assert verdict.action == "go on"
+    assert verdict.figures["labels"]["e_value"] < 80
+
+
+def test_answers_that_are_no_numbers_are_the_farthest_off():
+    told = LabelEvidence(live_off={"0": 50}, candidate_off={str(FARTHEST): 20, str(NONE_OFF): 5})
+    state, _ = look(None, SETTINGS, Evidence(), Evidence(), LabelEvidence())
+    state, verdict = look(state, SETTINGS, Evidence(), Evidence(), told)
+    assert "half of 25 numbers by no number at most" in verdict.reasons[0]
+    assert verdict.figures["labels"]["candidate"]["off"] == {"p50": None, "p99": None}
+    assert verdict.action == "go on", "one look decides nothing"
+
+
 def test_other_answers_hold_and_ask_and_do_not_roll_back():
     traffic = Traffic(7)
     state, verdict = look(None, SETTINGS, *traffic.sides)
@@ -210,6 +251,8 @@ HOSTILE_LABELS = st.none() | st.builds(
     live_wrong=st.integers(-5, 10**6),
     candidate=st.integers(-5, 10**6),
     candidate_wrong=st.integers(-5, 10**6),
+    live_off=st.dictionaries(st.sampled_from(["-513", "0", "7", "", "x", "12345"]), st.integers(-3, 10**6)),
+    candidate_off=st.dictionaries(st.sampled_from(["513", "0", "7", "-", "٣"]), st.integers(-3, 10**6)),
 )
 
 

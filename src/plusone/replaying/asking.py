@@ -1,0 +1,92 @@
+"""Starts a fresh Python for one replay, and reads what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from ..base.errors import BrokenEnvironment
+from ..execution import environment
+from ..packaging.environments import is_native
+from .native import replay_native
+from .replay import Failure, Replay
+
+__all__ = ["Failure", "Replay", "compiled_lock", "replay"]
+
+_PATIENCE_S = 300.0
+
+
+def replay(
+    python: Path,
+    folder: Path | None,
+    digest: str = "",
+    *,
+    options: Sequence[str] = ("-I",),
+    trusted: frozenset[str] = frozenset(),
+) -> Replay:
+    """Return what a Python reports of the package in `folder`; None asks a tiny model of its own.
+
+    It finds plusone's own source and what is in its environment, and nothing else.
+
+    Raises:
+        BrokenEnvironment: when the process dies or hangs.
+    """
+    if folder is not None and is_native(folder):
+        return replay_native(python, folder, digest, trusted=trusted)
+    here = Path(__file__).resolve().parent
+    with tempfile.TemporaryDirectory(prefix="plusone-replay-") as name:
+        scratch = Path(name)
+        (scratch / "source").mkdir()
+        # Where plusone is installed lie its neighbours too: a folder with nothing but a link to it.
+        (scratch / "source" / "plusone").symlink_to(here.parent)
+        sources = [str(scratch / "source")]
+        request = {"sources": sources if "-S" not in options else [*sources, *sys.path], "digest": digest}
+        request["folder"] = str(folder.absolute()) if folder else ""
+        (scratch / "request.json").write_bytes(msgspec.json.encode(request))
+        files = [str(scratch / "request.json"), str(scratch / "result.json")]
+        try:
+            done = subprocess.run(
+                [str(python), *options, str(here / "boot.py"), *files],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_PATIENCE_S,
+                check=False,
+                cwd=scratch,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BrokenEnvironment(f"The model did not answer to its examples within {_PATIENCE_S:.0f} s.") from error
+        result = scratch / "result.json"
+        if not result.exists():
+            said = done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise BrokenEnvironment(
+                f"The Python that was to load the model ended with exit code {done.returncode}: {said[:500]}"
+            )
+        found = msgspec.json.decode(result.read_bytes(), type=Replay)
+        own = f"{sources[0]}/"
+        return msgspec.structs.replace(found, files=tuple(file for file in found.files if not file.startswith(own)))
+
+
+_found: dict[str, str] = {}
+
+
+def compiled_lock() -> str:
+    """Return the lock of what a compiled model needs to load and answer, found by importing it in a fresh Python.
+
+    Asked once per process: it takes as long as these imports do. What Python imports by itself when it starts (lines
+    of `.pth` files) is not in it.
+
+    Raises:
+        BrokenEnvironment: when the present environment can't load a model.
+    """
+    if "lock" not in _found:
+        found = replay(Path(sys.executable), None, options=("-I", "-S"))
+        if found.error is not None:
+            raise BrokenEnvironment(f"This environment can't load a model: {found.error.message}")
+        _found["lock"] = environment.lock_of(found.files)
+    return _found["lock"]

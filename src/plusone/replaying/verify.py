@@ -1,0 +1,169 @@
+"""`plusone package verify`: a package in a clean environment, made from its own lock and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from ..base.errors import BrokenArtifact, BrokenEnvironment, PlusoneError
+from ..base.records import Package, Record
+from ..execution import environment, venvs
+from ..packaging.artifact import ENVIRONMENT, read
+from ..packaging.examples import read_examples
+from .asking import Replay, replay
+
+__all__ = ["Line", "Verified", "verify"]
+
+Log = Callable[[str], None]
+
+
+class Line(Record, frozen=True):
+    """One line of a lock, and what came of it."""
+
+    name: str
+    version: str
+    imported: bool = False
+    """Whether the replay imported anything of it."""
+    without: Literal["", "fails", "missed", "answers"] = ""
+    """What became of a replay in an environment that lacks it: it fails; or it answers, and a module that the lock says
+    was imported is missed, or not even that. '' when it was not tried."""
+    module: str = ""
+    """The module of it that was not there then."""
+
+
+class Verified(Record, frozen=True):
+    """What came of a replay in the environment of the lock alone.
+
+    `missing` is the module that the lock is not enough for, and `distribution` the one that has it, in this Python.
+    """
+
+    digest: str
+    environment: str
+    """The name of the environment, as `plusone environments` lists it; '' when it could not be made."""
+    lines: tuple[Line, ...]
+    rows: int
+    differing: tuple[int, ...] = ()
+    max_difference: float | None = 0.0
+    tolerance: float = 0.0
+    missing: str = ""
+    distribution: str = ""
+    problems: tuple[str, ...] = ()
+    duration_s: float = 0.0
+
+
+def verify(
+    folder: Path,
+    digest: str,
+    *,
+    each_line: bool = False,
+    log: Log | None = None,
+    trusted: frozenset[str] = frozenset(),
+) -> Verified:
+    """Return what came of loading the package in a clean environment of its lock, and asking its examples again.
+
+    What is wrong with the environment or the answers is among the `problems`; none means that it works.
+
+    Args:
+        trusted: the packages that may make types which are not known to be safe.
+        each_line: replay once more for each line of which something was imported, in an environment without it.
+
+    Raises:
+        BrokenArtifact: when the package was changed on disk, or has no examples.
+    """
+    began = time.perf_counter()
+    package = read(folder, digest)
+    lock = _lock_of(folder, package)
+    rows = len(read_examples(folder).rows)
+    tolerance = float(package.proof.get("tolerance", 0.0))
+    wanted: Mapping[str, str] = {}
+    name = ""
+    try:
+        wanted = venvs.lines_of(lock)
+        python = venvs.ensure(lock, log=log)
+        name = python.parent.parent.name
+        (log or _silent)(f"asking {rows} examples in the environment {name}")
+        found = replay(python, folder, digest, trusted=trusted)
+        used, missing = _imported(found, python, lock)
+        lines = tuple(Line(name=one, version=version, imported=one in used) for one, version in wanted.items())
+        problems = _problems(found, missing)
+        if each_line and not problems:
+            ask = functools.partial(_without, lock=lock, folder=folder, digest=digest, log=log, trusted=trusted)
+            lines = tuple(ask(line) if line.imported else line for line in lines)
+            problems += [_unnamed(line) for line in lines if line.imported and not line.module]
+    except PlusoneError as error:
+        found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
+        lines = tuple(Line(name=one, version=version) for one, version in wanted.items())
+    return Verified(
+        digest=digest,
+        environment=name,
+        lines=lines,
+        rows=found.rows,
+        differing=found.differing,
+        max_difference=found.max_difference,
+        tolerance=tolerance,
+        missing=missing,
+        distribution=environment.owner_of(missing) if missing else "",
+        problems=tuple(problems),
+        duration_s=round(time.perf_counter() - began, 3),
+    )
+
+
+def _silent(text: str) -> None:
+    del text
+
+
+def _lock_of(folder: Path, package: Package) -> str:
+    if not any(file.path == ENVIRONMENT for file in package.files):
+        raise BrokenArtifact(f"The package in {folder} has no {ENVIRONMENT}.", file=ENVIRONMENT)
+    return (folder / ENVIRONMENT).read_text()
+
+
+def _imported(found: Replay, python: Path, lock: str) -> tuple[set[str], str]:
+    """Return the distributions of which something was imported, and the first module that was not there, or ''."""
+    owners = environment.owners(found.files, path=[str(venvs.site_of(python.parent.parent))])
+    if strays := [file for file, owner in owners.items() if owner is None]:
+        raise BrokenEnvironment(f"{strays[0]} was imported, which is in no distribution of the lock.")
+    used = {owner.name for owner in owners.values() if owner is not None}
+    if found.error is not None:
+        return used, found.error.module
+    modules = {environment.module_of(file, owner) for file, owner in owners.items() if owner is not None}
+    return used, next((name for name in environment.imports_of(lock) if name not in modules), "")
+
+
+def _problems(found: Replay, missing: str) -> list[str]:
+    if missing:
+        owner = environment.owner_of(missing)
+        where = f"which {owner} has" if owner else "which no distribution of this Python has"
+        return [f"the lock is not enough: there is no module {missing!r}, {where}"]
+    if found.error is not None:
+        return [f"the model does not load and answer there: {found.error.kind}: {found.error.message}"]
+    if found.differing:
+        shown = ", ".join(map(str, found.differing[:10]))
+        what = (
+            f"{len(found.differing)} of {found.rows} examples are answered otherwise than when the model was packaged"
+        )
+        return [f"{what}: rows {shown}, largest difference {found.max_difference}"]
+    return []
+
+
+def _without(line: Line, lock: str, folder: Path, digest: str, log: Log | None, trusted: frozenset[str]) -> Line:
+    (log or _silent)(f"without {line.name}=={line.version}")
+    with venvs.without(lock, line.name) as python:
+        found = replay(python, folder, digest, trusted=trusted)
+        _, missing = _imported(found, python, lock)
+    own = missing if missing and environment.owner_of(missing) == line.name else ""
+    if found.error is not None:
+        return _replaced(line, "fails", own)
+    return _replaced(line, "missed" if own else "answers", own)
+
+
+def _replaced(line: Line, without: Literal["fails", "missed", "answers"], module: str) -> Line:
+    return Line(name=line.name, version=line.version, imported=line.imported, without=without, module=module)
+
+
+def _unnamed(line: Line) -> str:
+    what = "fails, and the error names no module of it" if line.without == "fails" else "answers, and nobody misses it"
+    return f"without {line.name}=={line.version} the model {what}"
