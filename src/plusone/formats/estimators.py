@@ -7,23 +7,20 @@ estimator is left to skl2onnx. An estimator answers one tensor: probabilities, c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
+from ..boosters.lightgbm import is_lightgbm, write_lightgbm
+from ..boosters.xgboost import is_xgboost, write_xgboost
+from ..graphs.answers import Answered, probabilities
 from ..graphs.graph import Graph, View
 from ..graphs.trees import Forest, classic_nodes, hist_nodes, rounded_to_float32
+from .sparseness import is_sparse, zeros_missing
 from .transformers import class_of, transform
 
 __all__ = ["Answered", "estimate"]
-
-
-class Answered(NamedTuple):
-    """The tensor that holds a model's answers, and what they are."""
-
-    tensor: str
-    kind: Literal["probabilities", "codes", "number"]
 
 
 Estimate = Callable[[Graph, Any, View, str], Answered]
@@ -43,13 +40,19 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
         for step, inner in part.steps[:-1]:
             view = transform(graph, inner, view, f"{path}.{step}")
         step, inner = part.steps[-1]
+        if is_xgboost(inner) and is_sparse(part[:-1]):
+            view = zeros_missing(graph, view)
         return estimate(graph, inner, view, f"{path}.{step}", own=own)
     if name.startswith("sklearn.model_selection._search") and hasattr(part, "best_estimator_"):
         return estimate(graph, part.best_estimator_, view, f"{path}.best_estimator_", own=own)
     try:
         handler = _handlers().get(name)
-        # skl2onnx can't write HistGradientBoosting, so there is no second way for it.
-        if handler is not None and (own or "_hist_gradient_boosting" in name):
+        if is_lightgbm(part):
+            handler = write_lightgbm
+        elif is_xgboost(part):
+            handler = write_xgboost
+        # skl2onnx can't write these, so there is no second way for them.
+        if handler is not None and (own or handler in (_hist_gradient_boosting, write_lightgbm, write_xgboost)):
             return handler(graph, part, view, path)
         return _with_skl2onnx(graph, part, view, path)
     except PlusoneError:
@@ -114,7 +117,7 @@ def _hist_gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> A
             forest.add(hist_nodes(predictor), target)
     raw = forest.write(graph, graph.matrix(view))
     if hasattr(part, "classes_"):
-        return _probabilities(graph, raw, per_iteration)
+        return probabilities(graph, raw, per_iteration)
     return _linked(graph, raw, type(part._loss.link).__name__, path)
 
 
@@ -127,14 +130,6 @@ def _linked(graph: Graph, raw: str, link: str, path: str) -> Answered:
     if link == "IdentityLink":
         return Answered(raw, "number")
     raise Incompatible(f"The link function {link} ({path}) can't be compiled: expected identity, log or logit.")
-
-
-def _probabilities(graph: Graph, raw: str, width: int, scale: float = 1.0) -> Answered:
-    if width > 1:
-        return Answered(graph.add("Softmax", raw, axis=1), "probabilities")
-    # sigmoid(-x) is 1 - sigmoid(x): both probabilities in two nodes.
-    both = graph.add("Mul", raw, graph.constant([[-scale, scale]]))
-    return Answered(graph.add("Sigmoid", both), "probabilities")
 
 
 def _gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answered:
@@ -152,7 +147,7 @@ def _gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answer
     if not hasattr(part, "classes_"):
         return Answered(raw, "number")
     # The exponential loss halves the log odds (Friedman 2001, section 4.5), so its raw value counts twice.
-    return _probabilities(graph, raw, width, 2.0 if type(part._loss).__name__ == "ExponentialLoss" else 1.0)
+    return probabilities(graph, raw, width, 2.0 if type(part._loss).__name__ == "ExponentialLoss" else 1.0)
 
 
 def _forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
@@ -201,7 +196,7 @@ def _product(graph: Graph, part: Any, view: View) -> tuple[str, int]:
 
 def _logistic(graph: Graph, part: Any, view: View, path: str) -> Answered:
     raw, width = _product(graph, part, view)
-    return _probabilities(graph, raw, width)
+    return probabilities(graph, raw, width)
 
 
 def _linear_classifier(graph: Graph, part: Any, view: View, path: str) -> Answered:
