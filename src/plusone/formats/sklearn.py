@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..base.errors import Incompatible
-from ..base.records import Field
+from ..base.records import Field, Output
 from ..boosters.lightgbm import is_lightgbm
 from ..boosters.xgboost import is_xgboost
 from ..graphs.layout import Block
 from . import Compiled, Opened
 from .estimators import estimate
 from .finishing import compile_with
+from .texts import OneText, reads_text
 
 __all__ = ["open_model"]
 
@@ -30,7 +31,16 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
     base = sys.modules.get("sklearn.base")
     if base is None or not isinstance(model, base.BaseEstimator) or is_lightgbm(model) or is_xgboost(model):
         return None
-    return Opened(trained=model, compile=functools.partial(_attempts, model))
+    trained = OneText(model) if reads_text(model) else model
+    output = Output(name="", kind="classes", classes=(-1, 1)) if _detects(model) else None
+    return Opened(trained=trained, compile=functools.partial(_attempts, model), output=output)
+
+
+def _detects(model: Any) -> bool:
+    """Whether a model answers 1 for what is as usual and -1 for outliers; it says so by no `classes_`."""
+    from sklearn.base import is_outlier_detector
+
+    return bool(is_outlier_detector(model)) and hasattr(model, "predict")
 
 
 def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
