@@ -22,7 +22,7 @@ from .linear import bayes, bernoulli, linear, linear_classifier, logistic, produ
 from .outliers import envelope, isolation, kernel_regression, one_class, stochastic_one_class
 from .sparseness import is_sparse, zeros_missing
 from .transformers import class_of, transform
-from .trees import boosted, boosted_classic, raw_boosted, raw_boosted_classic
+from .trees import boosted, boosted_classic, forest, raw_boosted, raw_boosted_classic
 
 __all__ = ["estimate"]
 
@@ -82,7 +82,7 @@ def _handlers() -> dict[str, Estimate]:
         "sklearn.compose._target.TransformedTargetRegressor": _transformed_target,
         "sklearn.multioutput.MultiOutputRegressor": _several,
         "sklearn.multioutput.RegressorChain": _chain,
-        "sklearn.frozen.FrozenEstimator": _frozen,
+        "sklearn.frozen._frozen.FrozenEstimator": _frozen,
         "sklearn.calibration.CalibratedClassifierCV": _calibrated,
         "sklearn.ensemble._iforest.IsolationForest": isolation,
         "sklearn.covariance._elliptic_envelope.EllipticEnvelope": envelope,
@@ -242,7 +242,7 @@ def _decided(graph: Graph, part: Any, view: View, path: str) -> tuple[str, bool]
     The decision of two classes, and the probability of the second, have shape (rows, 1).
     """
     name = class_of(part)
-    if name == "sklearn.frozen.FrozenEstimator":
+    if name == "sklearn.frozen._frozen.FrozenEstimator":
         return _decided(graph, part.estimator, view, f"{path}.estimator")
     if name == "sklearn.pipeline.Pipeline":
         view = _prepared(graph, part, view, path)

@@ -30,7 +30,9 @@ def isolation(graph: Graph, part: Any, view: View, path: str) -> Answered:
         forest.add([node._replace(feature=columns[max(node.feature, 0)]) for node in nodes], 0)
     depth = forest.write(graph, rounded_to_float32(graph, graph.matrix(view)))
     scale = len(part.estimators_) * _mean_depth(int(part._max_samples))
-    share = graph.add("Div", depth, graph.constant(-scale)) if scale else graph.constant([[-1.0]])
+    share = graph.add("Mul", depth, graph.constant(-1.0 / scale if scale else 0.0))
+    if not scale:  # of one row each the trees say nothing: every score is 1/2
+        share = graph.add("Sub", share, graph.constant(1.0))
     score = graph.add("Pow", graph.constant(2.0), share)
     # The score is -2^-share; an outlier's is less than the offset.
     return _inside(graph, graph.add("Sub", graph.constant(-float(part.offset_)), score))

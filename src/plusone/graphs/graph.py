@@ -193,7 +193,8 @@ class Graph:
             zeros = self.add("Expand", self.constant(0.0), size)
             filled = self.add("ScatterElements", zeros, sparse.places, sparse.values, axis=1, reduction="add")
             start, stop, axis = (self.constant([value], np.int64) for value in (0, sparse.width, 1))
-            self._dense[tensor] = self.add("Slice", filled, start, stop, axis)
+            written = self._dense[tensor] = self.add("Slice", filled, start, stop, axis)
+            self.widths[written] = sparse.width
         return self._dense[tensor]
 
     def column(self, column: Column) -> str:
