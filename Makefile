@@ -75,7 +75,7 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
-	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,sign,grpc,examples,test,dev]'
+	@$(PIP) --no-build-isolation -e '.[sklearn,lightgbm,postgres,s3,system,sign,grpc,examples,test,dev]'
 	@touch $@
 
 # Clients and checkers of others, in environments of their own: what they need is none of ours.

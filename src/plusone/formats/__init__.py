@@ -71,6 +71,6 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened:
             return found
     raise Incompatible(
         f"A {kind} can't be packaged: no format knows this kind of object (installed: {', '.join(names) or 'none'}).",
-        mend="return a fitted scikit-learn estimator or Pipeline from the train function",
+        mend="return a fitted model of scikit-learn, LightGBM or XGBoost from the train function",
         trained=kind,
     )

@@ -1,30 +1,30 @@
 """The last step of a model: classifiers and regressors of scikit-learn as a graph.
 
-Trees, boosted trees and linear models are written here in double precision, from their fitted attributes; every other
-estimator is left to skl2onnx. An estimator answers one tensor: probabilities, codes (indices of classes) or numbers.
+Trees, boosted trees, linear models, naive Bayes, calibrated models and outlier detectors are written here and in the
+modules beside this one, in double precision, from their fitted attributes; all others are left to skl2onnx. An
+estimator answers one tensor: probabilities, codes (indices of classes), numbers or vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
+from ..boosters.lightgbm import is_lightgbm, write_lightgbm
+from ..boosters.xgboost import is_xgboost, write_xgboost
+from ..graphs.answers import Answered
 from ..graphs.graph import Graph, View
-from ..graphs.trees import Forest, classic_nodes, hist_nodes, rounded_to_float32
+from .calibration import calibrate
+from .linear import bayes, bernoulli, linear, linear_classifier, logistic, product, stochastic
+from .outliers import envelope, isolation, kernel_regression, one_class, stochastic_one_class
+from .sparseness import is_sparse, zeros_missing
 from .transformers import class_of, transform
+from .trees import boosted, boosted_classic, forest, raw_boosted, raw_boosted_classic
 
-__all__ = ["Answered", "estimate"]
-
-
-class Answered(NamedTuple):
-    """The tensor that holds a model's answers, and what they are."""
-
-    tensor: str
-    kind: Literal["probabilities", "codes", "number"]
-
+__all__ = ["estimate"]
 
 Estimate = Callable[[Graph, Any, View, str], Answered]
 
@@ -40,16 +40,19 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
     """
     name = class_of(part)
     if name == "sklearn.pipeline.Pipeline":
-        for step, inner in part.steps[:-1]:
-            view = transform(graph, inner, view, f"{path}.{step}")
+        view = _prepared(graph, part, view, path)
         step, inner = part.steps[-1]
         return estimate(graph, inner, view, f"{path}.{step}", own=own)
     if name.startswith("sklearn.model_selection._search") and hasattr(part, "best_estimator_"):
         return estimate(graph, part.best_estimator_, view, f"{path}.best_estimator_", own=own)
     try:
         handler = _handlers().get(name)
-        # skl2onnx can't write HistGradientBoosting, so there is no second way for it.
-        if handler is not None and (own or "_hist_gradient_boosting" in name):
+        if is_lightgbm(part):
+            handler = write_lightgbm
+        elif is_xgboost(part):
+            handler = write_xgboost
+        # skl2onnx can't write these, so there is no second way for them.
+        if handler is not None and (own or handler in (boosted, write_lightgbm, write_xgboost)):
             return handler(graph, part, view, path)
         return _with_skl2onnx(graph, part, view, path)
     except PlusoneError:
@@ -63,161 +66,70 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
         ) from error
 
 
+def _prepared(graph: Graph, part: Any, view: View, path: str) -> View:
+    """Return what enters the last step of a pipeline."""
+    for step, inner in part.steps[:-1]:
+        view = transform(graph, inner, view, f"{path}.{step}")
+    if is_xgboost(part.steps[-1][1]) and len(part.steps) > 1 and is_sparse(part[:-1]):
+        view = zeros_missing(graph, view)
+    return view
+
+
 def _handlers() -> dict[str, Estimate]:
     handlers: dict[str, Estimate] = {
-        "sklearn.linear_model._logistic.LogisticRegression": _logistic,
-        "sklearn.linear_model._logistic.LogisticRegressionCV": _logistic,
+        "sklearn.linear_model._logistic.LogisticRegression": logistic,
+        "sklearn.linear_model._logistic.LogisticRegressionCV": logistic,
         "sklearn.compose._target.TransformedTargetRegressor": _transformed_target,
+        "sklearn.multioutput.MultiOutputRegressor": _several,
+        "sklearn.multioutput.RegressorChain": _chain,
+        "sklearn.frozen._frozen.FrozenEstimator": _frozen,
+        "sklearn.calibration.CalibratedClassifierCV": _calibrated,
+        "sklearn.ensemble._iforest.IsolationForest": isolation,
+        "sklearn.covariance._elliptic_envelope.EllipticEnvelope": envelope,
+        "sklearn.svm._classes.OneClassSVM": one_class,
+        "sklearn.svm._classes.SVR": kernel_regression,
+        "sklearn.svm._classes.NuSVR": kernel_regression,
+        "sklearn.linear_model._stochastic_gradient.SGDOneClassSVM": stochastic_one_class,
+        "sklearn.linear_model._stochastic_gradient.SGDClassifier": stochastic,
+        "sklearn.naive_bayes.MultinomialNB": bayes,
+        "sklearn.naive_bayes.ComplementNB": bayes,
+        "sklearn.naive_bayes.BernoulliNB": bernoulli,
         "sklearn.ensemble._voting.VotingClassifier": _voting,
         "sklearn.ensemble._voting.VotingRegressor": _voting,
     }
     boosting = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
     for task in ("Classifier", "Regressor"):
-        handlers[boosting + task] = _hist_gradient_boosting
-        handlers["sklearn.ensemble._gb.GradientBoosting" + task] = _gradient_boosting
-        for forest in ("RandomForest", "ExtraTrees"):
-            handlers[f"sklearn.ensemble._forest.{forest}{task}"] = _forest
+        handlers[boosting + task] = boosted
+        handlers["sklearn.ensemble._gb.GradientBoosting" + task] = _classic
+        for several in ("RandomForest", "ExtraTrees"):
+            handlers[f"sklearn.ensemble._forest.{several}{task}"] = forest
         for tree in ("DecisionTree", "ExtraTree"):
-            handlers[f"sklearn.tree._classes.{tree}{task}"] = _forest
-    linear = "sklearn.linear_model."
+            handlers[f"sklearn.tree._classes.{tree}{task}"] = forest
+    linear_models = "sklearn.linear_model."
     for module, names in {
         "_base": ("LinearRegression",),
         "_ridge": ("Ridge", "RidgeCV"),
-        "_coordinate_descent": ("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
+        "_coordinate_descent": (
+            *("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV"),
+            *("MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+        ),
         "_huber": ("HuberRegressor",),
         "_quantile": ("QuantileRegressor",),
         "_stochastic_gradient": ("SGDRegressor",),
         "_bayes": ("BayesianRidge", "ARDRegression"),
         "_glm.glm": ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"),
     }.items():
-        handlers.update({f"{linear}{module}.{name}": _linear for name in names})
+        handlers.update({f"{linear_models}{module}.{name}": linear for name in names})
     for module, names in {
         "svm._classes": ("LinearSVC",),
         "linear_model._ridge": ("RidgeClassifier", "RidgeClassifierCV"),
         "linear_model._perceptron": ("Perceptron",),
-        "linear_model._stochastic_gradient": ("SGDClassifier",),
     }.items():
-        handlers.update({f"sklearn.{module}.{name}": _linear_classifier for name in names})
+        handlers.update({f"sklearn.{module}.{name}": linear_classifier for name in names})
     return handlers
 
 
-# ---------------------------------------------------------------------------------------------- trees
-
-
-def _hist_gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    if part._preprocessor is not None:
-        view = transform(graph, part._preprocessor, view, f"{path}._preprocessor")
-    per_iteration = int(part.n_trees_per_iteration_)
-    forest = Forest(np.reshape(part._baseline_prediction, per_iteration).tolist())
-    for iteration in part._predictors:
-        for target, predictor in enumerate(iteration):
-            forest.add(hist_nodes(predictor), target)
-    raw = forest.write(graph, graph.matrix(view))
-    if hasattr(part, "classes_"):
-        return _probabilities(graph, raw, per_iteration)
-    return _linked(graph, raw, type(part._loss.link).__name__, path)
-
-
-def _linked(graph: Graph, raw: str, link: str, path: str) -> Answered:
-    """Apply the inverse of a link function, by the name that scikit-learn's `_loss.link` gives it."""
-    if link == "LogLink":
-        return Answered(graph.add("Exp", raw), "number")
-    if link == "LogitLink":
-        return Answered(graph.add("Sigmoid", raw), "number")
-    if link == "IdentityLink":
-        return Answered(raw, "number")
-    raise Incompatible(f"The link function {link} ({path}) can't be compiled: expected identity, log or logit.")
-
-
-def _probabilities(graph: Graph, raw: str, width: int, scale: float = 1.0) -> Answered:
-    if width > 1:
-        return Answered(graph.add("Softmax", raw, axis=1), "probabilities")
-    # sigmoid(-x) is 1 - sigmoid(x): both probabilities in two nodes.
-    both = graph.add("Mul", raw, graph.constant([[-scale, scale]]))
-    return Answered(graph.add("Sigmoid", both), "probabilities")
-
-
-def _gradient_boosting(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    width = part.estimators_.shape[1]
-    dummy = "sklearn.dummy.Dummy"
-    if not (isinstance(part.init_, str) or class_of(part.init_).startswith(dummy)):
-        return _with_skl2onnx(graph, part, view, path)
-    start = part._raw_predict_init(np.zeros((1, len(view)), dtype=np.float32))
-    forest = Forest(np.reshape(start, width).tolist())
-    for stage in part.estimators_:
-        for target, tree in enumerate(stage):
-            values = part.learning_rate * tree.tree_.value[:, 0, 0]
-            forest.add(classic_nodes(tree.tree_, values.tolist()), target)
-    raw = forest.write(graph, rounded_to_float32(graph, graph.matrix(view)))
-    if not hasattr(part, "classes_"):
-        return Answered(raw, "number")
-    # The exponential loss halves the log odds (Friedman 2001, section 4.5), so its raw value counts twice.
-    return _probabilities(graph, raw, width, 2.0 if type(part._loss).__name__ == "ExponentialLoss" else 1.0)
-
-
-def _forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    trees = [tree.tree_ for tree in getattr(part, "estimators_", [part])]
-    name = rounded_to_float32(graph, graph.matrix(view))
-    if not hasattr(part, "classes_"):
-        forest = Forest([0.0])
-        for tree in trees:
-            forest.add(classic_nodes(tree, tree.value[:, 0, 0].tolist()), 0)
-        return Answered(graph.add("Div", forest.write(graph, name), graph.constant(float(len(trees)))), "number")
-    if len(part.classes_) == 1:
-        ones = graph.add("Mul", graph.pick_from(name, [0]), graph.constant(0.0))
-        return Answered(graph.add("Add", ones, graph.constant(1.0)), "probabilities")
-    return Answered(_leaf_shares(graph, trees, name), "probabilities")
-
-
-def _leaf_shares(graph: Graph, trees: list[Any], name: str) -> str:
-    """Return the mean of the class shares in the leaf that each tree sends a row to.
-
-    A leaf of the operator holds one number, so each tree answers with the index of its leaf, as a target of its own,
-    and the shares are looked up: shape (rows, trees) -> (rows, trees, classes) -> mean over trees.
-    """
-    forest = Forest([0.0] * len(trees))
-    shares: list[Any] = []
-    offset = 0
-    for target, tree in enumerate(trees):
-        values = tree.value[:, 0, :]
-        shares.append(values / values.sum(axis=1, keepdims=True))
-        forest.add(classic_nodes(tree, [float(offset + index) for index in range(len(values))]), target)
-        offset += len(values)
-    leaves = graph.cast(forest.write(graph, name), np.int64)
-    looked_up = graph.add("Gather", graph.constant(np.concatenate(shares)), leaves, axis=0)
-    summed = graph.add("ReduceSum", looked_up, graph.constant([1], np.int64), keepdims=0)
-    return graph.add("Div", summed, graph.constant(float(len(trees))))
-
-
-# ---------------------------------------------------------------------------------------------- linear models
-
-
-def _product(graph: Graph, part: Any, view: View) -> tuple[str, int]:
-    weights = np.atleast_2d(np.asarray(part.coef_, dtype=np.float64))
-    product = graph.add("MatMul", graph.matrix(view), graph.constant(weights.T))
-    intercept = np.reshape(part.intercept_, (1, -1))
-    return graph.add("Add", product, graph.constant(intercept)), weights.shape[0]
-
-
-def _logistic(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    raw, width = _product(graph, part, view)
-    return _probabilities(graph, raw, width)
-
-
-def _linear_classifier(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    """The label alone: the sign of the decision for two classes, the largest decision for more."""
-    if hasattr(part, "predict_proba"):
-        return _with_skl2onnx(graph, part, view, path)
-    raw, width = _product(graph, part, view)
-    if width == 1:
-        return Answered(graph.cast(graph.add("Greater", raw, graph.constant(0.0)), np.int64), "codes")
-    return Answered(graph.add("ArgMax", raw, axis=1, keepdims=0), "codes")
-
-
-def _linear(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    raw, _ = _product(graph, part, view)
-    loss = getattr(part, "_base_loss", None)
-    return Answered(raw, "number") if loss is None else _linked(graph, raw, type(loss.link).__name__, path)
+# ---------------------------------------------------------------------------------------------- models of models
 
 
 def _transformed_target(graph: Graph, part: Any, view: View, path: str) -> Answered:
@@ -260,6 +172,96 @@ def _voting(graph: Graph, part: Any, view: View, path: str) -> Answered:
     return Answered(total, kind)
 
 
+def _several(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """MultiOutputRegressor: a model for each target."""
+    found = [
+        _column(graph, estimate(graph, inner, view, f"{path}.estimators_[{index}]").tensor)
+        for index, inner in enumerate(part.estimators_)
+    ]
+    return _side_by_side(graph, found)
+
+
+def _chain(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """RegressorChain: a model for each target, which is given what those before it answered."""
+    found: list[str] = [""] * len(part.estimators_)
+    for index, (place, inner) in enumerate(zip(part.order_, part.estimators_, strict=True)):
+        column = _column(graph, estimate(graph, inner, view, f"{path}.estimators_[{index}]").tensor)
+        found[int(place)] = column
+        view = view + graph.whole(column, 1)
+    return _side_by_side(graph, found)
+
+
+def _side_by_side(graph: Graph, columns: list[str]) -> Answered:
+    if len(columns) == 1:
+        return Answered(columns[0], "number")
+    return Answered(graph.add("Concat", *columns, axis=1), "vector")
+
+
+def _column(graph: Graph, tensor: str) -> str:
+    return graph.add("Reshape", tensor, graph.constant([-1, 1], np.int64))
+
+
+def _classic(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """GradientBoosting; where it begins with another model, both are left to skl2onnx."""
+    write = boosted_classic if _plain_start(part) else _with_skl2onnx
+    return write(graph, part, view, path)
+
+
+def _plain_start(part: Any) -> bool:
+    return isinstance(part.init_, str) or class_of(part.init_).startswith("sklearn.dummy.Dummy")
+
+
+def _frozen(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    return estimate(graph, part.estimator, view, f"{path}.estimator")
+
+
+# ---------------------------------------------------------------------------------------------- calibrated models
+
+
+class _NoDecisionError(Exception):
+    """What a classifier is calibrated by is not written here."""
+
+
+def _calibrated(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """CalibratedClassifierCV: the mean of calibrated classifiers."""
+    total = ""
+    for index, calibrated in enumerate(part.calibrated_classifiers_):
+        own = f"{path}.calibrated_classifiers_[{index}]"
+        try:
+            raw, sure = _decided(graph, calibrated.estimator, view, f"{own}.estimator")
+        except _NoDecisionError:
+            return _with_skl2onnx(graph, part, view, path)
+        one = calibrate(graph, calibrated, raw, sure, own)
+        total = graph.add("Add", total, one) if total else one
+    return Answered(graph.add("Div", total, graph.constant(float(len(part.calibrated_classifiers_)))), "probabilities")
+
+
+def _decided(graph: Graph, part: Any, view: View, path: str) -> tuple[str, bool]:
+    """Return what a classifier is calibrated by: its decision where it has one, else its probabilities, and which.
+
+    The decision of two classes, and the probability of the second, have shape (rows, 1).
+    """
+    name = class_of(part)
+    if name == "sklearn.frozen._frozen.FrozenEstimator":
+        return _decided(graph, part.estimator, view, f"{path}.estimator")
+    if name == "sklearn.pipeline.Pipeline":
+        view = _prepared(graph, part, view, path)
+        return _decided(graph, part.steps[-1][1], view, f"{path}.{part.steps[-1][0]}")
+    handler = _handlers().get(name)
+    if handler is boosted:
+        return raw_boosted(graph, part, view, path), False
+    if handler is _classic and _plain_start(part):
+        return raw_boosted_classic(graph, part, view), False
+    if handler in (logistic, linear_classifier, stochastic):
+        return product(graph, part, view)[0], False
+    if hasattr(part, "decision_function"):
+        raise _NoDecisionError
+    answered = estimate(graph, part, view, path)
+    if answered.kind != "probabilities":
+        raise Incompatible(f"{name} ({path}) has no probabilities to be calibrated by.", part=name, path=path)
+    return (graph.pick_from(answered.tensor, [1]) if len(part.classes_) == 2 else answered.tensor), True
+
+
 # ---------------------------------------------------------------------------------------------- everything else
 
 
@@ -267,4 +269,6 @@ def _with_skl2onnx(graph: Graph, part: Any, view: View, path: str) -> Answered:
     from ..graphs.converter import convert_estimator
 
     tensor, kind = convert_estimator(graph, part, graph.matrix(view), len(view), path)
+    if kind == "number" and getattr(part, "n_outputs_", 1) > 1:
+        return Answered(tensor, "vector")
     return Answered(tensor, kind)

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..base.errors import Incompatible, PlusoneError
-from ..base.records import Field
-from ..graphs.graph import Graph
+from ..base.errors import Incompatible
+from ..base.records import Field, Output
+from ..boosters.lightgbm import is_lightgbm
+from ..boosters.xgboost import is_xgboost
 from ..graphs.layout import Block
 from . import Compiled, Opened
 from .estimators import estimate
-from .transformers import class_of
+from .finishing import compile_with
+from .texts import OneText, reads_text
 
 __all__ = ["open_model"]
 
@@ -29,16 +29,26 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
     The attempts raise Incompatible, naming the part, when the first way already can't be written.
     """
     base = sys.modules.get("sklearn.base")
-    if base is None or not isinstance(model, base.BaseEstimator):
+    if base is None or not isinstance(model, base.BaseEstimator) or is_lightgbm(model) or is_xgboost(model):
         return None
-    return Opened(trained=model, compile=functools.partial(_attempts, model))
+    trained = OneText(model) if reads_text(model) else model
+    output = Output(name="", kind="classes", classes=(-1, 1)) if _detects(model) else None
+    return Opened(trained=trained, compile=functools.partial(_attempts, model), output=output)
+
+
+def _detects(model: Any) -> bool:
+    """Whether a model answers 1 for what is as usual and -1 for outliers; it says so by no `classes_`."""
+    from sklearn.base import is_outlier_detector
+
+    return bool(is_outlier_detector(model)) and hasattr(model, "predict")
 
 
 def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
     seen: set[bytes] = set()
     for number, (dtype, own) in enumerate(_WAYS):
         try:
-            compiled = _compile(model, fields, blocks, dtype, own)
+            write = functools.partial(estimate, own=own)
+            compiled = compile_with(write, model, fields, blocks, dtype)
         except Incompatible:
             if number == 0:
                 raise
@@ -46,20 +56,3 @@ def _attempts(model: Any, fields: Sequence[Field], blocks: Sequence[Block]) -> I
         if compiled.graph not in seen:
             seen.add(compiled.graph)
             yield compiled
-
-
-def _compile(model: Any, fields: Sequence[Field], blocks: Sequence[Block], dtype: Any, own: bool) -> Compiled:
-    graph = Graph(blocks, dtype)
-    view = graph.view([field.name for field in fields])
-    answered = estimate(graph, model, view, "model", own=own)
-    try:
-        dtype = np.int64 if answered.kind == "codes" else graph.dtype
-        data = graph.finish(answered.tensor, dtype, flat=answered.kind != "probabilities")
-    except PlusoneError:
-        raise
-    except Exception as error:
-        raise Incompatible(
-            f"The graph of this {class_of(model)} is not valid ONNX: {type(error).__name__}: {error}",
-            mend="report it with the model's class, and use another estimator meanwhile",
-        ) from error
-    return Compiled(graph=data, output=answered.kind, precision=graph.precision, known_values=graph.known_values)

@@ -17,6 +17,8 @@ import numpy as np
 from ..base.errors import Incompatible, PlusoneError
 from ..graphs.graph import ML, Column, Graph, View
 from ..graphs.layout import MISSING
+from .bins import bins, quantiles
+from .texts import counts, hashes, reduced, selected, tfidf, tfidf_counts
 
 __all__ = ["class_of", "transform"]
 
@@ -57,6 +59,7 @@ def transform(graph: Graph, part: Any, view: View, path: str) -> View:
 
 def _handlers() -> dict[str, Transform]:
     base = "sklearn.preprocessing."
+    text = "sklearn.feature_extraction.text."
     return {
         "sklearn.pipeline.Pipeline": _pipeline,
         "sklearn.pipeline.FeatureUnion": _union,
@@ -68,10 +71,23 @@ def _handlers() -> dict[str, Transform]:
         base + "_data.MinMaxScaler": _min_max,
         base + "_data.MaxAbsScaler": _max_abs,
         base + "_data.RobustScaler": _robust,
-        base + "_data.QuantileTransformer": _too_slow,
+        base + "_data.QuantileTransformer": quantiles,
+        base + "_discretization.KBinsDiscretizer": bins,
         base + "_polynomial.PolynomialFeatures": _polynomial,
         base + "_function_transformer.FunctionTransformer": _function,
         "sklearn.impute._base.SimpleImputer": _imputer,
+        "sklearn.decomposition._truncated_svd.TruncatedSVD": reduced,
+        f"{text}CountVectorizer": counts,
+        f"{text}TfidfVectorizer": tfidf,
+        f"{text}TfidfTransformer": tfidf_counts,
+        f"{text}HashingVectorizer": hashes,
+        **{
+            f"sklearn.feature_selection._{name}": selected
+            for name in (
+                *("univariate_selection.SelectKBest", "univariate_selection.SelectPercentile"),
+                *("variance_threshold.VarianceThreshold", "from_model.SelectFromModel", "rfe.RFE", "rfe.RFECV"),
+            )
+        },
     }
 
 
@@ -166,15 +182,6 @@ def _min_max(graph: Graph, part: Any, view: View, path: str) -> View:
         low, high = part.feature_range
         name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
     return graph.whole(name, len(view))
-
-
-def _too_slow(graph: Graph, part: Any, view: View, path: str) -> View:
-    raise Incompatible(
-        f"{class_of(part)} ({path}) is not compiled: skl2onnx takes minutes to write it, and a row takes milliseconds.",
-        mend="leave it out before trees, which do not need it; else use PowerTransformer or RobustScaler",
-        part=class_of(part),
-        path=path,
-    )
 
 
 def _polynomial(graph: Graph, part: Any, view: View, path: str) -> View:

@@ -5,18 +5,21 @@ This module knows ONNX. It knows no scikit-learn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .layout import Block
+from .texts import TEXTS, Text, write_texts
 
 __all__ = ["Column", "Graph", "View"]
 
 OPSET = 21
 IR_VERSION = 10
 ML = "ai.onnx.ml"
+_MOST_DENSE = 1 << 16
 
 
 class Column(NamedTuple):
@@ -33,6 +36,14 @@ class Column(NamedTuple):
 View = list[Column]
 
 
+class _Sparse(NamedTuple):
+    """A tensor that is not written out: of each row the places that hold something, and what they hold."""
+
+    places: str
+    values: str
+    width: int
+
+
 class Graph:
     """A graph being written. `dtype` is the type of all arithmetic: float64, or float32 as a second try."""
 
@@ -45,6 +56,9 @@ class Graph:
         self._constants: dict[tuple[Any, ...], str] = {}
         self._count = 0
         self._ml_opset = 4
+        self._sparse: dict[str, _Sparse] = {}
+        self._dense: dict[str, str] = {}
+        self._texts: list[Text] = []
         self.precision = self.dtype.name
         """`float32` as soon as any part of the graph computes in it."""
         self.known_values: dict[str, tuple[float, ...]] = {}
@@ -109,15 +123,79 @@ class Graph:
             TypeError: when a text column should be a number, or the other way round.
         """
         parts: list[str] = []
-        start = 0
-        while start < len(view):
-            tensor, _, present, _ = view[start]
-            stop = start
-            while stop < len(view) and view[stop].tensor == tensor:
-                stop += 1
-            parts.append(self._convert(self._pick(tensor, [c.place for c in view[start:stop]]), tensor, present, kind))
-            start = stop
+        for tensor, present, places in _pieces(view):
+            parts.append(self._convert(self._pick(self._written_out(tensor), places), tensor, present, kind))
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
+
+    def product(self, view: View, weights: Any) -> str:
+        """Return the matrix of the view times `weights`, shape (columns, targets)."""
+        parts: list[str] = []
+        dense: View = []
+        rows: list[int] = []
+        start = 0
+        for tensor, _, places in _pieces(view):
+            stop = start + len(places)
+            sparse = self._sparse.get(tensor)
+            if sparse is None or places != list(range(sparse.width)):
+                dense += view[start:stop]
+                rows += range(start, stop)
+            else:
+                # One row more: what stands for nothing weighs nothing.
+                table = np.vstack([weights[start:stop], np.zeros((1, weights.shape[1]))])
+                looked_up = self.add("Gather", self.constant(table), sparse.places, axis=0)
+                each = self.add("Mul", looked_up, self.add("Unsqueeze", sparse.values, self.constant([2], np.int64)))
+                parts.append(self.add("ReduceSum", each, self.constant([1], np.int64), keepdims=0))
+            start = stop
+        if dense:
+            parts.insert(0, self.add("MatMul", self.matrix(dense), self.constant(weights[rows])))
+        return parts[0] if len(parts) == 1 else self.add("Sum", *parts)
+
+    def text(self, column: Column, **how: Any) -> View:
+        """Return the counts of the terms of a field of text.
+
+        Args:
+            how: the attributes of `texts.Text` but for where the text is.
+        """
+        name = self.name("text")
+        text = Text(input=name, block=column.tensor, column=column.place, **how)
+        self._texts.append(text)
+        counts = f"{name}.counts"
+        if self.dtype != np.float64:
+            counts = self.cast(counts, self.dtype)
+        return self.sparse(f"{name}.terms", counts, text.width)
+
+    def sparse(self, places: str, values: str, width: int) -> View:
+        """Return a view of what holds `values` at `places`, both of shape (rows, any); the place `width` is none."""
+        name = self.name("sparse")
+        self._sparse[name] = _Sparse(places, values, width)
+        return self.whole(name, width)
+
+    def parts_of(self, view: View) -> tuple[str, str, int] | None:
+        """Return places, values and width of a view that is one sparse tensor, whole; None for all others."""
+        found = self._sparse.get(view[0].tensor) if view else None
+        if found is None or len(view) != found.width or any(c.tensor != view[0].tensor for c in view):
+            return None
+        return found if [column.place for column in view] == list(range(found.width)) else None
+
+    def _written_out(self, tensor: str) -> str:
+        """Return a tensor with a number in each of its places."""
+        sparse = self._sparse.get(tensor)
+        if sparse is None:
+            return tensor
+        if sparse.width > _MOST_DENSE:
+            raise ValueError(
+                f"{sparse.width} terms are too many; linear models, naive Bayes and TruncatedSVD take them"
+            )
+        if tensor not in self._dense:
+            shape = self.add("Shape", sparse.places)
+            rows = self.add("Gather", shape, self.constant([0], np.int64), axis=0)
+            size = self.add("Concat", rows, self.constant([sparse.width + 1], np.int64), axis=0)
+            zeros = self.add("Expand", self.constant(0.0), size)
+            filled = self.add("ScatterElements", zeros, sparse.places, sparse.values, axis=1, reduction="add")
+            start, stop, axis = (self.constant([value], np.int64) for value in (0, sparse.width, 1))
+            written = self._dense[tensor] = self.add("Slice", filled, start, stop, axis)
+            self.widths[written] = sparse.width
+        return self._dense[tensor]
 
     def column(self, column: Column) -> str:
         """Return one column as a tensor of shape (rows, 1), of its own kind, numbers in `dtype`."""
@@ -196,13 +274,30 @@ class Graph:
             self._nodes.append(helper.make_node("Reshape", [output, shape], ["answer"], name="answer"))
         else:
             self._nodes.append(helper.make_node("Identity", [output], ["answer"], name="answer"))
-        inputs = [helper.make_tensor_value_info(b.name, types[b.dtype], [None, len(b.fields)]) for b in self.blocks]
+        read = {name for node in self._nodes for name in node.input}
+        inputs = [
+            helper.make_tensor_value_info(b.name, types[b.dtype], [None, len(b.fields)])
+            for b in self.blocks
+            if not self._texts or b.dtype != "string" or b.name in read
+        ]
+        for text in self._texts:
+            inputs.append(helper.make_tensor_value_info(f"{text.input}.terms", TensorProto.INT64, [None, None]))
+            inputs.append(helper.make_tensor_value_info(f"{text.input}.counts", TensorProto.DOUBLE, [None, None]))
         answer = helper.make_tensor_value_info("answer", kind, [None] if flat else [None, None])
         graph = helper.make_graph(self._nodes, "model", inputs, [answer], self._initializers)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self._ml_opset)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="plusone")
+        if self._texts:
+            helper.set_model_props(model, {TEXTS: write_texts(self._texts)})
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+def _pieces(view: View) -> Iterator[tuple[str, str, list[int]]]:
+    """Give the columns of one tensor that lie beside each other: the tensor, the kind of the first, the places."""
+    for tensor, columns in itertools.groupby(view, key=lambda column: column.tensor):
+        found = list(columns)
+        yield tensor, found[0].kind, [column.place for column in found]
 
 
 def _rename_subgraphs(node: Any, renamed: Any) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.errors import BrokenArtifact
 from .layout import Columns
+from .texts import TEXTS, read_texts
 
 __all__ = ["Answer", "OnnxRunner", "class_array"]
 
@@ -100,14 +101,20 @@ class OnnxRunner:
         self._session = session
         self._output = output
         self._names = [one.name for one in session.get_outputs()[: 2 if output == "ranking" else 1]]
-        self._bindable = output != "ranking" and all(
-            value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs())
+        self._inputs = {value.name for value in session.get_inputs()}
+        self._texts = read_texts(session.get_modelmeta().custom_metadata_map.get(TEXTS, "[]"))
+        self._bindable = (
+            output != "ranking"
+            and not self._texts
+            and all(value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs()))
         )
         self._local = _Local()
         self.classes = class_array(classes)
 
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
+        if self._texts:
+            columns = self._with_texts(columns)
         rows = columns.rows
         if rows <= _BOUND_ROWS and self._bindable:
             bound = self._local.bound.get(rows)
@@ -122,6 +129,13 @@ class OnnxRunner:
         if self._output == "codes":
             return Answer(self.classes, out, None, None)
         return Answer(None, None, None, out)
+
+    def _with_texts(self, columns: Columns) -> Columns:
+        """Return the columns with the terms of each text, and without the text."""
+        feeds = {name: array for name, array in columns.feeds.items() if name in self._inputs}
+        for text in self._texts:
+            feeds |= text.feed(columns.feeds[text.block][:, text.column])
+        return Columns(columns.rows, feeds)
 
     def _bind(self, columns: Columns) -> Any:
         """Return what the graph answers, and remember arrays of these shapes for this thread's next time."""

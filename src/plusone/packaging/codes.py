@@ -13,7 +13,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from ..graphs.layout import Block, Code
+from ..graphs.texts import TEXTS, Text, read_texts, write_texts
 
 __all__ = ["strings_to_codes"]
 
@@ -62,8 +65,15 @@ class _Rewriting:
             if block.dtype != "int64":
                 self._views[block.name] = _Columns(block.fields, block.dtype == "string")
         numbers = [name for block in blocks if block.dtype == "float64" for name in block.fields]
+        self._texts: dict[str, list[Text]] = {}
+        found = {one.key: one.value for one in model.metadata_props}
+        named = {block.name: block.fields for block in blocks}
+        for text in read_texts(found.get(TEXTS, "[]")):
+            self._texts.setdefault(named[text.block][text.column], []).append(text)
         strings = [name for block in blocks if block.dtype == "string" for name in block.fields]
-        self._order = (*numbers, *strings)
+        self._order = (*numbers, *(name for name in strings if name not in self._texts))
+        if not self._order:
+            raise _OtherUseError  # there is text alone
 
     def finish(self) -> tuple[bytes, tuple[Block, ...]]:
         """Return the graph and the blocks, rewritten."""
@@ -74,7 +84,10 @@ class _Rewriting:
         self._order = whole[0] if whole else self._order
         self._made.clear()
         self._walk()
-        unused = {name for block in self._blocks if block.dtype == "string" for name in block.fields} - set(self._codes)
+        strings = {name for block in self._blocks if block.dtype == "string" for name in block.fields}
+        unused = strings - set(self._codes) - set(self._texts)
+        if set(self._codes) & set(self._texts):
+            raise _OtherUseError  # a field that is both looked up and read as text
         self._codes.update(dict.fromkeys(sorted(unused), Code({}, 0.0)))
         graph = self._model.graph
         if any(output.name in self._views for output in graph.output):
@@ -93,7 +106,20 @@ class _Rewriting:
         checker.check_model(self._model)
         block = Block(_NUMBERS, "float64", self._order, self._codes)
         others = tuple(block for block in self._blocks if block.dtype == "int64")
+        if self._texts:
+            others += (self._text_block(),)
         return bytes(self._model.SerializeToString(deterministic=True)), (block, *others)
+
+    def _text_block(self) -> Block:
+        """Return the block of the fields of text, and write into the graph where they now are."""
+        from onnx import helper
+
+        name = next(block.name for block in self._blocks if block.dtype == "string")
+        texts: list[Text] = []
+        for place, found in enumerate(self._texts.values()):
+            texts += [msgspec.structs.replace(text, block=name, column=place) for text in found]
+        helper.set_model_props(self._model, {TEXTS: write_texts(texts)})
+        return Block(name, "string", tuple(self._texts))
 
     def _walk(self) -> list[_Columns]:
         """Write all nodes anew; return the columns that nodes other than those that move columns read."""

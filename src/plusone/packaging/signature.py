@@ -51,7 +51,8 @@ def order_features(model: Any, features: Sequence[str], target: str) -> list[str
                 mend="fit it on train_set[features], in that order",
             )
         return list(features)
-    names = [str(name) for name in fitted]
+    spelled = {getattr(model, "spelling", str)(name): name for name in features}
+    names = [spelled.get(str(name), str(name)) for name in fitted]
     extra = [name for name in names if name not in features]
     missing = [name for name in features if name not in names]
     if extra or missing:

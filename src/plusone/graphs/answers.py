@@ -1,0 +1,42 @@
+"""What a graph answers in its end: the raw numbers of a model as probabilities, codes or numbers.
+
+This module knows graphs. It knows no kind of trained model.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .graph import Graph
+
+__all__ = ["Answered", "one_against_rest", "positive", "probabilities"]
+
+
+class Answered(NamedTuple):
+    """The tensor that holds a model's answers, and what they are."""
+
+    tensor: str
+    kind: Literal["probabilities", "codes", "number", "vector"]
+
+
+def probabilities(graph: Graph, raw: str, width: int, scale: float = 1.0) -> Answered:
+    """Return the probabilities of raw sums, shape (rows, width): those of two classes when the width is 1."""
+    if width > 1:
+        return Answered(graph.add("Softmax", raw, axis=1), "probabilities")
+    # sigmoid(-x) is 1 - sigmoid(x): both probabilities in two nodes.
+    both = graph.add("Mul", raw, graph.constant([[-scale, scale]]))
+    return Answered(graph.add("Sigmoid", both), "probabilities")
+
+
+def one_against_rest(graph: Graph, raw: str) -> Answered:
+    """Return the probability of each class against all others, divided by their sum."""
+    each = graph.add("Sigmoid", raw)
+    total = graph.add("ReduceSum", each, graph.constant([1], np.int64), keepdims=1)
+    return Answered(graph.add("Div", each, total), "probabilities")
+
+
+def positive(graph: Graph, raw: str) -> Answered:
+    """Return the codes of two classes: 1 where the raw number, shape (rows, 1), is above 0."""
+    return Answered(graph.cast(graph.add("Greater", raw, graph.constant(0.0)), np.int64), "codes")
