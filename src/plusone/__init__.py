@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from .app.app import App
     from .base.errors import PlusoneError
     from .client.client import Client
+    from .media.audio import Audio
+    from .media.image import Image
     from .pipeline.declare import model, step
     from .recording.active import log
     from .scripts.run import run
 
-__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
+__all__ = ["App", "Audio", "Client", "Image", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "App": ".app.app",
+    "Audio": ".media.audio",
     "Client": ".client.client",
+    "Image": ".media.image",
     "PlusoneError": ".base.errors",
     "check": ".check",
     "log": ".recording.active",

@@ -20,9 +20,11 @@ from ..base.records import Package, Signature
 from ..formats import Compiled, Opened, open_model
 from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
+from ..media import Audio, Image
 from ..native.plain import open_plain
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
 from .natively import listed, pack_natively
+from .shapes import width_of, with_media
 from .signature import MAX_CATEGORIES
 from .tables import compute
 
@@ -48,6 +50,7 @@ def pack(
     environment: str,
     folder: Path,
     tolerance: float = 1e-5,
+    media: Mapping[str, Image | Audio] | None = None,
     root: Path | None = None,
 ) -> tuple[Package, str]:
     """Compile a fitted model, prove it equal, write its package; return the package and its digest.
@@ -58,10 +61,11 @@ def pack(
         features: the columns that a request carries.
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
-        flavour: the dataframe that the train function got: `pandas`, `polars` or `pyarrow`.
+        flavour: what the train function got: a dataframe of `pandas`, `polars` or `pyarrow`, or arrays of `numpy`.
         environment: the text of the environment lock: of what the packaged model needs to load and answer.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
+        media: by feature, how the bytes of an image or a sound become its tensor.
         root: the project's folder: with it plain Python of the project, and what can't be compiled, is packaged as it
             is, to run in a process of its own.
 
@@ -74,7 +78,9 @@ def pack(
         raise UsageError(f"tolerance is {tolerance}: expected a number of 0 or more.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
-    package, contents = _build(model, name, target, features, train, proof, flavour, environment, tolerance, root)
+    package, contents = _build(
+        model, name, target, features, train, proof, flavour, environment, tolerance, media or {}, root
+    )
     for path, data in contents.items():
         files.write_atomic(files.inside(folder, path), data)
     manifest = canonical_json(package)
@@ -93,6 +99,7 @@ def _build(
     flavour: str,
     environment: str,
     tolerance: float,
+    media: Mapping[str, Image | Audio],
     root: Path | None,
 ) -> tuple[Package, dict[str, bytes]]:
     """Return the package's record and the bytes of its files, by path."""
@@ -104,9 +111,9 @@ def _build(
         raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
     opened = _open(model, _labels(train, target), root)
     output = make_output(opened, target)
-    ordered = order_features(opened.trained, features, target)
+    ordered = order_features(opened.trained, features, target, width_of(train, features))
     trained = Trained(opened.trained, ordered, flavour)
-    fields = settle_fields(make_fields(ordered, train), train, trained.ask)
+    fields = settle_fields(with_media(make_fields(ordered, train), media), train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import BrokenArtifact, InvalidInput, PlusoneError, UsageError
 from ..base.ids import digest_file
-from ..base.records import Package
+from ..base.records import Field, Package
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer, OnnxRunner
 from ..native.pythons import find_interpreter
@@ -19,7 +19,9 @@ from ..native.runner import NativeRunner
 from ..native.trust import Trusted, require_trust
 from ..packaging.artifact import ENVIRONMENT, MANIFEST, MODEL, known_values, read
 from ..packaging.environments import NATIVE
+from ..packaging.shapes import plain
 from ..packaging.tables import invalid, read_table
+from . import media
 from .arrays import read_arrays
 from .arrow import read_stream, write_stream
 from .decode import Decoder
@@ -100,6 +102,7 @@ class Predictor:
         known: by field, the only values that it may hold, where the model answers to no others.
         blocks: how its fields enter the graph.
         order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
+        has_media: whether a request may hold images or sounds, which take long to decode.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes | Path | NativeRunner) -> None:
@@ -109,6 +112,7 @@ class Predictor:
         self.blocks: tuple[Block, ...] = msgspec.convert(package.options["blocks"], tuple[Block, ...])
         self.known = known_values(package)
         self.order = [name for block in self.blocks for name in block.fields]
+        self.has_media = any(field.media is not None for field in self.signature.fields)
         self.native = graph if isinstance(graph, NativeRunner) else None
         """What holds the model's own process, of one that was not compiled."""
         self._runner = (
@@ -144,8 +148,29 @@ class Predictor:
         """
         return self.gather(self.decode_rows(body))
 
+    def media_field(self, content_type: str) -> Field:
+        """Return the field that is the value of a body of this type, e.g. `image/png`.
+
+        Raises:
+            WrongContentType: when the model takes no such body, or needs other fields too.
+        """
+        return media.field_of(self.signature.fields, content_type)
+
+    def decode_media(self, body: bytes, content_type: str) -> Columns:
+        """Return the one row whose value is an image or a sound, e.g. of the content type `image/png`.
+
+        Raises:
+            WrongContentType: when the model takes no such body.
+            InvalidInput: when the bytes are no such file.
+        """
+        field = self.media_field(content_type)
+        value = media.read(body, field, 0)
+        return self.gather([tuple(value if name == field.name else None for name in self.order)])
+
     def columns(self, data: Any) -> Columns:
-        """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; others are ignored.
+        """Return the columns of a dataframe (pandas, polars, pyarrow ...), a list of dicts or a dict of numpy arrays.
+
+        Others than the fields are ignored.
 
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
@@ -177,7 +202,7 @@ class Predictor:
         return columns
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Columns:
-        """Return the columns of one array for each field, shape (rows,); loads no table library.
+        """Return the columns of one array for each field, (rows,) or (rows, *its shape); loads no table library.
 
         Strings are str or bytes, as objects or as numpy's own; nulls are None, or NaN among floats.
 
@@ -242,7 +267,13 @@ class Predictor:
         Raises:
             BrokenArtifact: when the model does not answer to its own example.
         """
-        row = {field.name: field.example for field in self.signature.fields}
+        fields = self.signature.fields
+        row = {
+            field.name: np.zeros(field.shape or ()).tolist()
+            if field.shape is not None and field.example is None
+            else field.example
+            for field in fields
+        }
         try:
             self.predictions(self.run(self.decode(msgspec.json.encode({"rows": [row]}))))
         except PlusoneError as error:
@@ -253,7 +284,9 @@ class Predictor:
         for field in self.signature.fields:
             _, bad = read_table(row, [field], [_alone(self.blocks, field.name)], self.known)
             if bad[0]:
-                return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
+                column = row.column(field.name)
+                value = column[0].as_py() if field.shape is None else plain(column, field)
+                return invalid(place, field, value, self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)
 
 
