@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .layout import Block
+from .runner import AT_ONCE
 
 __all__ = ["Column", "Graph", "View"]
 
@@ -185,22 +186,41 @@ class Graph:
         """Return the model's bytes; its one output is `output`, called `answer`.
 
         Args:
-            flat: whether the answer has shape (rows,), else (rows, classes).
+            flat: whether the answer has shape (rows,), else (rows, classes) or (rows, width).
         """
+        return self._finish([self._output(output, "answer", dtype, flat=flat)], {})
+
+    def finish_ranking(self, codes: str, scores: str, dtype: Any, rows_at_once: int) -> bytes:
+        """Return the model's bytes; its two outputs, `answer` and `scores`, have shape (rows, width).
+
+        Args:
+            codes: int64, -1 for none.
+            dtype: that of the scores.
+            rows_at_once: how many rows the graph is given at once: see `runner.AT_ONCE`.
+        """
+        outputs = [self._output(codes, "answer", np.int64), self._output(scores, "scores", dtype)]
+        return self._finish(outputs, {AT_ONCE: str(rows_at_once)})
+
+    def _output(self, tensor: str, name: str, dtype: Any, *, flat: bool = False) -> Any:
+        from onnx import helper
+
+        if flat:
+            shape = self.constant([-1], np.int64)
+            self._nodes.append(helper.make_node("Reshape", [tensor, shape], [name], name=name))
+        else:
+            self._nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return helper.make_tensor_value_info(name, kind, [None] if flat else [None, None])
+
+    def _finish(self, outputs: Sequence[Any], properties: dict[str, str]) -> bytes:
         from onnx import TensorProto, checker, helper
 
         types = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64, "string": TensorProto.STRING}
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        if flat:
-            shape = self.constant([-1], np.int64)
-            self._nodes.append(helper.make_node("Reshape", [output, shape], ["answer"], name="answer"))
-        else:
-            self._nodes.append(helper.make_node("Identity", [output], ["answer"], name="answer"))
         inputs = [helper.make_tensor_value_info(b.name, types[b.dtype], [None, len(b.fields)]) for b in self.blocks]
-        answer = helper.make_tensor_value_info("answer", kind, [None] if flat else [None, None])
-        graph = helper.make_graph(self._nodes, "model", inputs, [answer], self._initializers)
+        graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._initializers)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self._ml_opset)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="plusone")
+        helper.set_model_props(model, properties)
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 

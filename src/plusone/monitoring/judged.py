@@ -33,7 +33,7 @@ def judge_labels(
     """Return what the next labels, at most 2,000, say of predictions that these releases made since a time.
 
     A prediction counts by its first label. Counted are answers in plusone's own JSON that name a class: a number is not
-    right or wrong. At most 32 chunks of predictions are read, the newest; labels of others are passed over.
+    right or wrong, nor are vectors and rankings. At most 32 chunks of predictions are read, the newest; labels of others are passed over.
 
     Args:
         place: what the call before returned; at first `(since, "")`.
@@ -77,7 +77,9 @@ def _answers(
         for row, answer in enumerate(_classes(table["answer"][place].as_py())):
             value = labels.get(f"{one}:{row}", labels.get(one) if row == 0 else None)
             if value is not None:
-                found.append(msgspec.json.decode(value) == answer)
+                truth = msgspec.json.decode(value)
+                if not isinstance(truth, list):  # the truth of a vector or a ranking
+                    found.append(truth == answer)
     return found
 
 

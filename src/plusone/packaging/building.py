@@ -33,7 +33,7 @@ def pack(
     model: Any,
     *,
     name: str,
-    target: str,
+    target: str | Sequence[str] | None,
     features: Sequence[str],
     train: pa.Table,
     proof: Sequence[pa.Table] = (),
@@ -46,7 +46,7 @@ def pack(
 
     Args:
         model: the fitted object, as the train function returned it.
-        target: the column that the model predicts.
+        target: the column that the model predicts; several, in the order of its answers; or None.
         features: the columns that a request carries.
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
@@ -76,7 +76,7 @@ def pack(
 def _build(
     model: Any,
     name: str,
-    target: str,
+    target: str | Sequence[str] | None,
     features: Sequence[str],
     train: pa.Table,
     proof: Sequence[pa.Table],
@@ -87,15 +87,17 @@ def _build(
     """Return the package's record and the bytes of its graph."""
     from ..data.profile import profile
     from .prove import Trained
-    from .signature import make_fields, make_output, order_features, settle_fields
+    from .signature import base_row, make_fields, make_output, order_features, settle_fields, targets_of
 
-    if target in features:
-        raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
-    opened = open_model(model, _labels(train, target))
-    output = make_output(opened, target)
+    targets = targets_of(target)
+    if both := [name for name in targets if name in features]:
+        raise UsageError(f"The target {both[0]!r} is among the features.", mend="leave it out of features=")
+    opened = open_model(model, _labels(train, targets[0]) if len(targets) == 1 else ())
     ordered = order_features(opened.trained, features, target)
     trained = Trained(opened.trained, ordered, flavour)
-    fields = settle_fields(make_fields(ordered, train), train, trained.ask)
+    fields = make_fields(ordered, train)
+    output = make_output(opened, target, lambda: trained.width(base_row(ordered, train)))
+    fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
