@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from .app.app import App
     from .base.errors import PlusoneError
     from .client.client import Client
+    from .formats.recommenders import Recommender
     from .pipeline.declare import model, step
     from .recording.active import log
     from .scripts.run import run
 
-__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
+__all__ = ["App", "Client", "PlusoneError", "Recommender", "__version__", "check", "log", "model", "run", "step"]
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,7 @@ _WHERE = {
     "App": ".app.app",
     "Client": ".client.client",
     "PlusoneError": ".base.errors",
+    "Recommender": ".formats.recommenders",
     "check": ".check",
     "log": ".recording.active",
     "model": ".pipeline.declare",

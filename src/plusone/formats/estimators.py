@@ -6,6 +6,7 @@ estimator is left to skl2onnx. An estimator answers one tensor: probabilities, c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from ..base.errors import Incompatible, PlusoneError
 from ..graphs.graph import Graph, View
 from ..graphs.trees import Forest, classic_nodes, hist_nodes, rounded_to_float32
+from .several import count_targets, several
 from .transformers import class_of, transform
 
 __all__ = ["Answered", "estimate"]
@@ -23,7 +25,7 @@ class Answered(NamedTuple):
     """The tensor that holds a model's answers, and what they are."""
 
     tensor: str
-    kind: Literal["probabilities", "codes", "number"]
+    kind: Literal["probabilities", "codes", "number", "vector"]
 
 
 Estimate = Callable[[Graph, Any, View, str], Answered]
@@ -46,6 +48,8 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
         return estimate(graph, inner, view, f"{path}.{step}", own=own)
     if name.startswith("sklearn.model_selection._search") and hasattr(part, "best_estimator_"):
         return estimate(graph, part.best_estimator_, view, f"{path}.best_estimator_", own=own)
+    if count_targets(part) > 1:
+        return several(graph, part, view, path, functools.partial(estimate, own=own))
     try:
         handler = _handlers().get(name)
         # skl2onnx can't write HistGradientBoosting, so there is no second way for it.

@@ -54,7 +54,7 @@ def _compile(model: Any, fields: Sequence[Field], blocks: Sequence[Block], dtype
     answered = estimate(graph, model, view, "model", own=own)
     try:
         dtype = np.int64 if answered.kind == "codes" else graph.dtype
-        data = graph.finish(answered.tensor, dtype, flat=answered.kind != "probabilities")
+        data = graph.finish(answered.tensor, dtype, flat=answered.kind not in ("probabilities", "vector"))
     except PlusoneError:
         raise
     except Exception as error:

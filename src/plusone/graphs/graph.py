@@ -69,13 +69,17 @@ class Graph:
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output; return the output's name."""
+        return self.add_all(op, *inputs, domain=domain, count=1, **attributes)[0]
+
+    def add_all(self, op: str, *inputs: str, count: int, domain: str = "", **attributes: Any) -> list[str]:
+        """Add a node with `count` outputs; return their names."""
         from onnx import helper
 
-        output = self.name(op.lower())
-        self._nodes.append(helper.make_node(op, list(inputs), [output], name=output, domain=domain, **attributes))
+        outputs = [self.name(op.lower()) for _ in range(count)]
+        self._nodes.append(helper.make_node(op, list(inputs), outputs, name=outputs[0], domain=domain, **attributes))
         # The older tree operators, which other converters write, exist up to version 4 of this domain only.
         self._ml_opset = max(self._ml_opset, 5 if op == "TreeEnsemble" else 4)
-        return output
+        return outputs
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Return the name of a constant tensor; equal constants are stored once."""
