@@ -49,7 +49,7 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
     if name.startswith("sklearn.model_selection._search") and hasattr(part, "best_estimator_"):
         return estimate(graph, part.best_estimator_, view, f"{path}.best_estimator_", own=own)
     if count_targets(part) > 1:
-        return several(graph, part, view, path, functools.partial(estimate, own=own))
+        return Answered(several(graph, part, view, path, functools.partial(estimate, own=own)), "vector")
     try:
         handler = _handlers().get(name)
         # skl2onnx can't write HistGradientBoosting, so there is no second way for it.

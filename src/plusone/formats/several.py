@@ -29,12 +29,14 @@ def count_targets(part: Any) -> int:
     coefficients = getattr(part, "coef_", None)
     if getattr(coefficients, "ndim", 1) == 2 and hasattr(part, "intercept_"):
         return int(coefficients.shape[0])
+    if getattr(getattr(part, "_y", None), "ndim", 1) == 2:  # that of neighbours, which keep the targets
+        return int(part._y.shape[1])
     outputs = getattr(part, "n_outputs_", 1)
     return int(outputs) if isinstance(outputs, (int, np.integer)) else 1
 
 
-def several(graph: Graph, part: Any, view: View, path: str, write: Callable[..., Any]) -> Any:
-    """Write a regressor that answers several numbers.
+def several(graph: Graph, part: Any, view: View, path: str, write: Callable[..., Any]) -> str:
+    """Write a regressor that answers several numbers; return the tensor of shape (rows, targets).
 
     Args:
         write: writes one that answers one, as `estimators.estimate` does.
@@ -57,9 +59,7 @@ def several(graph: Graph, part: Any, view: View, path: str, write: Callable[...,
             part=name,
             path=path,
         )
-    from .estimators import Answered  # that module calls this one
-
-    return Answered(tensor, "vector")
+    return tensor
 
 
 def _listed(graph: Graph, part: Any, view: View, path: str, write: Callable[..., Any]) -> str:
