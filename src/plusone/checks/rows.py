@@ -100,7 +100,7 @@ class Rows:
         return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
 
     def by_target(self, name: str, **answers: NDArray[Any]) -> dict[str, Any]:
-        """Return what the metric `name` is for each of several targets, by answer; nothing where there is one target."""
+        """Return what the metric `name` is for each of several targets, by answer; nothing where there is one."""
         if ":" in name or not self._output.names:
             return {}
         base = metrics.find(name)

@@ -24,8 +24,8 @@ def prediction_shift(a: Answer, a_classes: Sequence[Any], b: Answer, b_classes: 
     """Return the total variation distance of the distributions of two models' answers to as many rows, 0 to 1.
 
     That is half the sum, over all buckets, of how much their shares of rows differ. A class's bucket is its label and,
-    with up to 50 classes, the twentieth of its probability; a number's is its sign and an eighth of a doubling. A vector
-    counts by the mean of its numbers, a ranking by its first item.
+    with up to 50 classes, the twentieth of its probability; a number's is its sign and an eighth of a doubling. A
+    vector counts by the mean of its numbers, a ranking by its first item.
 
     Example: of two rows one model answers yes, 0.91 and no, 0.6, the other yes, 0.94 and yes, 0.6. They share one
     bucket of half the rows each: the distance is 0.5.

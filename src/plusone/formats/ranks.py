@@ -69,7 +69,7 @@ class Histories(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """The neighbours of each item, shape (items, most neighbours); where there are fewer, the place len(items) and 0."""
+    """The neighbours of each item, shape (items, most neighbours); the rest is the place len(items), and 0."""
 
     places: Any
     similarity: Any
@@ -111,7 +111,7 @@ def rows_at_once(items: int, seen: Histories, neighbours: Neighbours | None) -> 
 
 
 def _rows_of(what: str, value: Any, shape: tuple[int, int]) -> tuple[Any, Any, Any]:
-    """Return a matrix row after row: where each begins (and the last ends), the columns that are not 0, their values."""
+    """Return a matrix row after row: where each begins and the last ends, the columns that are not 0, their values."""
     if value is None:
         return np.zeros(shape[0] + 1, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0)
     if hasattr(value, "tocsr"):

@@ -63,7 +63,7 @@ class Recommender:
         self.item_factors = _matrix("item_factors", item_factors, len(self.items))
         if self.user_factors.shape[1] != self.item_factors.shape[1]:
             raise UsageError(
-                f"user_factors have {self.user_factors.shape[1]} columns and item_factors {self.item_factors.shape[1]}: "
+                f"user_factors have {self.user_factors.shape[1]} columns, item_factors {self.item_factors.shape[1]}: "
                 "expected as many factors in both."
             )
         if self.user_factors.dtype != self.item_factors.dtype:
@@ -130,7 +130,8 @@ class Recommender:
             InvalidInput: when the user is not known, and `unknown` is 'refuse'.
         """
         codes, scores = self.rank([[user]])
-        return [(self.items[code], score) for code, score in zip(codes[0].tolist(), scores[0].tolist()) if code >= 0]
+        both = zip(codes[0].tolist(), scores[0].tolist(), strict=True)
+        return [(self.items[code], score) for code, score in both if code >= 0]
 
     def predict(self, frame: Any) -> Any:
         """Return the best items for the user of each row, shape (rows, k), as objects; None where there are fewer."""
@@ -180,7 +181,9 @@ class Recommender:
         counts = self.seen.counts(len(self.items)) if popularity is None else popularity
         self.popularity = np.asarray(counts, dtype=np.float64)
         if self.popularity.shape != (len(self.items),) or not np.isfinite(self.popularity).all():
-            raise UsageError(f"popularity has the shape {self.popularity.shape}: expected a finite number for each item.")
+            raise UsageError(
+                f"popularity has the shape {self.popularity.shape}: expected a finite number for each item."
+            )
         self._places = {user: place for place, user in enumerate(self.users)}
 
     def _rank(self, places: Any) -> tuple[Any, Any]:
@@ -226,8 +229,8 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
         return Opened(trained=model, compile=functools.partial(_attempts, model), output=output)
     if type(model).__module__.partition(".")[0] == "implicit":
         raise Incompatible(
-            f"A {type(model).__module__}.{type(model).__qualname__} knows users and items by their places alone, and not "
-            "what was seen.",
+            f"A {type(model).__module__}.{type(model).__qualname__} knows users and items by their places alone, and "
+            "not what was seen.",
             mend="return plusone.Recommender.of(model, users, items, seen)",
         )
     return None

@@ -55,7 +55,7 @@ def several(graph: Graph, part: Any, view: View, path: str, write: Callable[...,
     else:
         raise Incompatible(
             f"{name} ({path}) answers {count_targets(part)} numbers to each row, which can't be compiled.",
-            mend="use a linear model, trees, or sklearn.multioutput.MultiOutputRegressor around a regressor of one target",
+            mend="use a linear model, trees, or sklearn.multioutput.MultiOutputRegressor around one of a single target",
             part=name,
             path=path,
         )

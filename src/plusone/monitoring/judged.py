@@ -33,7 +33,8 @@ def judge_labels(
     """Return what the next labels, at most 2,000, say of predictions that these releases made since a time.
 
     A prediction counts by its first label. Counted are answers in plusone's own JSON that name a class: a number is not
-    right or wrong, nor are vectors and rankings. At most 32 chunks of predictions are read, the newest; labels of others are passed over.
+    right or wrong, and vectors and rankings are not judged. At most 32 chunks of predictions are read, the newest;
+    labels of others are passed over.
 
     Args:
         place: what the call before returned; at first `(since, "")`.

@@ -153,7 +153,7 @@ def _named(names: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "required": list(names),
         "additionalProperties": False,
-        "properties": {name: value for name in names},
+        "properties": dict.fromkeys(names, value),
     }
 
 

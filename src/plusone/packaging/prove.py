@@ -121,6 +121,8 @@ def make_cases(
 ) -> list[Case]:
     """Return the cases to prove on: up to 10,000 evenly spread rows of each table, and the edges of the signature.
 
+    Of a ranking they are different rows.
+
     Raises:
         Incompatible: when the trained model fails on rows that its signature accepts.
         UsageError: when a table lacks a feature.
@@ -130,7 +132,10 @@ def make_cases(
     for what, table in tables:
         if absent := [name for name in names if name not in table.column_names]:
             raise UsageError(f"The {what} has no column {', '.join(map(repr, absent))}, which the features name.")
-        found.append(_case(trained, signature, blocks, known, what, _spread(table.select(names))))
+        rows = table.select(names)
+        if signature.output.kind == "ranking":  # tables of what users did hold each of them many times
+            rows = rows.group_by(names).aggregate([])
+        found.append(_case(trained, signature, blocks, known, what, _spread(rows)))
     row = base_row(names, tables[0][1])
     for field in signature.fields:
         if field.nullable:

@@ -42,7 +42,7 @@ class Vectors:
 
 
 class Rankings:
-    """Writes rankings: `[{"item": 5, "score": 0.9}, ...]`, best first; where there are fewer items the list is shorter."""
+    """Writes rankings: `[{"item": 5, "score": 0.9}, ...]`, best first, as long as there are items."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self._heads = [b'{"item":%b,"score":' % _write(item) for item in items]

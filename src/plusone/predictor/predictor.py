@@ -162,8 +162,8 @@ class Predictor:
         return read_arrays(arrays, self.signature.fields, self.blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
-        """Return one prediction per row, ready for JSON: a number, an object with `label` and `probabilities`, a list of
-        numbers (an object where they have names), or a list of items with their scores, best first.
+        """Return one prediction per row, ready for JSON: a number, an object with `label` and `probabilities`, a list
+        of numbers (an object where they have names), or a list of items with their scores, best first.
         """
         if answer.codes is None:
             return answer.numbers.tolist() if self._vectors is None else self._vectors.values(answer)

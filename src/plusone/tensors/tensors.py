@@ -1,8 +1,9 @@
 """Tensors of the Open Inference Protocol: what a model takes and answers in them, and their way to columns and back.
 
-A model of a table takes one tensor per field, of one value per row, and answers one tensor with the label, the number or
-the vector and, where it has them, one with the probabilities; or one with the ranked items and one with their scores,
-the rest empty or -1, and NaN, where there are fewer. The HTTP and the gRPC form of the protocol both come through here.
+A model of a table takes one tensor per field, of one value per row, and answers one tensor with the label, the number
+or the vector and, where it has them, one with the probabilities; or one with the ranked items and one with their
+scores, the rest empty or -1, and NaN, where there are fewer. The HTTP and the gRPC form of the protocol both come
+through here.
 
 A missing value is NaN in a tensor of floats and null in one of JSON; BYTES has no word for it, so a request may name a
 string that stands for it (the parameter `missing_string`). Whatever a tensor claims of itself is compared with what
