@@ -45,7 +45,7 @@ def split(ratings: pd.DataFrame, *, holdout_share: float = 0.2) -> tuple[pd.Data
 
 @plusone.model("films", target="film", features=["user"])
 def train(
-    train_set: pd.DataFrame, *, least_likes: int = 5, neighbours: int = 100, shrink: float = 5.0, k: int = 10
+    train_set: pd.DataFrame, *, least_likes: int = 5, neighbours: int = 50, shrink: float = 5.0, k: int = 10
 ) -> plusone.Recommender:
     """Films that the same people liked are near each other; recommended is what is near to what a person liked.
 

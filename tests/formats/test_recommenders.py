@@ -220,7 +220,9 @@ def test_an_object_of_implicit_alone_is_refused_with_the_way() -> None:
         Recommender.of(object(), USERS, ITEMS, SEEN)
 
 
-@pytest.mark.parametrize("name", ["als.AlternatingLeastSquares", "bpr.BayesianPersonalizedRanking", "CosineRecommender"])
+@pytest.mark.parametrize(
+    "name", ["als.AlternatingLeastSquares", "bpr.BayesianPersonalizedRanking", "CosineRecommender"]
+)
 def test_what_implicit_recommends_is_what_we_do(name: str) -> None:
     pytest.importorskip("implicit", reason="not run: implicit is not installed (pip install 'plusone[recommenders]')")
     import importlib
@@ -236,7 +238,9 @@ def test_what_implicit_recommends_is_what_we_do(name: str) -> None:
     made = Recommender.of(model, range(50), range(30), seen, k=5)
     for user in range(50):
         theirs, said = model.recommend(user, seen[user], N=5)
-        there = [(item, score) for item, score in zip(theirs.tolist(), said.tolist(), strict=True) if item >= 0 and score]
+        there = [
+            (item, score) for item, score in zip(theirs.tolist(), said.tolist(), strict=True) if item >= 0 and score
+        ]
         ours = made.recommend(user)
         assert [score for _, score in ours] == pytest.approx([score for _, score in there], abs=1e-5)
 

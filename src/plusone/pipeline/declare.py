@@ -140,7 +140,7 @@ def model(
     check_model_name(name)
     columns = _targets(name, target)
     if isinstance(features, str) or not all(isinstance(one, str) for one in features or ()):
-        raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them, names of columns.")
+        raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them: each a column name.")
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
 

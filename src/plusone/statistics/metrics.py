@@ -56,7 +56,7 @@ def find(name: str) -> Metric:
         return metric
     at = int(count[:9])
     if at < 1:
-        raise UsageError(f"{name} counts no item: expected {base}@1 or more.")
+        raise UsageError(f"{name} counts no item: expected {base}@1 or more, for example ndcg@10.")
     prepare = metric.prepare
     return replace(metric, name=name, at=at, prepare=lambda truth, answer: prepare(truth, answer[:, :at]))
 
