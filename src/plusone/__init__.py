@@ -14,13 +14,27 @@ if TYPE_CHECKING:
     from .app.app import App
     from .base.errors import PlusoneError
     from .client.client import Client
+    from .formats.recommenders import Recommender
     from .media.audio import Audio
     from .media.image import Image
     from .pipeline.declare import model, step
     from .recording.active import log
     from .scripts.run import run
 
-__all__ = ["App", "Audio", "Client", "Image", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
+__all__ = [
+    "App",
+    "Audio",
+    "Client",
+    "Image",
+    "PlusoneError",
+    "Recommender",
+    "__version__",
+    "check",
+    "log",
+    "model",
+    "run",
+    "step",
+]
 
 __version__ = "0.1.0"
 
@@ -30,6 +44,7 @@ _WHERE = {
     "Client": ".client.client",
     "Image": ".media.image",
     "PlusoneError": ".base.errors",
+    "Recommender": ".formats.recommenders",
     "check": ".check",
     "log": ".recording.active",
     "model": ".pipeline.declare",

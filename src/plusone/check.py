@@ -13,12 +13,8 @@ from .base.errors import UsageError
 from .checks.outcomes import CheckFailed, Inconclusive, NotApplicable, record
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .base.records import Output
-    from .predictor import Answer, Predictor
+    from .predictor import Predictor
     from .statistics.bootstrap import Interval
-    from .statistics.metrics import Metric
 
 __all__ = ["at_least", "no_worse"]
 
@@ -43,8 +39,10 @@ def no_worse(
     Args:
         model: the candidate, as the fixture `model` gives it.
         live: the live release, as the fixture gives it; with None the check is not applicable.
-        data: a dataframe, pyarrow table or list of dicts: the fields of both models and the target's column.
-        metric: roc_auc, log_loss, brier, accuracy, balanced_accuracy, f1 (classes), rmse, mae, r2 (numbers).
+        data: a dataframe, pyarrow table or list of dicts: the fields of both models and the target's column; for
+            rankings that holds the item that was right, or a list of them.
+        metric: roc_auc, log_loss, brier, accuracy, balanced_accuracy, f1 (classes), rmse, mae, r2 (numbers; of several
+            targets their mean, or one as `rmse:TARGET`), hit_rate@k, ndcg@k, map@k (rankings).
         margin: in the unit of the metric, 0 or more.
         inconclusive: 'closes': an inconclusive outcome closes the gate; 'allowed': it does not.
 
@@ -57,23 +55,20 @@ def no_worse(
     _check_arguments(inconclusive, margin=margin)
     if margin < 0:
         raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of {metric}.")
+    from .checks.rows import Rows, choose
     from .statistics import bootstrap, metrics
 
-    chosen = metrics.find(metric)
+    chosen = choose(model.signature.output, metric)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
-    rows = _Rows(data, model.signature.output, chosen)
+    rows = Rows(data, model.signature.output, chosen)
     ours, theirs = rows.answer(model, "the candidate"), rows.answer(live, "the live release")
     sign = 1.0 if chosen.higher_is_better else -1.0
     first, second = chosen.prepare(rows.truth, ours), chosen.prepare(rows.truth, theirs)
     found = bootstrap.paired_difference(
-        lambda weights: sign * first(weights),
-        lambda weights: sign * second(weights),
-        rows.count,
-        confidence=confidence,
-        resamples=resamples,
-        seed=seed,
-    )
+        lambda weights: sign * first(weights), lambda weights: sign * second(weights),
+        rows.count, confidence=confidence, resamples=resamples, seed=seed,
+    )  # fmt: skip
     candidate, before = (metrics.value(chosen, rows.truth, one) for one in (ours, theirs))
     text = (
         f"{metric} of the candidate is {candidate:.4g}, of the live release {before:.4g}: {_better(found.value)} "
@@ -82,6 +77,7 @@ def no_worse(
     )
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
     measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
+    measured |= rows.by_target(metric, candidate=ours, live=theirs)
     _conclude(text, found, -margin, inconclusive, measured)
 
 
@@ -104,12 +100,14 @@ def at_least(
     Args and errors are those of `no_worse`.
     """
     _check_arguments(inconclusive, value=value)
-    from .statistics import bootstrap, metrics
+    from .checks.rows import Rows, choose
+    from .statistics import bootstrap
 
-    chosen = metrics.find(metric)
-    rows = _Rows(data, model.signature.output, chosen)
+    chosen = choose(model.signature.output, metric)
+    rows = Rows(data, model.signature.output, chosen)
     sign = 1.0 if chosen.higher_is_better else -1.0
-    statistic = chosen.prepare(rows.truth, rows.answer(model, "the model"))
+    answer = rows.answer(model, "the model")
+    statistic = chosen.prepare(rows.truth, answer)
     found = bootstrap.interval(statistic, rows.count, confidence=confidence, resamples=resamples, seed=seed)
     text = (
         f"{metric} is {found.value:.4g} ({confidence * 100:g}% interval {found.low:.4g} to {found.high:.4g}, "
@@ -117,6 +115,7 @@ def at_least(
     )
     measured = {"check": "at_least", "metric": metric, "candidate": found.value, "value": value}
     measured |= {"difference": sign * (found.value - value), "rows": rows.count}
+    measured |= rows.by_target(metric, candidate=answer)
     _conclude(text, found, value, inconclusive, measured, sign)
 
 
@@ -159,121 +158,3 @@ def _conclude(
         raise CheckFailed(message)
     if outcome == "inconclusive" and inconclusive == "closes":
         raise Inconclusive(f"{message}. More rows would.")
-
-
-class _Rows:
-    """The rows to compare on: the truth as class codes or numbers, and each model's answers to them."""
-
-    def __init__(self, data: Any, output: Output, metric: Metric) -> None:
-        import numpy as np
-
-        from .data.datasets import to_arrow
-
-        _check_fit(output, metric)
-        self._table = to_arrow(data)
-        self._output = output
-        self._metric = metric
-        self._answers: dict[int, Answer] = {}
-        self.count: int = self._table.num_rows
-        target = output.name
-        if target not in self._table.column_names:
-            raise UsageError(
-                f"The data has no column {target!r}, which holds the truth. Its columns: "
-                f"{', '.join(self._table.column_names) or 'none'}.",
-                mend=f"give data that still has {target!r}: the model itself takes only its own fields",
-            )
-        if self.count < 2:
-            raise UsageError(f"The data has {self.count} row{'s' if self.count != 1 else ''}: expected at least 2.")
-        column = self._table.column(target)
-        if column.null_count:
-            first = next(row for row, one in enumerate(column) if not one.is_valid)
-            raise UsageError(
-                f"The target {target!r} has {column.null_count} nulls, the first in row {first}: expected the truth.",
-                mend=f"leave those rows out, for example data[data[{target!r}].notna()]",
-            )
-        self.truth: NDArray[Any] = self._codes(column) if output.kind == "classes" else self._numbers(column)
-        if (self.truth == self.truth[0]).all():
-            raise UsageError(
-                f"The target {target!r} is {column[0].as_py()!r} in all {self.count} rows: expected rows that differ."
-            )
-        if self.truth.dtype.kind == "f" and not np.isfinite(self.truth).all():
-            row = int(np.flatnonzero(~np.isfinite(self.truth))[0])
-            raise UsageError(f"The target {target!r} is {self.truth[row]} in row {row}: expected finite numbers.")
-
-    def shift(self, model: Predictor, live: Predictor) -> dict[str, float]:
-        """Return how far the answers of two models that were asked lie apart."""
-        from .checks.shifts import prediction_shift
-
-        (a, a_classes), (b, b_classes) = (
-            (self._answers[id(one)], one.signature.output.classes) for one in (model, live)
-        )
-        return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
-
-    def _codes(self, column: Any) -> NDArray[Any]:
-        """Return the truth as places in the model's classes."""
-        import numpy as np
-
-        places = {value: place for place, value in enumerate(self._output.classes)}
-        encoded = column.unify_dictionaries() if "dictionary" in str(column.type) else column.dictionary_encode()
-        encoded = encoded.combine_chunks()
-        values = encoded.dictionary.to_pylist()
-        unknown = [value for value in values if value not in places]
-        if unknown:
-            raise UsageError(
-                f"The target {self._output.name!r} holds {unknown[0]!r}, which the model can't answer. "
-                f"Its classes: {', '.join(map(repr, self._output.classes))}."
-            )
-        return np.array([places[value] for value in values])[encoded.indices.to_numpy(zero_copy_only=False)]
-
-    def _numbers(self, column: Any) -> NDArray[Any]:
-        import numpy as np
-
-        try:
-            return np.asarray(column.to_numpy(), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"The target {self._output.name!r} is of type {column.type}: expected numbers.") from error
-
-    def answer(self, model: Predictor, who: str) -> NDArray[Any]:
-        """Return what the metric needs of the model's answers, classes in the order of the candidate's."""
-        import numpy as np
-
-        output = model.signature.output
-        if output.kind != self._output.kind:
-            raise UsageError(
-                f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
-            )
-        _check_fit(output, self._metric)
-        found = self._answers[id(model)] = model.run(model.columns(self._table))
-        if output.kind == "number":
-            return np.asarray(found.numbers, dtype=np.float64).reshape(-1)
-        if set(output.classes) != set(self._output.classes):
-            raise UsageError(
-                f"{who[0].upper()}{who[1:]} has the classes {', '.join(map(repr, output.classes))} and the candidate "
-                f"{', '.join(map(repr, self._output.classes))}: they can't be compared by {self._metric.name}."
-            )
-        places = [output.classes.index(one) for one in self._output.classes]
-        if self._metric.needs == "probabilities":
-            return np.asarray(found.probabilities)[:, places]
-        order = np.empty(len(places), dtype=np.int64)
-        order[places] = np.arange(len(places))
-        return order[found.codes]
-
-
-def _check_fit(output: Output, metric: Metric) -> None:
-    """Refuse a metric that the model's answers are not made for."""
-    from .statistics.metrics import METRICS
-
-    kind = "numbers" if output.kind == "number" else "classes"
-    fit = ", ".join(name for name, one in METRICS.items() if (one.needs == "numbers") == (kind == "numbers"))
-    if (metric.needs == "numbers") != (kind == "numbers"):
-        raise UsageError(f"The model answers {kind}, and {metric.name} is not made for that. Metrics that are: {fit}.")
-    if metric.needs == "probabilities" and not output.probabilities:
-        raise UsageError(
-            f"{metric.name} needs probabilities, and the model answers labels only.",
-            mend="use accuracy, balanced_accuracy or f1, or a model with predict_proba",
-        )
-    if metric.binary_only and len(output.classes) != 2:
-        raise UsageError(
-            f"{metric.name} is for two classes, and the model has {len(output.classes)}.",
-            mend="use log_loss, brier, accuracy, balanced_accuracy or f1",
-        )

@@ -66,3 +66,14 @@ def _same(a: Answer, b: Answer, classes: tuple[str, ...]) -> None:
     keys = {*ours.counts, *theirs.counts}
     apart = sum(abs(ours.counts.get(key, 0) / ours.rows - theirs.counts.get(key, 0) / theirs.rows) for key in keys) / 2
     assert prediction_shift(a, classes, b, classes) == pytest.approx(apart, abs=1e-6)
+
+
+def test_vectors_count_by_their_mean_and_rankings_by_their_first_item() -> None:
+    near, far = (Answer(None, None, None, np.array([[1.0, 3.0], [2.0, value]])) for value in (2.0, 200.0))
+    assert prediction_shift(near, (), near, ()) == 0.0
+    assert prediction_shift(near, (), far, ()) == 0.5
+    items = np.array([7, 8])
+    one = Answer(items, np.array([[0, 1], [1, -1]]), None, None, np.array([[2.0, 1.0], [1.0, np.nan]]))
+    other = Answer(items, np.array([[0, -1], [-1, -1]]), None, None, np.full((2, 2), np.nan))
+    assert prediction_shift(one, (7, 8), one, (7, 8)) == 0.0
+    assert prediction_shift(one, (7, 8), other, (7, 8)) == 0.5

@@ -87,3 +87,13 @@ def test_what_is_counted_of_an_answer():
     assert said(Answer(None, codes, shares, None)) is shares
     assert said(Answer(None, codes, None, None)) is codes
     assert said(Answer(None, None, None, numbers)) is numbers
+
+
+def test_a_vector_counts_by_its_mean_and_a_ranking_by_its_first_item() -> None:
+    vectors = Answer(None, None, None, np.array([[1.0, 3.0], [2.0, np.nan]]))
+    found = count_outputs(said(vectors), [], 0)
+    assert (found.rows, found.invalid, found.counts) == (2, 1, {"2": 1, INVALID: 1})
+    codes = np.array([[1, 0], [1, -1], [-1, -1]])
+    rankings = Answer(np.array([7, 8]), codes, None, None, np.where(codes < 0, np.nan, 1.0))
+    found = count_outputs(said(rankings), name_classes((7, 8), ["7", "8"]), 2)
+    assert (found.rows, found.invalid, found.counts) == (3, 1, {"8/19": 2, INVALID: 1})

@@ -263,3 +263,24 @@ def test_what_differs_is_another_class_or_a_number_off_by_more_than_a_hundredth(
     assert count_differing([one], other) == 1
     with pytest.raises(ValueError, match="3 rows"):
         count_differing([one], numbers(1.0))
+
+
+def test_vectors_differ_in_any_number_and_rankings_in_their_first_item() -> None:
+    def vectors(*rows: list[float]) -> Answer:
+        return Answer(None, None, None, np.array(rows))
+
+    before = [vectors([1.0, 2.0]), vectors([1.0, np.nan])]
+    assert count_differing(before, vectors([1.001, 2.0], [1.0, np.nan])) == 0
+    assert count_differing(before, vectors([1.0, 2.1], [1.0, np.nan])) == 1
+    assert count_differing(before, vectors([1.0], [1.0])) == 2
+    assert count_differing(before, Answer(None, None, None, np.array([1.0, 1.0]))) == 2
+    items = np.array(["a", "b"], dtype=object)
+
+    def ranked(*codes: list[int]) -> Answer:
+        return Answer(items, np.array(codes), None, None, np.zeros((len(codes), len(codes[0]))))
+
+    given = [ranked([0, 1], [1, 0])]
+    assert count_differing(given, ranked([0, -1], [1, -1])) == 0
+    assert count_differing(given, ranked([0, 1], [0, 1])) == 1
+    assert count_differing(given, ranked([0], [-1])) == 1
+    assert count_differing(given, vectors([0.0, 1.0], [1.0, 0.0])) == 2

@@ -93,6 +93,12 @@ def test_what_can_not_be_judged_is_passed_over(store: Store):
     assert (found.labelled, found.off) == ({1: 0, 2: 0}, {1: {}, 2: {}})
 
 
+def test_vectors_and_rankings_are_neither_right_nor_wrong(store: Store):
+    _log(store, 2, ("a", [[1.0, 2.0]]), ("b", [{"label": 1.0, "more": 2.0}]), ("c", [[{"item": 5, "score": 0.5}]]))
+    _label(store, ("a", "[1.0,2.0]"), ("b", "[1.0,2.0]"), ("c", "[5]"))
+    assert _judge(store).labelled == {1: 0, 2: 0}
+
+
 def test_labels_that_came_just_now_wait_for_their_predictions(store: Store):
     _label(store, ("a", '"yes"'))
     assert _judge(store, until=SINCE) == Judged({}, {}, {}, (SINCE, ""))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from plusone.base.records import Field, Output, Signature
+from plusone.labels.labels import label_reader
 from plusone.openapi.schemas import (
     columns_schema,
     example_row,
@@ -16,6 +17,7 @@ from plusone.openapi.schemas import (
     row_schema,
 )
 from plusone.predictor import Predictor
+from tests.protocols.clients import run_client
 
 
 def test_a_field_says_its_type_its_limits_and_what_training_held() -> None:
@@ -94,3 +96,48 @@ def test_a_field_without_an_example_gets_one_that_fits() -> None:
     signature = Signature(fields=fields, output=Output(name="y", kind="number"))
     row = example_row(signature, {"d": frozenset({4.0, 3.0})})
     assert row == {"a": 0, "b": "u", "c": "", "d": 3, "e": None}
+
+
+VECTOR = Output(name="a,b", kind="vector", names=("a", "b"), width=2)
+PLAIN = Output(name="answer", kind="vector", width=2)
+FILMS = Output(name="film", kind="ranking", classes=(1, 2), width=3)
+WORDS = Output(name="word", kind="ranking", classes=("x",), width=1)
+
+GOOD: list[tuple[Output, object]] = [
+    (VECTOR, {"a": 1.5, "b": None}), (PLAIN, [1.0, None]), (FILMS, []), (FILMS, [{"item": 1, "score": 0.5}]),
+    (WORDS, [{"item": "x", "score": None}]),
+]  # fmt: skip
+BAD: list[tuple[Output, object]] = [
+    (VECTOR, [1.0, 2.0]), (VECTOR, {"a": 1.0}), (VECTOR, {"a": 1.0, "b": 2.0, "c": 3.0}), (VECTOR, None),
+    (PLAIN, [1.0]), (PLAIN, [1.0, 2.0, 3.0]), (PLAIN, {"a": 1.0}), (FILMS, [{"item": "x", "score": 1}]),
+    (FILMS, [{"item": 1}]), (FILMS, [1]), (FILMS, {"item": 1}), (WORDS, [{"item": 1, "score": 1}]),
+    (WORDS, [{"item": "x", "score": 1}] * 2),
+]  # fmt: skip
+LABELS: list[object] = [
+    [1.0, 2.0], {"a": 1, "b": 2}, [1.0], {"a": 1}, 1, [1, 2], [], "x", ["x", "y"], None, True, [[1]],
+]  # fmt: skip
+VALIDATE = """
+import json, sys
+from jsonschema_rs import Draft202012Validator
+print(json.dumps([Draft202012Validator(schema).is_valid(value) for schema, value in json.load(sys.stdin)]))
+"""
+
+
+@pytest.mark.slow
+def test_lists_are_allowed_as_they_are_answered_and_labels_as_they_are_taken() -> None:
+    """With the validator of the environment of clients, as the document's own test."""
+    outputs = (VECTOR, PLAIN, FILMS, WORDS)
+    said = run_client(VALIDATE, [[prediction_schema(output), value] for output, value in GOOD + BAD])
+    assert said == [True] * len(GOOD) + [False] * len(BAD)
+    said = run_client(VALIDATE, [[label_schema(output), value] for output in outputs for value in LABELS])
+    assert said == [label_reader(output)(value) is not None for output in outputs for value in LABELS]
+
+
+def test_lists_say_their_lengths_and_their_names() -> None:
+    assert prediction_schema(VECTOR)["required"] == ["a", "b"]
+    assert (prediction_schema(PLAIN)["minItems"], prediction_schema(PLAIN)["maxItems"]) == (2, 2)
+    assert prediction_schema(FILMS)["maxItems"] == 3
+    assert prediction_schema(FILMS)["items"]["properties"]["item"] == {"type": "integer"}
+    assert label_schema(WORDS)["oneOf"][0] == {"type": "string"}
+    assert label_schema(PLAIN)["items"]["type"] == "number"
+    assert len(label_schema(VECTOR)["oneOf"]) == 2

@@ -141,6 +141,10 @@ WRONG_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "feature twice": ({"features": ["a", "a"]}, "each once"),
     "feature no text": ({"features": [1]}, "column name"),
     "target no text": ({"target": 5}, "column name"),
+    "target twice": ({"target": ("y", "y")}, "several different ones"),
+    "no target of several": ({"target": ()}, "several different ones"),
+    "one of several no text": ({"target": ["y", 5]}, "column name"),
+    "one of several in features": ({"target": ("y", "a"), "features": ["a"]}, "not the target 'y', 'a'"),
     "negative tolerance": ({"tolerance": -1.0}, "tolerance=-1.0"),
     "nan tolerance": ({"tolerance": float("nan")}, "tolerance=nan"),
     "infinite tolerance": ({"tolerance": float("inf")}, "tolerance=inf"),
@@ -158,6 +162,17 @@ def test_each_wrong_model_has_its_error(name: str) -> None:
 def test_a_model_needs_a_name_that_fits_an_address(name: str) -> None:
     with pytest.raises(UsageError, match="can't name a model"):
         plusone.model(name, target="y")
+
+
+@pytest.mark.parametrize(
+    ("target", "kept", "targets"),
+    [("y", "y", ("y",)), (["y"], "y", ("y",)), (["y", "z"], ("y", "z"), ("y", "z")), (None, None, ())],
+)
+def test_a_model_answers_one_target_several_or_none(target: Any, kept: Any, targets: tuple[str, ...]) -> None:
+    with collecting() as found:
+        plusone.model("m", target=target)(_with_input)
+    assert found[0].model is not None
+    assert (found[0].model.target, found[0].model.targets) == (kept, targets)
 
 
 def test_a_model_needs_training_data() -> None:

@@ -22,13 +22,51 @@ BY_HAND: dict[str, tuple[list[Any], list[Any], float]] = {
     "rmse": ([0, 0, 0], [1, 2, 2], 1.7321),
     "mae": ([0, 0, 0], [1, -2, 2], 1.6667),
     "r2": ([1, 2, 3], [1, 2, 4], 0.5),
+    "hit_rate": ([2, 1, 1], [[1, 0, 1], [0, 0, 0], [0, 1, 0]], 0.6667),
+    "ndcg": ([2], [[0, 1, 0]], 0.3869),
+    "map": ([2], [[1, 0, 1]], 0.8333),
 }
+NEEDS_ONE_ITEM = {"hit_rate", "ndcg", "map"}
+"""Of rankings scikit-learn has no such metrics, or other ones."""
 
 
 @pytest.mark.parametrize("name", sorted(metrics.METRICS))
 def test_value_is_the_one_computed_by_hand(name: str):
     truth, answer, expected = BY_HAND[name]
     assert metrics.value(metrics.find(name), np.array(truth), np.array(answer)) == pytest.approx(expected, abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 30), width=st.integers(2, 6), at=st.integers(1, 6))
+def test_ndcg_of_rankings_is_that_of_scikit_learn(seed: int, rows: int, width: int, at: int):
+    generator = np.random.default_rng(seed)
+    right = generator.random((rows, width)) < 0.4
+    right[:, -1] |= ~right.any(axis=1)  # each row has a right item, perhaps beyond what is looked at
+    scores = np.tile(np.arange(width, 0.0, -1.0), (rows, 1))
+    got = metrics.value(metrics.find(f"ndcg@{at}"), right.sum(axis=1), right)
+    assert got == pytest.approx(reference.ndcg_score(right.astype(float), scores, k=at), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("hit_rate@1", 0.5), ("hit_rate@2", 1.0), ("map@1", 0.5), ("map@2", 0.5), ("map@3", (1 + 2 / 3) / 4 + 0.25)],
+)
+def test_only_the_first_k_items_count(name: str, expected: float):
+    truth, answer = np.array([2, 1]), np.array([[1, 0, 1], [0, 1, 0]], dtype=bool)
+    assert metrics.value(metrics.find(name), truth, answer) == pytest.approx(expected)
+    weights = np.array([[1.0, 0.0], [0.0, 1.0]])  # each row alone
+    assert metrics.find(name).prepare(truth, answer)(weights).mean() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["ndcg@", "ndcg@0", "ndcg@-1", "ndcg@x", "ndcg@٣", "rmse@5", "@5", "ndcg@5@5"])
+def test_a_count_of_items_that_is_none_is_refused(name: str):
+    with pytest.raises(UsageError, match="ndcg"):
+        metrics.find(name)
+
+
+def test_several_targets_are_averaged_by_hand():
+    truth, answer = np.zeros((2, 2)), np.array([[1.0, 3.0], [-1.0, -3.0]])
+    assert metrics.value(metrics.averaged(metrics.find("mae")), truth, answer) == 2.0
 
 
 def probabilities(generator: np.random.Generator, rows: int, classes: int) -> np.ndarray:
@@ -59,7 +97,7 @@ def scikit(name: str, truth: Any, answer: Any, weights: Any, classes: int) -> fl
 
 @settings(max_examples=40, deadline=None)
 @given(
-    name=st.sampled_from(sorted(metrics.METRICS)),
+    name=st.sampled_from(sorted(metrics.METRICS.keys() - NEEDS_ONE_ITEM)),
     seed=st.integers(0, 2**32 - 1),
     rows=st.integers(12, 80),
     classes=st.integers(2, 4),
@@ -103,6 +141,7 @@ def test_balanced_accuracy_leaves_out_a_class_that_a_resample_lost():
 
 def test_an_unknown_metric_is_refused_with_the_known_ones():
     with pytest.raises(
-        UsageError, match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, log_loss, mae, r2, rmse, roc_auc"
+        UsageError,
+        match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, hit_rate@k, log_loss, mae, map@k, ndcg@k, r2, rmse, roc",
     ):
         metrics.find("auc")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
 
+import plusone
 from plusone.base.errors import InvalidInput
 from plusone.predictor import Predictor
 from plusone.tensors.tensors import Tensor, answer_tensors, interface_of, pack_strings, read_tensors
+from tests.packaged import package
 from tests.protocols.conftest import Make
+
+__all__ = ["package"]
+
+Package = Callable[..., Predictor]
 
 
 def test_each_kind_of_label_has_its_datatype(late: Predictor, minutes: Predictor, origin: Predictor) -> None:
@@ -65,3 +73,33 @@ def test_a_model_that_is_gone_leaves_nothing(make: Make) -> None:
     del predictor
     gc.collect()
     assert interface() is None
+
+
+def test_vectors_are_one_tensor(package: Package) -> None:
+    x = np.arange(40.0)
+    frame = pd.DataFrame({"x": x, "a": 2 * x, "b": -x})
+    model = LinearRegression().fit(frame[["x"]], frame[["a", "b"]])
+    predictor = package(model, frame, target=("a", "b"), features=["x"])
+    (slot,) = interface_of(predictor).outputs.values()
+    assert (slot.name, slot.datatype, slot.width, slot.parameters) == ("a,b", "FP64", 2, {"names": '["a","b"]'})
+    answer = predictor.run(predictor.columns(frame.head(2)))
+    (tensor,) = answer_tensors(predictor, answer, ["a,b"])
+    assert tensor.shape == (2, 2)
+    np.testing.assert_allclose(tensor.data, [0.0, 0.0, 2.0, -1.0], atol=1e-9)
+
+
+@pytest.mark.parametrize(("items", "datatype", "none"), [([5, 6], "INT64", -1), (["p", "q"], "BYTES", "")])
+def test_where_there_are_fewer_items_the_rest_says_so(
+    package: Package, items: list[object], datatype: str, none: object
+) -> None:
+    made = plusone.Recommender([1, 2], items, [[1.0], [2.0]], [[1.0], [2.0]], [[1, 0], [0, 0]])
+    predictor = package(made, pd.DataFrame({"user": [1, 2], "scores": items}), target="scores")
+    interface = interface_of(predictor)
+    assert [(slot.name, slot.datatype, slot.width) for slot in interface.outputs.values()] == [
+        ("scores", datatype, 2), ("item_scores", "FP64", 2),
+    ]  # fmt: skip
+    assert interface.classes == ""
+    answer = predictor.run(predictor.decode(b'{"rows": [{"user": 1}, {"user": 2}]}'))
+    found, scores = answer_tensors(predictor, answer, ["scores", "item_scores"])
+    assert found.data.tolist() == [items[1], none, items[1], items[0]]
+    np.testing.assert_array_equal(scores.data, [2.0, np.nan, 4.0, 2.0])

@@ -63,9 +63,13 @@ def name_classes(classes: Sequence[Any], keys: Sequence[str]) -> list[str]:
 def said(answer: Answer) -> Array:
     """Return what there is to count of an answer, one row each: its probabilities, shape (rows, classes), or else its
     codes (integers) or numbers (floats), shape (rows,).
+
+    Of a ranking that is the first item. Of a vector it is the mean of its numbers: one that is not finite shows.
     """
     if answer.numbers is not None:
-        return answer.numbers
+        return answer.numbers if answer.numbers.ndim == 1 else answer.numbers.mean(axis=1)
+    if answer.scores is not None:
+        return answer.codes[:, 0]
     return answer.codes if answer.probabilities is None else answer.probabilities
 
 

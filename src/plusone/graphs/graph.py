@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .layout import Block
+from .runner import AT_ONCE
 from .texts import TEXTS, Text, write_texts
 
 __all__ = ["Column", "Graph", "View"]
@@ -104,13 +105,17 @@ class Graph:
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output; return the output's name."""
+        return self.add_all(op, *inputs, domain=domain, count=1, **attributes)[0]
+
+    def add_all(self, op: str, *inputs: str, count: int, domain: str = "", **attributes: Any) -> list[str]:
+        """Add a node with `count` outputs; return their names."""
         from onnx import helper
 
-        output = self.name(op.lower())
-        self._nodes.append(helper.make_node(op, list(inputs), [output], name=output, domain=domain, **attributes))
+        outputs = [self.name(op.lower()) for _ in range(count)]
+        self._nodes.append(helper.make_node(op, list(inputs), outputs, name=outputs[0], domain=domain, **attributes))
         # The older tree operators, which other converters write, exist up to version 4 of this domain only.
         self._ml_opset = max(self._ml_opset, 5 if op == "TreeEnsemble" else 4)
-        return output
+        return outputs
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Return the name of a constant tensor; equal constants are stored once."""
@@ -285,16 +290,35 @@ class Graph:
         """Return the model's bytes; its one output is `output`, called `answer`.
 
         Args:
-            flat: whether the answer has shape (rows,), else (rows, classes).
+            flat: whether the answer has shape (rows,), else (rows, classes) or (rows, width).
         """
-        from onnx import TensorProto, checker, helper
+        return self._finish([self._output(output, "answer", dtype, flat=flat)], {})
 
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    def finish_ranking(self, codes: str, scores: str, dtype: Any, rows_at_once: int) -> bytes:
+        """Return the model's bytes; its two outputs, `answer` and `scores`, have shape (rows, width).
+
+        Args:
+            codes: int64, -1 for none.
+            dtype: that of the scores.
+            rows_at_once: how many rows the graph is given at once: see `runner.AT_ONCE`.
+        """
+        outputs = [self._output(codes, "answer", np.int64), self._output(scores, "scores", dtype)]
+        return self._finish(outputs, {AT_ONCE: str(rows_at_once)})
+
+    def _output(self, tensor: str, name: str, dtype: Any, *, flat: bool = False) -> Any:
+        from onnx import helper
+
         if flat:
             shape = self.constant([-1], np.int64)
-            self._nodes.append(helper.make_node("Reshape", [output, shape], ["answer"], name="answer"))
+            self._nodes.append(helper.make_node("Reshape", [tensor, shape], [name], name=name))
         else:
-            self._nodes.append(helper.make_node("Identity", [output], ["answer"], name="answer"))
+            self._nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return helper.make_tensor_value_info(name, kind, [None] if flat else [None, None])
+
+    def _finish(self, outputs: Sequence[Any], properties: dict[str, str]) -> bytes:
+        from onnx import TensorProto, checker, helper
+
         read = {name for node in self._nodes for name in node.input}
         inputs = [
             helper.make_tensor_value_info(
@@ -308,12 +332,13 @@ class Graph:
         for text in self._texts:
             inputs.append(helper.make_tensor_value_info(f"{text.input}.terms", TensorProto.INT64, [None, None]))
             inputs.append(helper.make_tensor_value_info(f"{text.input}.counts", TensorProto.DOUBLE, [None, None]))
-        answer = helper.make_tensor_value_info("answer", kind, [None] if flat else [None, None])
-        graph = helper.make_graph(self._nodes, "model", inputs, [answer], self._initializers)
+        graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._initializers)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self._ml_opset)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="plusone")
         if self._texts:
-            helper.set_model_props(model, {TEXTS: write_texts(self._texts)})
+            properties = {**properties, TEXTS: write_texts(self._texts)}
+        if properties:
+            helper.set_model_props(model, properties)
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 

@@ -16,8 +16,11 @@ from ..base.errors import BrokenArtifact
 from .layout import Columns
 from .texts import TEXTS, read_texts
 
-__all__ = ["Answer", "OnnxRunner", "class_array"]
+__all__ = ["AT_ONCE", "Answer", "OnnxRunner", "class_array"]
 
+AT_ONCE = "plusone.rows_at_once"
+"""The property of a graph that says how many rows it takes at once; more are run one part after the other. A ranking
+makes a score for each item and row on its way, so the rows bound its memory."""
 _BOUND_ROWS = 32
 """Up to so many rows arrays are bound: for more, what that saves is nothing beside what the graph takes."""
 _BOUND_BYTES = 64 * 1024
@@ -30,7 +33,8 @@ class Answer:
     Attributes:
         rows: how many.
         labels: shape (rows,): the label of each row (an object array of bool, int or str) or the number (float64); of a
-            vector the numbers, shape (rows, width); of a ranking the items, shape (rows, width), best first.
+            vector the numbers, shape (rows, width); of a ranking the items, shape (rows, width), best first, as
+            objects, None where there is none.
         probabilities: shape (rows, classes), in the order of the signature's classes; None when the model has none.
         codes: shape (rows,): the index of each label among the signature's classes, or (rows, width) of each item of a
             ranking, where -1 stands for none; None for numbers.
@@ -69,7 +73,13 @@ class Answer:
     @property
     def labels(self) -> np.ndarray[Any, Any]:
         """The label of each row, its number or numbers, or its items."""
-        return self.numbers if self.codes is None else self._classes[self.codes]
+        if self.codes is None:
+            return self.numbers
+        if self.scores is None:
+            return self._classes[self.codes]
+        items = self._classes[self.codes].astype(object)
+        items[self.codes < 0] = None
+        return items
 
 
 class OnnxRunner:
@@ -110,6 +120,7 @@ class OnnxRunner:
             and not self._texts
             and all(value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs()))
         )
+        self._at_once = int(session.get_modelmeta().custom_metadata_map.get(AT_ONCE, "0"))
         self._local = _Local()
         self.classes = class_array(classes)
 
@@ -122,8 +133,7 @@ class OnnxRunner:
             bound = self._local.bound.get(rows)
             out: Any = bound.run(columns.feeds) if bound is not None else self._bind(columns)
         elif self._output == "ranking":
-            codes, scores = self._session.run(self._names, columns.feeds)
-            return Answer(self.classes, codes, None, None, scores)
+            return self._rank(columns)
         else:
             out = self._session.run(self._names, columns.feeds)[0]
         if self._output == "probabilities":
@@ -138,6 +148,13 @@ class OnnxRunner:
         for text in self._texts:
             feeds |= text.feed(columns.feeds[text.block][:, text.column])
         return Columns(columns.rows, feeds)
+
+    def _rank(self, columns: Columns) -> Answer:
+        step = self._at_once or max(1, columns.rows)
+        parts = [columns.take(start, start + step) for start in range(0, max(1, columns.rows), step)]
+        out = [self._session.run(self._names, part.feeds) for part in parts]
+        codes, scores = out[0] if len(out) == 1 else (np.concatenate(each) for each in zip(*out, strict=True))
+        return Answer(self.classes, codes, None, None, scores)
 
     def _bind(self, columns: Columns) -> Any:
         """Return what the graph answers, and remember arrays of these shapes for this thread's next time."""

@@ -134,8 +134,9 @@ def try_copies(predictor: Predictor, fit: Fit, copies: Sequence[Copy]) -> Tried:
 
 
 def count_differing(given: Sequence[Answer], answer: Answer) -> int:
-    """Return in how many rows an answer differs from those that were given: another class, or a number that is off by
-    more than a hundredth of the one that was given. Two that are no numbers are equal.
+    """Return in how many rows an answer differs from those that were given: another class, another first item of a
+    ranking, or a number (of a vector one of them) that is off by more than a hundredth of the one that was given. Two
+    that are no numbers are equal.
 
     Raises:
         ValueError: when they have not equally many rows.
@@ -144,11 +145,18 @@ def count_differing(given: Sequence[Answer], answer: Answer) -> int:
     after = answer.labels
     if len(before) != len(after):
         raise ValueError(f"{len(before)} rows were answered with {len(after)}")
+    if (answer.scores is None) != (given[0].scores is None):
+        return len(after)
+    if answer.scores is not None:
+        before, after = before[:, 0], after[:, 0]
+    if before.shape != after.shape:
+        return len(after)
     if answer.codes is not None or given[0].codes is not None:
         return int(np.count_nonzero(before.astype(object) != after.astype(object)))
     with np.errstate(invalid="ignore"):
         near = np.abs(after - before) <= _TOLERANCE * np.abs(before)
-    return int(len(after) - np.count_nonzero(near | (after == before) | (np.isnan(after) & np.isnan(before))))
+    same = near | (after == before) | (np.isnan(after) & np.isnan(before))
+    return int(len(after) - np.count_nonzero(same if same.ndim == 1 else same.all(axis=1)))
 
 
 class ShadowLane:

@@ -47,7 +47,8 @@ def judge_labels(
     """Return what the next labels, at most 2,000, say of predictions that these releases made since a time.
 
     A prediction counts by its first label. Counted are answers that name a class or are a number, in whichever protocol
-    they were given. At most 32 chunks of predictions are read, the newest; labels of others are passed over.
+    they were given; vectors and rankings are not judged. At most 32 chunks of predictions are read, the newest; labels
+    of others are passed over.
 
     Args:
         releases: what each of them answers; of None no tensors can be read.
@@ -121,7 +122,9 @@ def _answers(
         for row, (is_number, answer) in enumerate(given):
             value = labels.get(f"{one}:{row}", labels.get(one) if row == 0 else None)
             truth = None if value is None else msgspec.json.decode(value)
-            if value is not None and (not is_number or _is_number(truth)):
+            if value is None or isinstance(truth, list):  # a list is the truth of a vector or a ranking
+                continue
+            if not is_number or _is_number(truth):
                 found.append((is_number, answer, truth))
     return found
 

@@ -7,7 +7,7 @@ are of one length can't be said in a schema; it is said in words.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base.errors import WrongContentType
@@ -179,6 +179,12 @@ def prediction_schema(output: Output) -> dict[str, Any]:
             "type": ["number", "null"],
             "description": f"The predicted {output.name}. Null where the model answers no finite number.",
         }
+    if output.kind == "vector":
+        return _vector_schema(
+            output, f"The predicted {output.name}. Null for a number that is not finite.", ["number", "null"]
+        )
+    if output.kind == "ranking":
+        return _ranking_schema(output)
     said = f"The predicted {output.name}. Null where the model answers no class."
     properties: dict[str, Any] = {"label": {"enum": [*output.classes, None], "description": said}}
     if output.probabilities:
@@ -198,10 +204,55 @@ def prediction_schema(output: Output) -> dict[str, Any]:
     }
 
 
+def _vector_schema(output: Output, said: str, kind: Any) -> dict[str, Any]:
+    if output.names:
+        return {"description": said, **_named(output.names, {"type": kind})}
+    width = {"minItems": output.width, "maxItems": output.width}
+    return {"type": "array", "description": said, "items": {"type": kind}, **width}
+
+
+def _named(names: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(names),
+        "additionalProperties": False,
+        "properties": dict.fromkeys(names, value),
+    }
+
+
+def _ranking_schema(output: Output) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "description": f"The items of {output.name}, best first; fewer where there are no more to recommend.",
+        "maxItems": output.width,
+        "items": _named(("item", "score"), {})
+        | {
+            "properties": {
+                "item": _item_schema(output),
+                "score": {"type": ["number", "null"], "description": "Larger is better."},
+            },
+        },
+    }
+
+
+def _item_schema(output: Output) -> dict[str, Any]:
+    return {"type": "integer" if all(type(item) is int for item in output.classes) else "string"}
+
+
 def label_schema(output: Output) -> dict[str, Any]:
     """Return the schema of what a prediction's truth may be."""
     if output.kind == "number":
         return {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+    if output.kind == "vector":
+        finite: dict[str, Any] = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+        items: dict[str, Any] = {"type": "array", "items": finite, "minItems": output.width, "maxItems": output.width}
+        if not output.names:
+            return items
+        named = _named(output.names, finite)
+        return {"oneOf": [items, named]}
+    if output.kind == "ranking":
+        item = _item_schema(output)
+        return {"oneOf": [item, {"type": "array", "items": item, "maxItems": 1000}]}
     return {"enum": list(output.classes)}
 
 

@@ -42,7 +42,7 @@ def pack(
     model: Any,
     *,
     name: str,
-    target: str,
+    target: str | Sequence[str] | None,
     features: Sequence[str],
     train: pa.Table,
     proof: Sequence[pa.Table] = (),
@@ -57,7 +57,7 @@ def pack(
 
     Args:
         model: the fitted object, as the train function returned it.
-        target: the column that the model predicts.
+        target: the column that the model predicts; several, in the order of its answers; or None.
         features: the columns that a request carries.
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
@@ -92,7 +92,7 @@ def pack(
 def _build(
     model: Any,
     name: str,
-    target: str,
+    target: str | Sequence[str] | None,
     features: Sequence[str],
     train: pa.Table,
     proof: Sequence[pa.Table],
@@ -105,15 +105,17 @@ def _build(
     """Return the package's record and the bytes of its files, by path."""
     from ..data.profile import profile
     from .prove import Trained
-    from .signature import make_fields, make_output, order_features, settle_fields
+    from .signature import base_row, make_fields, make_output, order_features, settle_fields, targets_of
 
-    if target in features:
-        raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
-    opened = _open(model, _labels(train, target), root)
-    output = make_output(opened, target)
+    targets = targets_of(target)
+    if both := [name for name in targets if name in features]:
+        raise UsageError(f"The target {both[0]!r} is among the features.", mend="leave it out of features=")
+    opened = _open(model, _labels(train, targets[0]) if len(targets) == 1 else (), root)
     ordered = order_features(opened.trained, features, target, width_of(train, features))
     trained = Trained(opened.trained, ordered, flavour)
-    fields = settle_fields(with_media(make_fields(ordered, train), media), train, trained.ask)
+    fields = with_media(make_fields(ordered, train), media)
+    output = make_output(opened, target, lambda: trained.width(base_row(ordered, train)))
+    fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]

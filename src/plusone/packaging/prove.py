@@ -17,6 +17,7 @@ from ..data.tables import from_arrow
 from ..data.tensors import shape_of, tabled, to_arrays
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer
+from .rankings import compare_rankings
 from .signature import UNSEEN, base_row, with_value
 from .tables import Known, read_table
 
@@ -85,22 +86,41 @@ class Trained:
             return np.asarray(self.model.predict_proba(self.frame(table)))
 
     def answers(self, table: pa.Table) -> Any:
-        """Return the labels or the numbers, shape (rows,).
+        """Return the labels or the numbers, shape (rows,); vectors, (rows, width); the codes of ranked items likewise.
 
         Raises:
-            Incompatible: when the model answers several numbers to a row.
+            Incompatible: when the model answers more than a list to each row.
         """
+        ranking = self.ranking(table)
+        if ranking is not None:
+            return ranking[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             out = np.asarray(self.model.predict(self.frame(table)))
         if out.ndim == 2 and out.shape[1] == 1:
             out = out[:, 0]
-        if out.ndim != 1:
+        if out.ndim not in (1, 2):
             raise Incompatible(
-                f"The model answers {out.shape[1]} numbers to each row ('multi-output'); one output can be packaged.",
-                mend="train one model per target",
+                f"The model answers an array of shape {out.shape} to {table.num_rows} rows: expected a label, a number "
+                "or a list of numbers for each.",
+                mend="flatten what it answers to one list for each row",
             )
         return out
+
+    def width(self, row: pa.Table) -> int:
+        """Return how many numbers the model answers to a row; 1 where it does not answer, which is found out later."""
+        try:
+            out = np.asarray(self.answers(row))
+        except Exception:  # whatever the model raises
+            return 1
+        return out.shape[1] if out.ndim == 2 else 1
+
+    def ranking(self, table: pa.Table) -> tuple[Any, Any] | None:
+        """Return the codes of the ranked items and their scores, each of shape (rows, width); None for other models."""
+        if not hasattr(self.model, "rank"):
+            return None
+        codes, scores = self.model.rank(self.frame(table))
+        return codes, scores
 
     def ask(self, table: pa.Table) -> Any:
         """Return probabilities where there are some, else the answers."""
@@ -117,6 +137,8 @@ class Case(NamedTuple):
     probabilities: Any
     refused: int
     """Rows of the table that the signature refuses, left out here."""
+    scores: Any = None
+    """Of a ranking: those of the items whose codes the answers are."""
 
 
 def make_cases(
@@ -128,6 +150,8 @@ def make_cases(
 ) -> list[Case]:
     """Return the cases to prove on: up to 10,000 evenly spread rows of each table, and the edges of the signature.
 
+    Of a ranking they are different rows.
+
     Raises:
         Incompatible: when the trained model fails on rows that its signature accepts.
         UsageError: when a table lacks a feature.
@@ -137,7 +161,10 @@ def make_cases(
     for what, table in tables:
         if absent := [name for name in names if name not in table.column_names]:
             raise UsageError(f"The {what} has no column {', '.join(map(repr, absent))}, which the features name.")
-        found.append(_case(trained, signature, blocks, known, what, _spread(table.select(names))))
+        rows = table.select(names)
+        if signature.output.kind == "ranking":  # tables of what users did hold each of them many times
+            rows = rows.group_by(names).aggregate([])
+        found.append(_case(trained, signature, blocks, known, what, _spread(rows)))
     row = base_row(names, tables[0][1])
     for field in signature.fields:
         if field.nullable:
@@ -161,6 +188,9 @@ def _case(
     if not table.num_rows:
         return Case(what, table, np.empty(0), None, refused)
     try:
+        ranking = trained.ranking(table)
+        if ranking is not None:
+            return Case(what, table, ranking[0], None, refused, ranking[1])
         return Case(what, table, trained.answers(table), trained.probabilities(table), refused)
     except Incompatible:
         raise
@@ -188,8 +218,9 @@ def prove(
 ) -> dict[str, Any]:
     """Return the record of the proof: rows, largest difference, tolerance, labels that differ, precision.
 
-    A probability may differ by `tolerance`; a number by `tolerance`, absolute or relative, whichever is larger. A label
-    may differ only where the two largest probabilities are within the tolerance of each other.
+    A probability may differ by `tolerance`; a number by `tolerance`, absolute or relative, whichever is larger, and so
+    may each number of a vector. A label may differ only where the two largest probabilities are within the tolerance of
+    each other; of rankings see `compare_rankings`.
 
     Args:
         blocks: how rows enter the graph of `runner`.
@@ -205,7 +236,7 @@ def prove(
         answer = runner.run(columns)
         differences, bad, tied = _compare(case, answer, signature, tolerance)
         if bad.any():
-            raise _differs(case, answer, differences, bad, tolerance, precision)
+            raise _differs(case, answer, differences, bad, tolerance, precision, signature.output.classes)
         _prove_single(case, columns, runner, answer, tolerance, precision)
         largest = max(largest, float(differences.max(initial=0.0)))
         ties += tied
@@ -223,6 +254,13 @@ def prove(
 
 def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) -> tuple[Any, Any, int]:
     """Return, by row, the difference and whether it is too large; and how many labels differ within the tolerance."""
+    if signature.output.kind == "ranking":
+        return compare_rankings((case.answers, case.scores), (answer.codes, answer.scores), tolerance)
+    if signature.output.kind == "vector":
+        expected = np.asarray(case.answers, dtype=np.float64).reshape(len(case.answers), -1)
+        gaps = _distance(answer.numbers, expected)
+        bad = ~(gaps <= tolerance * np.maximum(1.0, np.abs(expected)))
+        return gaps.max(axis=1, initial=0.0), (bad & (gaps != 0)).any(axis=1), 0
     if signature.output.kind == "number":
         expected = np.asarray(case.answers, dtype=np.float64)
         differences = _distance(answer.numbers, expected)
@@ -255,11 +293,14 @@ def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tol
         left, right = alone.probabilities, answer.probabilities
         if alone.numbers is not None:
             left, right = alone.numbers, answer.numbers
-        if left is None:
+        if alone.scores is not None:
+            whole = (answer.codes[row : row + 1], answer.scores[row : row + 1])
+            same = not compare_rankings(whole, (alone.codes, alone.scores), tolerance)[1].any()
+        elif left is None:
             same = bool(alone.labels[0] == answer.labels[row])
         else:
             gap = _distance(left[0], right[row])
-            same = bool((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))).all())
+            same = bool(((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))) | (gap == 0)).all())
         if not same:
             raise Incompatible(
                 f"The compiled model ({precision}) answers row {row} of {case.what} differently when it is alone.",
@@ -267,17 +308,27 @@ def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tol
             )
 
 
-def _differs(case: Case, answer: Any, differences: Any, bad: Any, tolerance: float, precision: str) -> Incompatible:
+def _differs(
+    case: Case,
+    answer: Any,
+    differences: Any,
+    bad: Any,
+    tolerance: float,
+    precision: str,
+    classes: Sequence[Any],
+) -> Incompatible:
     places = np.flatnonzero(bad)
     named: list[dict[str, Any]] = []
     for place in places[:_NAMED]:
         trained = case.answers[place] if case.probabilities is None else case.probabilities[place]
         compiled = answer.labels[place] if answer.probabilities is None else answer.probabilities[place]
+        if answer.scores is not None:
+            trained = [classes[code] if code >= 0 else None for code in trained.tolist()]
         named.append(
             {
                 "row": int(place),
                 "fields": case.table.slice(int(place), 1).to_pylist()[0],
-                "trained": np.asarray(trained).tolist(),
+                "trained": np.asarray(trained, dtype=None if answer.scores is None else object).tolist(),
                 "compiled": np.asarray(compiled).tolist(),
                 "difference": float(differences[place]),
             }

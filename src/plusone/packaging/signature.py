@@ -30,6 +30,7 @@ __all__ = [
     "make_output",
     "order_features",
     "settle_fields",
+    "targets_of",
     "with_value",
 ]
 
@@ -40,7 +41,9 @@ UNSEEN = "\ue000never seen"
 """A string that is in no training data: what the model is asked with to learn how it takes unseen values."""
 
 
-def order_features(model: Any, features: Sequence[str], target: str, width: int | None = None) -> list[str]:
+def order_features(
+    model: Any, features: Sequence[str], target: str | Sequence[str] | None, width: int | None = None
+) -> list[str]:
     """Return the features in the order in which the model was fitted on them.
 
     Args:
@@ -66,9 +69,9 @@ def order_features(model: Any, features: Sequence[str], target: str, width: int 
     missing = [name for name in features if name not in names]
     if extra or missing:
         parts: list[str] = []
-        if target in extra:
-            parts.append(f"it was fitted on the target {target!r} too")
-        if others := [name for name in extra if name != target]:
+        targets = targets_of(target)
+        parts += [f"it was fitted on the target {name!r} too" for name in targets if name in extra]
+        if others := [name for name in extra if name not in targets]:
             parts.append(f"it was fitted on {', '.join(map(repr, others))}, not among the features")
         if missing:
             parts.append(f"it was not fitted on {', '.join(map(repr, missing))}, which the features name")
@@ -102,14 +105,31 @@ def make_fields(features: Sequence[str], train: pa.Table) -> tuple[Field, ...]:
     )
 
 
-def make_output(opened: Opened, name: str) -> Output:
-    """Return what the model answers, under the name of its target.
+def targets_of(target: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns that a model answers: one, several, or none."""
+    return () if target is None else (target,) if isinstance(target, str) else tuple(target)
+
+
+def make_output(opened: Opened, target: str | Sequence[str] | None, width: Callable[[], int] | None = None) -> Output:
+    """Return what the model answers, under the name of its target; of several under their names, joined by commas.
+
+    Args:
+        target: None for what the training data has no truth for: it is called `answer`.
+        width: says how many numbers the model answers to a row, asked where the object does not say it.
 
     Raises:
-        Incompatible: for several outputs, for labels that JSON has no word for, and for objects that don't predict.
+        Incompatible: for several labels, for labels that JSON has no word for, for objects that don't predict, and for
+            as many numbers as there are no targets.
     """
+    targets = targets_of(target)
+    name = ",".join(targets) or "answer"
     if opened.output is not None:
-        return msgspec.structs.replace(opened.output, name=name)
+        output = msgspec.structs.replace(opened.output, name=name)
+        if output.kind == "vector" and not output.names:
+            return _vector(name, targets, output.width)
+        if len(targets) > 1 and output.kind != "vector":
+            raise _other_width(targets, 1)
+        return output
     model = opened.trained
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     if not hasattr(model, "predict"):
@@ -119,17 +139,37 @@ def make_output(opened: Opened, name: str) -> Output:
         )
     classes = getattr(model, "classes_", None)
     if classes is None:
-        return Output(name=name, kind="number")
+        count = int(getattr(model, "n_outputs_", 0)) or (1 if width is None else width())
+        if count == 1 and len(targets) <= 1:
+            return Output(name=name, kind="number")
+        return _vector(name, targets, count)
     if isinstance(classes, list):
         raise Incompatible(
-            f"This {kind} answers {len(classes)} outputs at once ('multi-output'); one output can be packaged.",
+            f"This {kind} answers {len(classes)} labels at once ('multi-output'): expected one label, or several "
+            "numbers.",
             mend="train one model per target",
         )
+    if len(targets) > 1:
+        raise _other_width(targets, 1)
     return Output(
         name=name,
         kind="classes",
         classes=tuple(_plain(label) for label in classes),
         probabilities=hasattr(model, "predict_proba"),
+    )
+
+
+def _vector(name: str, targets: Sequence[str], width: int) -> Output:
+    if len(targets) > 1 and len(targets) != width:
+        raise _other_width(targets, width)
+    return Output(name=name, kind="vector", names=tuple(targets) if len(targets) > 1 else (), width=width)
+
+
+def _other_width(targets: Sequence[str], width: int) -> Incompatible:
+    return Incompatible(
+        f"The model answers {width} {'value' if width == 1 else 'numbers'} to each row, and {len(targets)} targets are "
+        f"declared: {', '.join(targets)}.",
+        mend="fit it on train_set[[...]] with those columns, in that order, or correct target= of @plusone.model",
     )
 
 

@@ -36,10 +36,15 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What `@plusone.model` adds to a step."""
 
     name: str
-    target: str
+    target: str | tuple[str, ...] | None
     features: tuple[str, ...] | None
     tolerance: float
     media: dict[str, Image | Audio] = {}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that it answers: one, several or none."""
+        return () if self.target is None else (self.target,) if isinstance(self.target, str) else self.target
 
 
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +119,7 @@ def step(
 def model(
     name: str,
     *,
-    target: str,
+    target: str | Sequence[str] | None,
     features: Sequence[str] | None = None,
     tolerance: float = 1e-5,
     media: Mapping[str, Image | Audio] | None = None,
@@ -126,7 +131,8 @@ def model(
 
     Args:
         name: the name under which releases are numbered, e.g. `flight-delays`.
-        target: the column of the training data that the model answers.
+        target: the column of the training data that the model answers; several, for a model that answers a number for
+            each, in that order; None for a model whose answers (embeddings) the data has no truth for.
         features: the fields that a request carries; default: all columns of the training data but the target.
         tolerance: the largest difference, absolute for probabilities and relative for numbers, that the compiled
             model's answers may have from the trained one's.
@@ -137,11 +143,9 @@ def model(
         UsageError: when the name can't be a model's.
     """
     check_model_name(name)
-    given: list[Any] = [target, *(features or ())]
-    if isinstance(features, str) or not all(isinstance(one, str) for one in given):
-        raise PipelineError(
-            f"model {name!r}: target={target!r}, features={features!r}: expected a column name and a list of them."
-        )
+    columns = _targets(name, target)
+    if isinstance(features, str) or not all(isinstance(one, str) for one in features or ()):
+        raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them: each a column name.")
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
 
@@ -155,12 +159,12 @@ def model(
     def declare(function: F) -> F:
         _check_function(function)
         listed = None if features is None else tuple(features)
-        if listed is not None and (not listed or target in listed or len(set(listed)) != len(listed)):
+        made = ModelSpec(name=name, target=columns, features=listed, tolerance=tolerance, media=said)
+        if listed is not None and (not listed or set(made.targets) & set(listed) or len(set(listed)) != len(listed)):
             raise PipelineError(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
-                f"and not the target {target!r}."
+                f"and not the target {', '.join(map(repr, made.targets))}."
             )
-        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance, media=said)
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(
@@ -171,6 +175,19 @@ def model(
         return function
 
     return declare
+
+
+def _targets(name: str, target: Any) -> str | tuple[str, ...] | None:
+    """Return the targets: a list of one is one."""
+    if target is None or isinstance(target, str):
+        return target
+    given = tuple(target) if isinstance(target, (list, tuple)) else ()
+    if not given or not all(isinstance(one, str) for one in given) or len(set(given)) != len(given):
+        raise PipelineError(
+            f"model {name!r}: target={target!r}: expected a column name, several different ones, or None.",
+            mend='for example target="late", or target=("delay", "taxi_time")',
+        )
+    return given if len(given) > 1 else given[0]
 
 
 def _collect(spec: StepSpec) -> None:

@@ -93,6 +93,6 @@ def _labels(engine: Engine, spec: StepSpec) -> list[Any]:
     from ..packaging.tables import compute
 
     table: pa.Table = datasets.load_table(engine.outputs[spec.inputs[0]], engine.store.blobs)
-    if spec.model.target not in table.column_names:
+    if len(spec.model.targets) != 1 or spec.model.targets[0] not in table.column_names:
         return []
-    return sorted(compute().unique(table.column(spec.model.target).drop_null()).to_pylist())
+    return sorted(compute().unique(table.column(spec.model.targets[0]).drop_null()).to_pylist())

@@ -103,12 +103,13 @@ def _features(spec: StepSpec, model: ModelSpec, table: pa.Table) -> list[str]:
     # The index of a pandas frame is stored beside its columns, and is none.
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: list[str] = [name for name in table.column_names if name not in index]
-    if model.target not in columns:
+    targets = model.targets
+    if absent := [name for name in targets if name not in columns]:
         raise PipelineError(
             f"{spec.where}: model {model.name!r}: the training data {spec.inputs[0]!r} has no column "
-            f"{model.target!r} (its target). It has: {', '.join(columns)}."
+            f"{absent[0]!r} (its target). It has: {', '.join(columns)}."
         )
-    features = [name for name in columns if name != model.target] if model.features is None else list(model.features)
+    features = [name for name in columns if name not in targets] if model.features is None else list(model.features)
     missing = [name for name in features if name not in columns]
     if missing:
         raise PipelineError(

@@ -14,10 +14,11 @@ from ..base import clock
 from ..base.errors import InvalidInput, UsageError
 from ..base.logged import LabelsTaken
 from ..base.records import Output
+from ..labels.labels import label_reader
 from ..store import Store
 from .collecting import add_labels
 from .layout import LabelRow
-from .wire import label_reader, read_label
+from .wire import read_label
 
 __all__ = ["read_file", "take_labels"]
 
@@ -123,7 +124,9 @@ def _checked_names(path: Path, cells: list[str]) -> list[str]:
 
 def _value(text: str, output: Output) -> Any:
     """Return what a cell means: a class whose name it is, else what JSON says that it is, else itself."""
-    for label in output.classes:
+    if output.kind == "ranking" and text in output.classes:
+        return text
+    for label in output.classes if output.kind == "classes" else ():
         if text == label or (isinstance(label, bool) and text.strip().lower() == str(label).lower()):
             return label
     try:

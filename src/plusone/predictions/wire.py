@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 
 from ..base.errors import InvalidInput
 from ..base.records import Output
+from ..labels.labels import MOST_LISTED, ReadValue, expected_of, is_listed, label_reader
 from .layout import LabelRow
 
-__all__ = ["MOST_ID", "MOST_LABELS", "accepted", "expected_of", "label_reader", "read_label", "read_labels"]
+__all__ = ["MOST_ID", "MOST_LABELS", "accepted", "read_label", "read_labels"]
 
 MOST_LABELS = 10_000
 """How many labels a request may have."""
@@ -22,16 +21,13 @@ MOST_ID = 200
 """How many characters the id of a prediction may have."""
 _SHAPE = '{"labels": [{"id": "...", "label": value, "at": "2026-01-31T12:00:00Z"}, ...]}'
 _KEYS = ("id", "label", "at")
-_MOST_CLASSES = 20
 _LAST_YEAR = 9999
 _SECONDS = len("2026-01-31T12:00:00Z")
 _to_text = msgspec.to_builtins
 _LARGE_BYTES = 64 * 1024
 _Plain = str | int | float | bool | None
+_Listed = Annotated[list[_Plain], msgspec.Meta(max_length=MOST_LISTED)]
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-ReadValue = Callable[[Any], str | None]
-"""Returns the JSON that a label is kept as, None when it does not fit."""
 
 
 def read_labels(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow]:
@@ -57,13 +53,24 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     labels: Annotated[list[_Label], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
 
 
+class _ListLabel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_ID)]
+    label: _Plain | _Listed | dict[str, _Plain]
+    at: dt.datetime | None = None
+
+
+class _ListBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_ListLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+
+
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_lists = msgspec.json.Decoder(_ListBody).decode
 
 
 def _read_fast(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow] | None:
     """Return the labels of a body in which nothing is wrong and no prediction stands twice; of any other None."""
     try:
-        rows = _decode(body).labels
+        rows: list[Any] = (_decode_lists if is_listed(output) else _decode)(body).labels
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     read_value = label_reader(output)
@@ -86,7 +93,7 @@ def _read_fast(body: bytes | bytearray | memoryview, output: Output) -> list[Lab
 def _read_slowly(body: bytes | bytearray | memoryview, output: Output) -> list[LabelRow]:
     read_value = label_reader(output)
     found: dict[str, LabelRow] = {}
-    for place, row in enumerate(_rows(body)):
+    for place, row in enumerate(_rows(body, is_listed(output))):
         label = read_label(row, place, read_value, output)
         if found.setdefault(label[0], label)[1] != label[1]:
             raise _wrong(
@@ -99,28 +106,6 @@ def _read_slowly(body: bytes | bytearray | memoryview, output: Output) -> list[L
 def accepted(count: int) -> bytes:
     """Return the body of the answer 202 to a request with so many labels."""
     return b'{"accepted":%d}' % count
-
-
-def label_reader(output: Output) -> ReadValue:
-    """Return a function that gives the JSON of a value if it can be the truth for what the model answers."""
-    if output.kind == "number":
-        return _read_number
-    known = {(type(label), label): msgspec.json.encode(label).decode() for label in output.classes}
-    if all(isinstance(label, bool) for label in output.classes):
-        # `1 == True`, so the type is asked as well.
-        texts = {label: text for (_, label), text in known.items()}
-        return lambda value: texts.get(value) if value is True or value is False else None
-    has_numbers = any(type(label) is int for label in output.classes)
-
-    def read(value: Any) -> str | None:
-        if has_numbers and type(value) is float and value.is_integer():
-            value = int(value)
-        try:
-            return known.get((type(value), value))
-        except TypeError:  # a list or an object
-            return None
-
-    return read
 
 
 def read_label(row: Any, place: int, read_value: ReadValue, output: Output, *, what: str = "Label") -> LabelRow:
@@ -156,14 +141,6 @@ def read_label(row: Any, place: int, read_value: ReadValue, output: Output, *, w
     return _read_id(row["id"], place, what), value, _read_at(row.get("at"), place, what)
 
 
-def expected_of(output: Output) -> str:
-    """Say what a label of this model must be."""
-    if output.kind == "number":
-        return "a finite number"
-    shown = ", ".join(msgspec.json.encode(label).decode()[:100] for label in output.classes[:_MOST_CLASSES])
-    return f"one of {shown}" + (", ..." if len(output.classes) > _MOST_CLASSES else "")
-
-
 # ---------------------------------------------------------------------------------------------- inside
 
 
@@ -177,17 +154,28 @@ class _AnyBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     labels: Annotated[list[_AnyLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
 
 
+class _AnyListLabel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    id: _Plain
+    label: _Plain | _Listed | dict[str, _Plain]
+    at: _Plain = None
+
+
+class _AnyListBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    labels: Annotated[list[_AnyListLabel], msgspec.Meta(min_length=1, max_length=MOST_LABELS)]
+
+
 _read_shape = msgspec.json.Decoder(_AnyBody).decode
+_read_list_shape = msgspec.json.Decoder(_AnyListBody).decode
 _PLACE = re.compile(r"\$\.labels\[(\d+)\]")
 
 
-def _check_shape(body: bytes | bytearray | memoryview) -> None:
+def _check_shape(body: bytes | bytearray | memoryview, listed: bool) -> None:
     """Refuse a large body that is no list of labels, before Python makes an object of each part of it.
 
     A megabyte of empty lists is a quarter of a second of work for the general decoder, which nobody else can run in.
     """
     try:
-        _read_shape(body)
+        (_read_list_shape if listed else _read_shape)(body)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         row = {"row": int(place[1])} if place else {}
@@ -196,9 +184,9 @@ def _check_shape(body: bytes | bytearray | memoryview) -> None:
         raise _wrong(f"The body is no JSON: {error}.", expected=_SHAPE) from None
 
 
-def _rows(body: bytes | bytearray | memoryview) -> list[Any]:
+def _rows(body: bytes | bytearray | memoryview, listed: bool) -> list[Any]:
     if len(body) > _LARGE_BYTES:
-        _check_shape(body)
+        _check_shape(body, listed)
     try:
         data = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -217,17 +205,6 @@ def _rows(body: bytes | bytearray | memoryview) -> list[Any]:
         expected = f"1 to {MOST_LABELS} labels a request"
         raise _wrong(f"There are {len(rows)} labels: expected {expected}.", value=str(len(rows)), expected=expected)
     return rows
-
-
-def _read_number(value: Any) -> str | None:
-    if type(value) not in (int, float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    # 3 and 3.0 are one label, and so are 0.0 and -0.0.
-    return msgspec.json.encode(number + 0.0).decode() if math.isfinite(number) else None
 
 
 def _read_id(value: Any, place: int, what: str) -> str:

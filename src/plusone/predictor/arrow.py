@@ -66,19 +66,21 @@ def read_stream(body: bytes | bytearray | memoryview, max_bytes: int) -> pa.Tabl
 
 
 def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str]) -> bytes:
-    """Return the answers as a stream: a column `prediction` of numbers, or `label` and `probabilities`.
+    """Return the answers as a stream: a column `prediction` of numbers or lists, or `label` and `probabilities`.
 
     The label of a row where a probability is no number is null.
 
     Args:
-        keys: the names of the probabilities, each a field of the structs in that column.
+        keys: the names of the probabilities, each a field of the structs in that column; or of a vector's numbers.
         metadata: what the schema carries beside them.
     """
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
     if answer.numbers is not None:
-        columns["prediction"] = pa.array(answer.numbers)
+        columns["prediction"] = _vectors(answer.numbers, keys) if answer.numbers.ndim == 2 else pa.array(answer.numbers)
+    elif answer.scores is not None:
+        columns["prediction"] = _rankings(answer)
     else:
         absent = None if answer.probabilities is None else np.isnan(answer.probabilities).any(axis=1)
         columns["label"] = pa.array(answer.labels, mask=absent)
@@ -90,6 +92,26 @@ def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
+
+
+def _vectors(numbers: Any, names: Sequence[str]) -> Any:
+    """Return vectors as lists of one length, or as structs where their numbers have names."""
+    import pyarrow as pa
+
+    if names:
+        return pa.StructArray.from_arrays([pa.array(one) for one in numbers.T.copy()], list(names))
+    return pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), numbers.shape[1])
+
+
+def _rankings(answer: Answer) -> Any:
+    """Return rankings as lists of structs, as long as there are items."""
+    import pyarrow as pa
+
+    there = answer.codes >= 0
+    items = pa.array(answer.labels[there].tolist())
+    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
+    parts = [items, pa.array(answer.scores[there].astype(np.float64))]
+    return pa.ListArray.from_arrays(pa.array(ends), pa.StructArray.from_arrays(parts, ["item", "score"]))
 
 
 @contextlib.contextmanager

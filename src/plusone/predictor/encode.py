@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from ..graphs.runner import Answer
+from .lists import Lists, spans
 
 __all__ = ["Encoder", "key_of"]
 
@@ -17,9 +18,13 @@ class Encoder:
 
     JSON has no word for a number that is not finite: it is written as null. So is the label of a row where a
     probability is no number, and one that is none of the classes: such a row has no answer.
+
+    Args:
+        classes: the labels; empty for a model that answers something else.
+        lists: what writes the lists of one that answers vectors or rankings.
     """
 
-    def __init__(self, classes: Sequence[Any]) -> None:
+    def __init__(self, classes: Sequence[Any], lists: Lists | None = None) -> None:
         self._classes = tuple(classes)
         self._write = msgspec.json.Encoder().encode
         keys = [key_of(label) for label in classes]
@@ -40,9 +45,12 @@ class Encoder:
         self._row = msgspec.defstruct("Prediction", [("label", Any), ("probabilities", Any)], gc=False)
         self._alone = {code: self._write({"label": label}) for code, label in enumerate(classes)}
         self._nothing = self._write({"label": None})
+        self._lists = lists
 
     def rows(self, answer: Answer) -> list[bytes]:
-        """Return the JSON of each row's prediction: a number, or an object with `label` and `probabilities`."""
+        """Return the JSON of each row's prediction: a number, an object with `label` and `probabilities`, or a list."""
+        if self._lists is not None:
+            return self._lists.rows(answer)
         write: Callable[[Any], bytes] = self._write
         if answer.numbers is not None:
             return [write(number) for number in answer.numbers.tolist()]
@@ -64,13 +72,15 @@ class Encoder:
         """
         if answer.rows == len(counts):
             return self.rows(answer)
+        if self._lists is not None:
+            return self._lists.joined(answer, counts)
         if answer.numbers is not None:
             numbers, write = answer.numbers.tolist(), self._write
-            return [write(numbers[start:stop])[1:-1] for start, stop in _spans(counts)]
+            return [write(numbers[start:stop])[1:-1] for start, stop in spans(counts)]
         text = b"" if answer.probabilities is None else self._write(answer.probabilities.ravel().tolist())
         if not self._heads or answer.probabilities is None or b"null" in text:
             pieces = self.rows(answer)
-            return [b",".join(pieces[start:stop]) for start, stop in _spans(counts)]
+            return [b",".join(pieces[start:stop]) for start, stop in spans(counts)]
         return self._join_shares(answer.codes.tolist(), text, counts)
 
     def _join_shares(self, codes: list[int], text: bytes, counts: Sequence[int]) -> list[bytes]:
@@ -80,20 +90,12 @@ class Encoder:
         pieces[0::width] = [heads[code] for code in codes]
         pieces[1::2] = text[1:-1].split(b",")
         out: list[bytes] = []
-        for start, stop in _spans(counts):
+        for start, stop in spans(counts):
             part = pieces[start * width : stop * width]
             part[0] = part[0][3:]  # without what ends the row before
             part.append(b"}}")
             out.append(b"".join(part))
         return out
-
-
-def _spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Give the first row of each request, and the one after its last."""
-    start = 0
-    for count in counts:
-        yield start, start + count
-        start += count
 
 
 def key_of(label: Any) -> str:

@@ -27,6 +27,7 @@ from .arrow import read_stream, write_stream
 from .decode import Decoder
 from .encode import Encoder, key_of
 from .gather import Gatherer
+from .lists import Vectors, lists_of, ranked
 from .walk import unknown
 
 if TYPE_CHECKING:
@@ -130,15 +131,19 @@ class Predictor:
         """`gather(rows: list[tuple]) -> Columns`: see `Gatherer.columns`. The rows of many requests may be joined."""
         self.run = self._runner.run
         """`run(columns: Columns) -> Answer`: see `OnnxRunner.run`."""
-        encoder = Encoder(package.signature.output.classes)
+        output = package.signature.output
+        classes = output.classes
+        lists = lists_of(output)
+        encoder = Encoder(() if output.kind == "ranking" else classes, lists)
         self.encode = encoder.rows
         """`encode(answer: Answer) -> list[bytes]`, one for each row: see `Encoder.rows`."""
         self.encode_joined = encoder.joined
         """`encode_joined(answer: Answer, counts: list[int]) -> list[bytes]`, one for each request: see
         `Encoder.joined`."""
-        classes = package.signature.output.classes
         self._classes = list(classes)
-        self._keys = [key_of(label) for label in classes]
+        self._vectors = lists if isinstance(lists, Vectors) else None
+        self._keys = [key_of(label) for label in output.names or classes]
+        """The names of the probabilities, or of a vector's numbers."""
 
     def decode(self, body: bytes | bytearray | memoryview) -> Columns:
         """Return the columns of a body of JSON.
@@ -212,10 +217,14 @@ class Predictor:
         return read_arrays(arrays, self.signature.fields, self.blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
-        """Return one prediction per row, ready for JSON: a number, or an object with `label` and `probabilities`."""
+        """Return one prediction per row, ready for JSON: a number, an object with `label` and `probabilities`, a list
+        of numbers (an object where they have names), or a list of items with their scores, best first.
+        """
         if answer.codes is None:
-            return answer.numbers.tolist()
+            return answer.numbers.tolist() if self._vectors is None else self._vectors.values(answer)
         classes = self._classes
+        if answer.scores is not None:
+            return ranked(answer, classes)
         codes = answer.codes.tolist()
         if answer.probabilities is None:
             return [{"label": classes[code]} for code in codes]
@@ -232,14 +241,29 @@ class Predictor:
     def encode_arrow(self, answer: Answer, metadata: Mapping[str, str] | None = None) -> bytes:
         """Return the answers as an Arrow IPC stream: a column `prediction`, or `label` and `probabilities` (structs).
 
+        A vector is a list, or a struct where its numbers have names; a ranking a list of structs, `item` and `score`.
+
         Args:
             metadata: what the schema carries beside them, e.g. the release and the id of the request.
         """
         return write_stream(answer, self._keys, metadata or {})
 
     def predict(self, data: Any) -> np.ndarray[Any, Any]:
-        """Return the labels or the numbers, shape (rows,)."""
+        """Return the labels or the numbers, shape (rows,); vectors, (rows, width); or ranked items, (rows, width), as
+        objects, best first, None where there are fewer.
+        """
         return self.run(self.columns(data)).labels
+
+    def rank(self, data: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return the ranked items, as `predict` has them, and their scores, NaN where there is no item.
+
+        Raises:
+            UsageError: when the model ranks nothing.
+        """
+        answer = self.run(self.columns(data))
+        if answer.scores is None:
+            raise UsageError(f"The model {self.package.model!r} does not rank: expected one that answers items.")
+        return answer.labels, answer.scores
 
     def predict_proba(self, data: Any) -> np.ndarray[Any, Any]:
         """Return the probabilities, shape (rows, classes), in the order of `signature.output.classes`.

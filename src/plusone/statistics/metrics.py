@@ -4,14 +4,16 @@ A metric is prepared once for a truth and an answer: everything that does not de
 scores) is computed then. The statistic that comes out takes weights of shape (resamples, rows), e.g. how often a
 bootstrap resample drew each row, and gives one value per resample; NaN where the metric is not defined.
 
-Truth and labels are class codes 0 .. k-1 (`needs` = 'labels' or 'probabilities') or numbers. Probabilities have the
-shape (rows, k). In a binary task class 1 is the positive one.
+Truth and labels are class codes 0 .. k-1 (`needs` = 'labels' or 'probabilities') or numbers, (rows, targets) where a
+model answers several. Probabilities have the shape (rows, k). In a binary task class 1 is the positive one. Of rankings
+(`needs` = 'ranking') the truth is how many items are right in each row, shape (rows,), at least one, and the answer
+whether the item at each place is, shape (rows, width), best first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import UsageError
 
-__all__ = ["METRICS", "Floats", "Metric", "Statistic", "find", "value"]
+__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "value"]
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -32,25 +34,49 @@ class Metric:
 
     name: str
     higher_is_better: bool
-    needs: Literal["probabilities", "labels", "numbers"]
+    needs: Literal["probabilities", "labels", "numbers", "ranking"]
     prepare: Callable[[NDArray[Any], NDArray[Any]], Statistic]
     binary_only: bool = False
+    at: int | None = None
+    """Of a ranking: how many of its items count; None: all that there are."""
 
 
 def find(name: str) -> Metric:
-    """Return the metric called `name`.
+    """Return the metric called `name`; those of rankings say how many items count: `ndcg@10`.
 
     Raises:
         UsageError: when there is none; the message names those there are.
     """
-    if name not in METRICS:
-        raise UsageError(f"There is no metric {name!r}. Known metrics: {', '.join(sorted(METRICS))}.")
-    return METRICS[name]
+    base, sign, count = name.partition("@")
+    metric = METRICS.get(base)
+    if metric is None or (sign and (metric.needs != "ranking" or not count.isascii() or not count.isdigit())):
+        shown = ", ".join(f"{one}@k" if METRICS[one].needs == "ranking" else one for one in sorted(METRICS))
+        raise UsageError(f"There is no metric {name!r}. Known metrics: {shown}.")
+    if not sign:
+        return metric
+    at = int(count[:9])
+    if at < 1:
+        raise UsageError(f"{name} counts no item: expected {base}@1 or more, for example ndcg@10.")
+    prepare = metric.prepare
+    return replace(metric, name=name, at=at, prepare=lambda truth, answer: prepare(truth, answer[:, :at]))
 
 
 def value(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> float:
     """Return the metric on all rows, each counted once; NaN where it is not defined."""
     return float(metric.prepare(truth, answer)(np.ones((1, len(truth))))[0])
+
+
+def averaged(metric: Metric) -> Metric:
+    """Return the metric for several targets: the mean of what it is for each, shape (rows, targets).
+
+    By hand: the mean absolute errors of two targets are 1 and 3: 2.
+    """
+
+    def prepare(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
+        parts = [metric.prepare(truth[:, place], answer[:, place]) for place in range(truth.shape[1])]
+        return lambda weights: np.mean([part(weights) for part in parts], axis=0)
+
+    return replace(metric, prepare=prepare)
 
 
 def roc_auc(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -198,6 +224,38 @@ def r2(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
     return statistic
 
 
+def hit_rate(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
+    """Prepare the share of rows of which at least one right item is in the ranking: Deshpande & Karypis (2004),
+    "Item-based top-N recommendation algorithms", ACM TOIS 22, section 5.1, there with one right item for each.
+
+    By hand: the right items stand at places 1 and 3, at none, and at 2: of three rows two hit, 2/3.
+    """
+    return _mean(answer.any(axis=1).astype(np.float64))
+
+
+def ndcg(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
+    """Prepare the discounted gain over that of the best ranking: Järvelin & Kekäläinen (2002), "Cumulated gain-based
+    evaluation of IR techniques", ACM TOIS 20; a right item gains 1 / log2(1 + its place).
+
+    By hand: of two right items one stands at place 2 of 3: (1 / log2 3) / (1 / log2 2 + 1 / log2 3) = 0.3869.
+    """
+    gains = 1.0 / np.log2(np.arange(2, answer.shape[1] + 2))
+    best = np.cumsum(gains)[np.minimum(truth, answer.shape[1]).astype(np.int64) - 1]
+    return _mean((answer @ gains) / best)
+
+
+def average_precision(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
+    """Prepare the mean average precision: Manning, Raghavan & Schütze (2008), "Introduction to information retrieval",
+    equation 8.8, of the items of the ranking: the share of right ones among the first, taken at each right one, over
+    as many as could be right.
+
+    By hand: of two right items, in a ranking of 3, the ones at places 1 and 3: (1/1 + 2/3) / 2 = 0.8333.
+    """
+    places = np.arange(1, answer.shape[1] + 1)
+    precision = np.cumsum(answer, axis=1) / places
+    return _mean((precision * answer).sum(axis=1) / np.minimum(truth, answer.shape[1]))
+
+
 def _mean(losses: Floats) -> Statistic:
     return lambda weights: (weights @ losses) / weights.sum(axis=1)
 
@@ -214,5 +272,8 @@ METRICS: dict[str, Metric] = {
         Metric("rmse", False, "numbers", rmse),
         Metric("mae", False, "numbers", mae),
         Metric("r2", True, "numbers", r2),
+        Metric("hit_rate", True, "ranking", hit_rate),
+        Metric("ndcg", True, "ranking", ndcg),
+        Metric("map", True, "ranking", average_precision),
     )
 }

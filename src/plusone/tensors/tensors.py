@@ -1,7 +1,9 @@
 """Tensors of the Open Inference Protocol: what a model takes and answers in them, and their way to columns and back.
 
-A model of a table takes one tensor per field, of one value per row, and answers one tensor with the label or the number
-and, where it has them, one with the probabilities. The HTTP and the gRPC form of the protocol both come through here.
+A model of a table takes one tensor per field, of one value per row, and answers one tensor with the label, the number
+or the vector and, where it has them, one with the probabilities; or one with the ranked items and one with their
+scores, the rest empty or -1, and NaN, where there are fewer. The HTTP and the gRPC form of the protocol both come
+through here.
 
 A missing value is NaN in a tensor of floats and null in one of JSON; BYTES has no word for it, so a request may name a
 string that stands for it (the parameter `missing_string`). Whatever a tensor claims of itself is compared with what
@@ -66,8 +68,8 @@ class Interface:
 
     Attributes:
         inputs: by name, in the order of the signature.
-        outputs: by name: the label or the number first.
-        classes: the labels, in the order of the probabilities, as JSON text; empty for a number.
+        outputs: by name: the label, the number, the vector or the items first.
+        classes: the labels, in the order of the probabilities, as JSON text; empty for all others.
         seen: for who reads requests: by the JSON of one, what it says of its tensors; None where it came once so far.
     """
 
@@ -81,12 +83,17 @@ class Interface:
         self.direct = Direct(signature.fields, predictor.blocks, predictor.known)
         self.declared = {field.name: (self.inputs[field.name].datatype, find_turn(field)) for field in signature.fields}
         self.takes = {field.name: _accepted(field) for field in signature.fields}
-        self.classes = msgspec.json.encode(signature.output.classes).decode() if signature.output.classes else ""
-        slots = _answered(signature.output, self.classes)
+        output = signature.output
+        self.classes = msgspec.json.encode(output.classes).decode() if output.kind == "classes" else ""
+        slots = _answered(output, self.classes)
         self.outputs = {slot.name: slot for slot in slots}
         self.label = slots[0]
-        self.probabilities = slots[1] if len(slots) == 2 else None
-        self.labels = _label_values(signature.output.classes, self.label.datatype)
+        self.probabilities = slots[1] if output.probabilities else None
+        self.scores = slots[1] if output.kind == "ranking" else None
+        self.labels = _label_values(output.classes, self.label.datatype)
+        if output.kind == "ranking":  # the code -1 finds what stands for none
+            none: Any = "" if self.label.datatype == "BYTES" else -1
+            self.labels = np.append(self.labels, np.array([none], dtype=self.labels.dtype))
 
 
 _interfaces: WeakKeyDictionary[Predictor, Interface] = WeakKeyDictionary()
@@ -138,6 +145,14 @@ def _said(field: Field) -> dict[str, Any]:
 def _answered(output: Output, classes: str) -> list[Slot]:
     if output.kind == "number":
         return [Slot(output.name, "FP64", 1, {})]
+    if output.kind == "vector":
+        said = {"names": msgspec.json.encode(output.names).decode()} if output.names else {}
+        return [Slot(output.name, "FP64", output.width, said)]
+    if output.kind == "ranking":
+        whole = all(type(item) is int for item in output.classes)
+        said = {"none": "-1" if whole else "", "order": "best first"}
+        scores = Slot("scores" if output.name != "scores" else "item_scores", "FP64", output.width, {"none": "NaN"})
+        return [Slot(output.name, "INT64" if whole else "BYTES", output.width, said), scores]
     kinds = {type(label) for label in output.classes}
     datatypes = {frozenset({bool}): "BOOL", frozenset({int}): "INT64", frozenset({float}): "FP64"}
     slots = [Slot(output.name, datatypes.get(frozenset(kinds), "BYTES"), 1, {"classes": classes})]
@@ -288,6 +303,8 @@ def answer_tensors(predictor: Predictor, answer: Answer, names: Sequence[str]) -
         slot = interface.outputs[name]
         if slot is interface.probabilities:
             data = np.asarray(answer.probabilities, dtype=np.float64)
+        elif slot is interface.scores:
+            data = np.asarray(answer.scores, dtype=np.float64)
         elif answer.codes is None:
             data = np.asarray(answer.numbers, dtype=np.float64)
         else:

@@ -9,7 +9,7 @@ import click
 
 from ..app.views import Difference, ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
-from ..base.records import Check, Decision, Field, Release, Session
+from ..base.records import Check, Decision, Field, Output, Release, Session
 from .output import facts, number, print_table, shortened, stage_style
 from .rollouts import is_over, print_way
 
@@ -71,8 +71,7 @@ def print_release(found: ReleaseDetail) -> None:
     click.echo("  settings  " + (", ".join(f"{key}={value}" for key, value in release.settings.items()) or "none"))
     if release.metrics:
         click.echo("  metrics   " + ", ".join(f"{key} {number(value)}" for key, value in release.metrics.items()))
-    output = package.signature.output
-    click.echo(f"  answers   {output.name}: " + (", ".join(map(str, output.classes)) or "a number"))
+    click.echo(f"  answers   {package.signature.output.name}: {_answered(package.signature.output)}")
     click.echo()
     print_table(
         ("field", "type", "may be null", "in training", "example"),
@@ -94,6 +93,15 @@ def _type(field: Field) -> str:
 
 def _example(field: Field) -> Any:
     return "-" if field.example is None or field.shape is not None else field.example
+
+
+def _answered(output: Output) -> str:
+    """Return what a model answers, in few words."""
+    if output.kind == "ranking":
+        return f"the best {output.width} of {len(output.classes):,} items"
+    if output.kind == "vector":
+        return ", ".join(output.names) or f"{output.width} numbers"
+    return ", ".join(map(str, output.classes)) or "a number"
 
 
 def _seen(field: Field) -> str:

@@ -1,0 +1,261 @@
+"""The rows that models are compared on: the truth of each, and what each model answers, as a metric takes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import UsageError
+from ..data.datasets import to_arrow
+from ..statistics import metrics
+from .shifts import prediction_shift
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..base.records import Output
+    from ..predictor import Answer, Predictor
+    from ..statistics.metrics import Metric
+
+__all__ = ["Rows", "choose"]
+
+_NEEDED = {
+    "number": ("numbers",),
+    "vector": ("numbers",),
+    "ranking": ("ranking",),
+    "classes": ("probabilities", "labels"),
+}
+_ANSWERED = {"number": "numbers", "vector": "numbers", "ranking": "rankings", "classes": "classes"}
+
+
+def choose(output: Output, name: str) -> Metric:
+    """Return the metric for what a model answers: of several targets the mean over them, or, as `rmse:TARGET`, of one.
+
+    Raises:
+        UsageError: when there is no such metric or target, or the model's answers are not made for it.
+    """
+    base, sign, target = name.partition(":")
+    metric = metrics.find(base)
+    _check_fit(output, metric)
+    if sign and target not in output.names:
+        named = ", ".join(f"{base}:{one}" for one in output.names) or "none: it answers one"
+        raise UsageError(f"{name} asks for the target {target!r}. Metrics of single targets: {named}.")
+    if sign:
+        return _of_target(metric, name, output.names.index(target))
+    if output.kind == "vector":
+        return metrics.averaged(metric)
+    if output.kind == "ranking" and metric.at is None:
+        return replace(metrics.find(f"{base}@{output.width}"), name=name)
+    return metric
+
+
+def _of_target(metric: Metric, name: str, place: int) -> Metric:
+    return replace(metric, name=name, prepare=lambda truth, answer: metric.prepare(truth[:, place], answer[:, place]))
+
+
+class Rows:
+    """Rows with their truth.
+
+    Attributes:
+        count: how many.
+        truth: class codes or numbers, shape (rows,); numbers, (rows, targets); of rankings how many items are right.
+
+    Args:
+        data: a dataframe, pyarrow table or list of dicts: the fields of the models and the columns of their targets.
+            For rankings that column holds the item that was right, or a list of them.
+        output: what the candidate answers.
+        metric: as `choose` gives it.
+
+    Raises:
+        UsageError: when the truth is not there, or no model could be judged by it.
+    """
+
+    def __init__(self, data: Any, output: Output, metric: Metric) -> None:
+        self._table = to_arrow(data)
+        self._output = output
+        self._metric = metric
+        self._answers: dict[int, Answer] = {}
+        self.count: int = self._table.num_rows
+        if self.count < 2 and all(name in self._table.column_names for name in output.names or (output.name,)):
+            raise UsageError(f"The data has {self.count} row{'s' if self.count != 1 else ''}: expected at least 2.")
+        self._right: list[set[Any]] = []
+        self.truth: NDArray[Any]
+        if output.kind == "ranking":
+            self._right = self._items(self._column(output.name))
+            self.truth = np.array([len(one) for one in self._right])
+        elif output.kind == "vector":
+            self.truth = self._vectors()
+        else:
+            column = self._column(output.name)
+            self.truth = self._codes(column) if output.kind == "classes" else self._numbers(column, output.name)
+            self._check_varied(self.truth, output.name)
+
+    def shift(self, model: Predictor, live: Predictor) -> dict[str, float]:
+        """Return how far the answers of two models that were asked lie apart."""
+        (a, a_classes), (b, b_classes) = (
+            (self._answers[id(one)], one.signature.output.classes) for one in (model, live)
+        )
+        return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
+
+    def by_target(self, name: str, **answers: NDArray[Any]) -> dict[str, Any]:
+        """Return what the metric `name` is for each of several targets, by answer; nothing where there is one."""
+        if ":" in name or not self._output.names:
+            return {}
+        base = metrics.find(name)
+        single = {one: _of_target(base, one, place) for place, one in enumerate(self._output.names)}
+        return {
+            f"{who}_by_target": {one: metrics.value(metric, self.truth, answer) for one, metric in single.items()}
+            for who, answer in answers.items()
+        }
+
+    def answer(self, model: Predictor, who: str) -> NDArray[Any]:
+        """Return what the metric needs of the model's answers, classes in the order of the candidate's."""
+        output = model.signature.output
+        if output.kind != self._output.kind:
+            raise UsageError(
+                f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
+            )
+        _check_fit(output, self._metric)
+        found = self._answers[id(model)] = model.run(model.columns(self._table))
+        if output.kind == "number":
+            return np.asarray(found.numbers, dtype=np.float64).reshape(-1)
+        if output.kind == "vector":
+            return self._ordered(output, found, who)
+        if output.kind == "ranking":
+            return self._hits(output, found, who)
+        if set(output.classes) != set(self._output.classes):
+            raise UsageError(
+                f"{_capital(who)} has the classes {', '.join(map(repr, output.classes))} and the candidate "
+                f"{', '.join(map(repr, self._output.classes))}: they can't be compared by {self._metric.name}."
+            )
+        places = [output.classes.index(one) for one in self._output.classes]
+        if self._metric.needs == "probabilities":
+            return np.asarray(found.probabilities)[:, places]
+        order = np.empty(len(places), dtype=np.int64)
+        order[places] = np.arange(len(places))
+        return order[found.codes]
+
+    def _ordered(self, output: Output, found: Answer, who: str) -> NDArray[Any]:
+        """Return vectors with the numbers in the order of the candidate's."""
+        ours = self._output
+        if set(output.names) != set(ours.names) or output.width != ours.width:
+            raise UsageError(
+                f"{_capital(who)} answers {', '.join(output.names) or f'{output.width} numbers'} and the candidate "
+                f"{', '.join(ours.names) or f'{ours.width} numbers'}: they can't be compared by {self._metric.name}."
+            )
+        places = [output.names.index(name) for name in ours.names] or list(range(output.width))
+        return np.asarray(found.numbers, dtype=np.float64)[:, places]
+
+    def _hits(self, output: Output, found: Answer, who: str) -> NDArray[Any]:
+        """Return whether the item at each place of each ranking is right, shape (rows, width)."""
+        at = self._metric.at or output.width
+        if at > output.width:
+            raise UsageError(
+                f"{_capital(who)} ranks {output.width} items, and {self._metric.name} counts {at}.",
+                mend="ask for fewer with @k, or release a model that ranks more",
+            )
+        items = found.labels.tolist()
+        return np.array([[item in right for item in row] for row, right in zip(items, self._right, strict=True)])
+
+    # -------------------------------------------------------------------------------------------- the truth
+
+    def _column(self, target: str) -> Any:
+        if target not in self._table.column_names:
+            raise UsageError(
+                f"The data has no column {target!r}, which holds the truth. Its columns: "
+                f"{', '.join(self._table.column_names) or 'none'}.",
+                mend=f"give data that still has {target!r}: the model itself takes only its own fields",
+            )
+        column = self._table.column(target)
+        if column.null_count:
+            first = next(row for row, one in enumerate(column) if not one.is_valid)
+            raise UsageError(
+                f"The target {target!r} has {column.null_count} nulls, the first in row {first}: expected the truth.",
+                mend=f"leave those rows out, for example data[data[{target!r}].notna()]",
+            )
+        return column
+
+    def _check_varied(self, truth: NDArray[Any], target: str) -> None:
+        if (truth == truth[0]).all():
+            shown = self._table.column(target)[0].as_py() if target in self._table.column_names else truth[0]
+            raise UsageError(f"The target {target!r} is {shown!r} in all {self.count} rows: expected rows that differ.")
+        if truth.dtype.kind == "f" and not np.isfinite(truth).all():
+            row = int(np.flatnonzero(~np.isfinite(truth))[0])
+            raise UsageError(f"The target {target!r} is {truth[row]} in row {row}: expected finite numbers.")
+
+    def _vectors(self) -> NDArray[Any]:
+        """Return the truth of several targets: a column for each, or, without names, one of lists."""
+        output = self._output
+        if output.names:
+            parts = [self._numbers(self._column(name), name) for name in output.names]
+        else:
+            rows = self._column(output.name).to_pylist()
+            if not all(isinstance(row, list) and len(row) == output.width for row in rows):
+                raise UsageError(f"The target {output.name!r} does not hold lists of {output.width} numbers.")
+            parts = list(np.array(rows, dtype=np.float64).T)
+        for part, name in zip(parts, output.names or [output.name] * output.width, strict=True):
+            self._check_varied(part, name)
+        return np.stack(parts, axis=1)
+
+    def _items(self, column: Any) -> list[set[Any]]:
+        """Return the right items of each row."""
+        whole = all(type(item) is int for item in self._output.classes)
+        found: list[set[Any]] = []
+        for row, value in enumerate(column.to_pylist()):
+            items = value if isinstance(value, list) else [value]
+            if not items or any(item is None for item in items):
+                raise UsageError(
+                    f"The target {self._output.name!r} has no item, or a null, in row {row}: expected the items that "
+                    "were right.",
+                    mend="leave out rows in which nothing was right: no ranking could be",
+                )
+            if whole:
+                items = [int(item) if isinstance(item, float) and item.is_integer() else item for item in items]
+            found.append(set(items))
+        return found
+
+    def _codes(self, column: Any) -> NDArray[Any]:
+        """Return the truth as places in the model's classes."""
+        places = {value: place for place, value in enumerate(self._output.classes)}
+        encoded = column.unify_dictionaries() if "dictionary" in str(column.type) else column.dictionary_encode()
+        encoded = encoded.combine_chunks()
+        values = encoded.dictionary.to_pylist()
+        unknown = [value for value in values if value not in places]
+        if unknown:
+            raise UsageError(
+                f"The target {self._output.name!r} holds {unknown[0]!r}, which the model can't answer. "
+                f"Its classes: {', '.join(map(repr, self._output.classes))}."
+            )
+        return np.array([places[value] for value in values])[encoded.indices.to_numpy(zero_copy_only=False)]
+
+    def _numbers(self, column: Any, target: str) -> NDArray[Any]:
+        try:
+            return np.asarray(column.to_numpy(), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"The target {target!r} is of type {column.type}: expected numbers.") from error
+
+
+def _capital(who: str) -> str:
+    return f"{who[0].upper()}{who[1:]}"
+
+
+def _check_fit(output: Output, metric: Metric) -> None:
+    """Refuse a metric that the model's answers are not made for."""
+    needed, answered = _NEEDED[output.kind], _ANSWERED[output.kind]
+    if metric.needs not in needed:
+        fit = ", ".join(name for name, one in metrics.METRICS.items() if one.needs in needed)
+        raise UsageError(
+            f"The model answers {answered}, and {metric.name} is not made for that. Metrics that are: {fit}."
+        )
+    if metric.needs == "probabilities" and not output.probabilities:
+        raise UsageError(
+            f"{metric.name} needs probabilities, and the model answers labels only.",
+            mend="use accuracy, balanced_accuracy or f1, or a model with predict_proba",
+        )
+    if metric.binary_only and len(output.classes) != 2:
+        raise UsageError(
+            f"{metric.name} is for two classes, and the model has {len(output.classes)}.",
+            mend="use log_loss, brier, accuracy, balanced_accuracy or f1",
+        )

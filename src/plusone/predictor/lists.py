@@ -1,0 +1,91 @@
+"""The JSON of answers that are lists: vectors, with names or without, and rankings.
+
+JSON has no word for a number that is not finite: it is written as null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from ..base.records import Output
+from ..graphs.runner import Answer
+
+__all__ = ["Lists", "Rankings", "Vectors", "lists_of", "ranked", "spans"]
+
+_write = msgspec.json.Encoder().encode
+
+
+class Vectors:
+    """Writes vectors: `[1.0, 2.0]`, or `{"a": 1.0, "b": 2.0}` where the numbers have names."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._named: Callable[[list[float]], Any] | None = None
+        if names:
+            self._named = lambda values: dict(zip(names, values, strict=True))
+
+    def rows(self, answer: Answer) -> list[bytes]:
+        """Return the JSON of each row's vector."""
+        return [_write(value) for value in self.values(answer)]
+
+    def joined(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
+        """Return the JSON of the vectors of each request, joined by commas."""
+        values = self.values(answer)
+        return [_write(values[start:stop])[1:-1] for start, stop in spans(counts)]
+
+    def values(self, answer: Answer) -> list[Any]:
+        """Return the vectors as JSON's own kinds."""
+        rows: list[list[float]] = answer.numbers.tolist()
+        return rows if self._named is None else [self._named(row) for row in rows]
+
+
+class Rankings:
+    """Writes rankings: `[{"item": 5, "score": 0.9}, ...]`, best first, as long as there are items."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._heads = [b'{"item":%b,"score":' % _write(item) for item in items]
+
+    def rows(self, answer: Answer) -> list[bytes]:
+        """Return the JSON of each row's ranking."""
+        heads = self._heads
+        width = answer.codes.shape[1]
+        scores = _write(answer.scores.ravel().tolist())[1:-1].split(b",")
+        out: list[bytes] = []
+        for row, codes in enumerate(answer.codes.tolist()):
+            said = scores[row * width : (row + 1) * width]
+            items = [heads[code] + score for code, score in zip(codes, said, strict=True) if code >= 0]
+            out.append(b"[%b}]" % b"},".join(items) if items else b"[]")
+        return out
+
+    def joined(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
+        """Return the JSON of the rankings of each request, joined by commas."""
+        rows = self.rows(answer)
+        return [b",".join(rows[start:stop]) for start, stop in spans(counts)]
+
+
+Lists = Vectors | Rankings
+
+
+def ranked(answer: Answer, items: Sequence[Any]) -> list[Any]:
+    """Return the rankings as JSON's own kinds."""
+    return [
+        [{"item": items[code], "score": score} for code, score in zip(codes, scores, strict=True) if code >= 0]
+        for codes, scores in zip(answer.codes.tolist(), answer.scores.tolist(), strict=True)
+    ]
+
+
+def lists_of(output: Output) -> Lists | None:
+    """Return what writes the lists that a model answers; None where it answers none."""
+    if output.kind == "ranking":
+        return Rankings(output.classes)
+    return Vectors(output.names) if output.kind == "vector" else None
+
+
+def spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give the first row of each request, and the one after its last."""
+    start = 0
+    for count in counts:
+        yield start, start + count
+        start += count
