@@ -14,11 +14,25 @@ if TYPE_CHECKING:
     from .app.app import App
     from .base.errors import PlusoneError
     from .client.client import Client
+    from .formats.onnx import onnx_file
+    from .formats.torch import torch_model
     from .pipeline.declare import model, step
     from .recording.active import log
     from .scripts.run import run
 
-__all__ = ["App", "Client", "PlusoneError", "__version__", "check", "log", "model", "run", "step"]
+__all__ = [
+    "App",
+    "Client",
+    "PlusoneError",
+    "__version__",
+    "check",
+    "log",
+    "model",
+    "onnx_file",
+    "run",
+    "step",
+    "torch_model",
+]
 
 __version__ = "0.1.0"
 
@@ -29,8 +43,10 @@ _WHERE = {
     "check": ".check",
     "log": ".recording.active",
     "model": ".pipeline.declare",
+    "onnx_file": ".formats.onnx",
     "run": ".scripts.run",
     "step": ".pipeline.declare",
+    "torch_model": ".formats.torch",
 }
 
 

@@ -32,9 +32,9 @@ def _nothing(name: str) -> bytes | None:
     return None
 
 
-def _model(proto: Any, labels: list[Any] | None = None, beside: Callable[[str], bytes | None] = _nothing) -> OnnxModel:
+def _model(proto: Any, beside: Callable[[str], bytes | None] = _nothing) -> OnnxModel:
     data = proto if isinstance(proto, bytes) else proto.SerializeToString()
-    return OnnxModel(data, beside=beside, labels=labels or [])
+    return OnnxModel(data, beside=beside)
 
 
 @pytest.mark.parametrize("zipmap", [True, False])
@@ -43,7 +43,7 @@ def _model(proto: Any, labels: list[Any] | None = None, beside: Callable[[str], 
 def test_a_classifier_answers_as_the_file_does(package: Package, zipmap: bool, opset: dict[str, int], estimator: Any):
     target = (FRAME["a"] > FRAME["b"]).astype(np.int64)
     fitted = estimator.fit(FRAME.to_numpy(), target)
-    model = _model(to_onnx(fitted, SAMPLE, options={"zipmap": zipmap}, target_opset=opset), [False, True])
+    model = _model(to_onnx(fitted, SAMPLE, options={"zipmap": zipmap}, target_opset=opset))
     predictor = package(model, FRAME.assign(target=target.astype(bool)))
     found = predictor.predict(FRAME.to_dict("records"))
     assert predictor.package.signature.output.classes == (False, True)
@@ -76,7 +76,7 @@ def test_a_file_with_an_input_for_each_feature_takes_them_by_name(package: Packa
         ("carrier", StringTensorType([None, 1])),
         ("distance", FloatTensorType([None, 1])),
     ]
-    model = _model(convert_sklearn(fitted, initial_types=inputs, target_opset={"": 18, "ai.onnx.ml": 3}), [False, True])
+    model = _model(convert_sklearn(fitted, initial_types=inputs, target_opset={"": 18, "ai.onnx.ml": 3}))
     predictor = package(model, frame, features=["distance", "month", "carrier"])
     rows = frame.drop(columns="target").head(50)
     assert list(predictor.predict(rows.to_dict("records"))) == [bool(one) for one in fitted.predict(rows)]

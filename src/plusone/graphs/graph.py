@@ -45,6 +45,10 @@ class Graph:
         self._constants: dict[tuple[Any, ...], str] = {}
         self._count = 0
         self._ml_opset = 4
+        self.opset = OPSET
+        """The version of the standard operators; a finished model that is merged may need another one."""
+        self.domains: dict[str, int] = {}
+        """Further sets of operators that a merged model needs, and their versions."""
         self.precision = self.dtype.name
         """`float32` as soon as any part of the graph computes in it."""
         self.known_values: dict[str, tuple[float, ...]] = {}
@@ -152,6 +156,16 @@ class Graph:
             return self.cast(name, self.dtype)
         return name
 
+    def adopt(self, model: Any) -> None:
+        """Take over the versions of the operators of a finished model that will be merged: its own, not converted."""
+        for one in model.opset_import:
+            if one.domain in ("", "ai.onnx"):
+                self.opset = one.version
+            elif one.domain == ML:
+                self._ml_opset = max(self._ml_opset, one.version)
+            else:
+                self.domains[one.domain] = one.version
+
     def merge(self, model: Any, inputs: dict[str, str], output: str) -> str:
         """Copy the nodes of a finished ONNX model into this graph; return the new name of its tensor `output`.
 
@@ -199,8 +213,10 @@ class Graph:
         inputs = [helper.make_tensor_value_info(b.name, types[b.dtype], [None, len(b.fields)]) for b in self.blocks]
         answer = helper.make_tensor_value_info("answer", kind, [None] if flat else [None, None])
         graph = helper.make_graph(self._nodes, "model", inputs, [answer], self._initializers)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self._ml_opset)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="plusone")
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(ML, self._ml_opset)]
+        opsets += [helper.make_opsetid(domain, version) for domain, version in sorted(self.domains.items())]
+        version = max(IR_VERSION, helper.find_min_ir_version_for(opsets[:1]))
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=version, producer_name="plusone")
         checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 

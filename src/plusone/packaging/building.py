@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["pack"]
 
+_ASKED_FIRST = 256
+"""So many rows a model is asked with whose answers have to be seen before it is known what they are."""
+
 
 def pack(
     model: Any,
@@ -92,10 +95,14 @@ def _build(
     if target in features:
         raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
     opened = open_model(model, _labels(train, target))
-    output = make_output(opened, target)
     ordered = order_features(opened.trained, features, target)
+    fields = make_fields(ordered, train)
+    if opened.settle is not None:
+        rows = Trained(opened.trained, ordered, flavour).frame(train.slice(0, _ASKED_FIRST))
+        opened = opened.settle(fields, rows)
+    output = make_output(opened, target)
     trained = Trained(opened.trained, ordered, flavour)
-    fields = settle_fields(make_fields(ordered, train), train, trained.ask)
+    fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
