@@ -194,7 +194,7 @@ def _classes(width: int, labels: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _looks_like(numbers: Any) -> Literal["logits", "probabilities"]:
-    """Say what the numbers look like, shape (rows, width): probabilities lie from 0 to 1, and those of a row sum to 1."""
+    """Say what the numbers look like, shape (rows, width): probabilities lie in 0 to 1 and sum to 1."""
     good = numbers[np.isfinite(numbers).all(axis=1)].astype(np.float64)
     if not len(good):
         raise Incompatible(

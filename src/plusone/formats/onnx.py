@@ -20,7 +20,7 @@ from ..base.records import Field, Output
 from ..graphs.graph import ML, OPSET, Graph
 from ..graphs.layout import Block
 from . import Compiled, Opened
-from .answers import Asked, Meaning, Said, decide, spans, write
+from .answers import Asked, Said, decide, spans, write
 from .arguments import Argument, arrays_of, described
 
 __all__ = ["OnnxModel", "onnx_file", "open_model"]
