@@ -22,6 +22,7 @@ from ..base.ids import canonical_json, digest_file, digest_json
 from ..base.records import Column, Dataset
 from ..store.blobs import Blobs
 from .tables import decode, encode, flavour_of, from_arrow, to_arrow
+from .tensors import is_array, to_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def save(value: Any, blobs: Blobs) -> Dataset:
         return _save_table(value, flavour, blobs)
     if type(value).__module__.partition(".")[0] == "numpy":
         return _save_array(value, blobs)
-    if isinstance(value, dict) and value and all(_is_array(part) for part in value.values()):
+    if isinstance(value, dict) and value and all(is_array(part) for part in value.values()):
         return _save_arrays(value, blobs)
     _check_json(value, "The value")
     blob = blobs.put_bytes(canonical_json(value))
@@ -81,12 +82,14 @@ def load(dataset: Dataset, blobs: Blobs) -> Any:
 
 
 def load_table(dataset: Dataset, blobs: Blobs) -> pa.Table:
-    """Return a table dataset as an Arrow table.
+    """Return a table dataset as an Arrow table; so is a dict of arrays with equally many rows.
 
     Raises:
-        UnsafeValue: when the dataset is no table.
+        UnsafeValue: when the dataset is neither.
         BrokenArtifact: when its bytes are missing or were changed.
     """
+    if dataset.kind == "arrays":
+        return to_table(load(dataset, blobs))
     if dataset.kind != "table":
         raise UnsafeValue(f"The dataset {dataset.digest[:12]} is of kind {dataset.kind!r}: expected a table.")
     return decode(blobs.verify(dataset.blob))
@@ -112,10 +115,6 @@ def _save_table(value: Any, flavour: str, blobs: Blobs) -> Dataset:
         for place, field in enumerate(table.schema)
     )
     return _dataset("table", flavour, blob, blobs, rows=table.num_rows, columns=columns)
-
-
-def _is_array(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "dtype") and hasattr(value, "shape")
 
 
 def _save_array(value: Any, blobs: Blobs) -> Dataset:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from .tensors import compute, rows_of, shape_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -20,7 +22,8 @@ def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
     - numbers: minimum, maximum, mean, standard deviation (of the sample, n - 1), and quantiles (linear interpolation);
       NaN counts as null;
     - text and booleans: the number of distinct values and the 20 most frequent with their counts;
-    - dates, times and durations: minimum and maximum as text.
+    - dates, times and durations: minimum and maximum as text;
+    - tensors: their shape and, over all values of all rows, minimum, maximum, mean, deviation (n) and the share of NaN.
     """
     return {name: _column(table.column(name)) for name in table.column_names}
 
@@ -28,9 +31,11 @@ def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
 def _column(column: pa.ChunkedArray) -> dict[str, Any]:
     import pyarrow as pa
 
-    pc = _compute()
+    pc = compute()
 
     kind = column.type
+    if (shape := shape_of(kind)) is not None:
+        return {"type": str(kind.value_type), "shape": list(shape), "count": len(column), "nulls": 0} | _tensor(column)
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = kind.value_type
@@ -53,7 +58,7 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> dict[str, Any]:
-    pc = _compute()
+    pc = compute()
 
     ends = pc.min_max(values)
     deviation = pc.stddev(values, ddof=1).as_py() if len(values) > 1 else 0.0
@@ -69,6 +74,26 @@ def _numbers(values: Any) -> dict[str, Any]:
     return shown | {"quantiles": {str(q): _finite(value) for q, value in zip(_QUANTILES, quantiles, strict=True)}}
 
 
+def _tensor(column: Any) -> dict[str, Any]:
+    import numpy as np
+
+    values = rows_of(column).reshape(-1)
+    if not values.size:
+        return {}
+    good = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    missing = float(np.isnan(values).mean()) if values.dtype.kind == "f" else 0.0
+    if not good.size:
+        return {"missing": missing}
+    mean = float(good.mean(dtype=np.float64))
+    return {
+        "minimum": float(good.min()),
+        "maximum": float(good.max()),
+        "mean": mean,
+        "deviation": float(good.std(dtype=np.float64)),
+        "missing": missing,
+    }
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -76,7 +101,7 @@ def _finite(value: float) -> float | None:
 def _times(values: Any) -> dict[str, Any]:
     import pyarrow as pa
 
-    pc = _compute()
+    pc = compute()
     kind = values.type
     if pa.types.is_interval(kind):  # a month and thirty days have no order
         return {}
@@ -91,15 +116,8 @@ def _text(moment: Any) -> str:
         return f"{moment.value} ({moment.type} since 1970)"
 
 
-def _compute() -> Any:
-    # Arrow makes these functions when it is imported, so nothing can know their types.
-    import pyarrow.compute
-
-    return pyarrow.compute
-
-
 def _words(values: Any) -> dict[str, Any]:
-    pc = _compute()
+    pc = compute()
 
     counts = pc.value_counts(values)
     pairs = sorted(((row["counts"], str(row["values"])) for row in counts.to_pylist()), key=lambda p: (-p[0], p[1]))

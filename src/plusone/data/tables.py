@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UnsafeValue
+from .tensors import is_array, to_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +33,7 @@ def flavour_of(value: Any) -> str:
 
 
 def to_arrow(value: Any) -> pa.Table:
-    """Return any dataframe, or a list of dicts with one entry per column, as an Arrow table.
+    """Return any dataframe, list of dicts with one entry per column, or dict of numpy arrays, as an Arrow table.
 
     Raises:
         UnsafeValue: when it is none, has a column whose values are of several types or would come back as others, or
@@ -45,6 +46,8 @@ def to_arrow(value: Any) -> pa.Table:
             table = value
         elif isinstance(value, list):
             table = pa.Table.from_pylist(value)
+        elif isinstance(value, dict) and value and all(is_array(part) for part in value.values()):
+            table = to_table(value)
         elif flavour_of(value) == "pandas":
             _check_names(value)
             table = pa.Table.from_pandas(value)
@@ -52,7 +55,10 @@ def to_arrow(value: Any) -> pa.Table:
         elif flavour_of(value):
             table = _through_narwhals(value)
         else:
-            raise UnsafeValue(f"A {type(value).__name__} is no table: expected a dataframe or a list of dicts.")
+            raise UnsafeValue(
+                f"A {type(value).__name__} is no table: expected a dataframe, a list of dicts or a "
+                "dict of numpy arrays."
+            )
     except (pa.ArrowException, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnsafeValue(
             f"The table can't be stored: {str(error).rstrip('.')}.",

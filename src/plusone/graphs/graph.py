@@ -5,6 +5,7 @@ This module knows ONNX. It knows no scikit-learn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -53,17 +54,38 @@ class Graph:
         """`float32` as soon as any part of the graph computes in it."""
         self.known_values: dict[str, tuple[float, ...]] = {}
         """Numbers that a field must be one of, because the trained model raises for any other."""
+        self._flat: dict[str, View] = {}
+        """By block of tensors: its values as the columns of a matrix."""
         for block in blocks:
-            self.widths[block.name] = len(block.fields)
+            if block.shape is None:
+                self.widths[block.name] = len(block.fields)
 
     def view(self, names: Sequence[str]) -> View:
-        """Return the fields `names` of the request as columns."""
+        """Return the fields `names` of the request as columns; a tensor as one column for each of its values."""
         kinds = {"float64": "number", "int64": "integer", "string": "string"}
-        found: dict[str, Column] = {}
+        found: dict[str, View] = {}
         for block in self.blocks:
+            if block.shape is not None:
+                if block.fields[0] in names:
+                    found[block.fields[0]] = self._flatten(block, block.shape)
+                continue
             for index, name in enumerate(block.fields):
-                found[name] = Column(block.name, index, kinds[block.dtype], name)
-        return [found[name] for name in names]
+                found[name] = [Column(block.name, index, kinds[block.dtype], name)]
+        return [column for name in names for column in found[name]]
+
+    def _flatten(self, block: Block, shape: tuple[int, ...]) -> View:
+        """Return the values of a block of tensors as columns, in the order in which they lie, in `dtype`."""
+        if block.name not in self._flat:
+            width = math.prod(shape)
+            name = block.name
+            if len(shape) != 1:
+                name = self.add("Reshape", name, self.constant([0, width], np.int64))
+            if block.dtype != self.dtype.name:
+                name = self.cast(name, self.dtype)
+            elif name == block.name:  # a tensor of this very name is taken for a raw one
+                name = self.add("Identity", name)
+            self._flat[block.name] = self.whole(name, width)
+        return self._flat[block.name]
 
     def name(self, stem: str) -> str:
         """Return a new unique name."""
@@ -203,14 +225,20 @@ class Graph:
         """
         from onnx import TensorProto, checker, helper
 
-        types = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64, "string": TensorProto.STRING}
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         if flat:
             shape = self.constant([-1], np.int64)
             self._nodes.append(helper.make_node("Reshape", [output, shape], ["answer"], name="answer"))
         else:
             self._nodes.append(helper.make_node("Identity", [output], ["answer"], name="answer"))
-        inputs = [helper.make_tensor_value_info(b.name, types[b.dtype], [None, len(b.fields)]) for b in self.blocks]
+        inputs = [
+            helper.make_tensor_value_info(
+                block.name,
+                TensorProto.STRING if block.dtype == "string" else helper.np_dtype_to_tensor_dtype(block.kind),
+                [None, *(block.shape or (len(block.fields),))],
+            )
+            for block in self.blocks
+        ]
         answer = helper.make_tensor_value_info("answer", kind, [None] if flat else [None, None])
         graph = helper.make_graph(self._nodes, "model", inputs, [answer], self._initializers)
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(ML, self._ml_opset)]

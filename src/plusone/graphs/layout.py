@@ -1,9 +1,10 @@
 """How the fields of a request enter a compiled graph: a few blocks of columns, not one input per field.
 
-A graph has at most three inputs: `numbers` (float64: floats, booleans as 0 and 1, and integers that a float64 holds
-exactly), `integers` (int64: fields that held larger integers in training) and `strings`. One array per block keeps the
-cost of a single row low. A missing number is NaN; a missing string is `MISSING`, because a graph has no null strings.
-Strings that a graph would look up first of all are looked up before it and enter among the numbers: a block's `codes`.
+For fields of one value a graph has at most three inputs: `numbers` (float64: floats, booleans as 0 and 1, and integers
+that a float64 holds exactly), `integers` (int64: fields that held larger integers in training) and `strings`. One array
+per block keeps the cost of a single row low. A missing number is NaN; a missing string is `MISSING`, because a graph has
+no null strings. Strings that a graph would look up first of all are looked up before it and enter among the numbers: a block's `codes`.
+Each field that holds tensors has a block of its own: an array of shape (rows, *shape) in the field's dtype.
 
 This module knows fields and arrays. It knows no model, no JSON and no onnxruntime.
 """
@@ -59,18 +60,26 @@ class _Table(dict[Any, float]):
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One input of the graph: an array of shape (rows, fields)."""
+    """One input of the graph: an array of shape (rows, fields), or (rows, *shape) where its one field holds tensors."""
 
     name: str
-    dtype: Literal["float64", "int64", "string"]
+    dtype: Literal["float64", "int64", "string", "float32", "uint8"]
     fields: tuple[str, ...]
     codes: dict[str, Code] = {}
     """By field: what stands for its strings, in a block of numbers."""
+    shape: tuple[int, ...] | None = None
+    """That of one row's tensor; None for a block of fields of one value each."""
+
+    @property
+    def kind(self) -> np.dtype[Any]:
+        """The dtype of its array."""
+        return np.dtype(object if self.dtype == "string" else self.dtype)
 
     def join(self, rows: int, columns: Sequence[Any]) -> np.ndarray[Any, Any]:
-        """Return the block of validated values, shape (rows, fields), one list or array of `rows` for each field."""
-        kinds: dict[str, Any] = {"float64": np.float64, "int64": np.int64, "string": object}
-        out: Any = np.empty((rows, len(self.fields)), dtype=kinds[self.dtype])
+        """Return the block of validated values, one list or array of `rows` for each field."""
+        if self.shape is not None:
+            return np.asarray(columns[0], dtype=self.kind).reshape(rows, *self.shape)
+        out: Any = np.empty((rows, len(self.fields)), dtype=self.kind)
         for index, (name, values) in enumerate(zip(self.fields, columns, strict=True)):
             if name in self.codes:
                 out[:, index] = np.fromiter(map(self.codes[name].table.__getitem__, values), np.float64, rows)
@@ -86,7 +95,7 @@ class Columns:
 
     Attributes:
         rows: how many.
-        feeds: by block name, an array of shape (rows, fields of the block).
+        feeds: by block name, an array of shape (rows, fields of the block), or (rows, *shape of the block).
     """
 
     __slots__ = ("feeds", "rows")
@@ -114,8 +123,12 @@ def plan_blocks(fields: Sequence[Field]) -> tuple[Block, ...]:
     numbers: list[str] = []
     integers: list[str] = []
     strings: list[str] = []
+    tensors: list[Block] = []
     for field in fields:
-        if field.dtype == "string":
+        if field.shape is not None:
+            dtype: Any = field.dtype
+            tensors.append(Block(f"tensor_{len(tensors)}", dtype, (field.name,), shape=field.shape))
+        elif field.dtype == "string":
             strings.append(field.name)
         elif field.dtype == "int64" and not field.nullable and _is_large(field):
             integers.append(field.name)
@@ -125,6 +138,7 @@ def plan_blocks(fields: Sequence[Field]) -> tuple[Block, ...]:
         Block("numbers", "float64", tuple(numbers)),
         Block("integers", "int64", tuple(integers)),
         Block("strings", "string", tuple(strings)),
+        *tensors,
     )
     return tuple(block for block in blocks if block.fields)
 

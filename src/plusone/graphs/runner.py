@@ -19,6 +19,8 @@ __all__ = ["Answer", "OnnxRunner"]
 
 _BOUND_ROWS = 32
 """Up to so many rows arrays are bound: for more, what that saves is nothing beside what the graph takes."""
+_BOUND_BYTES = 64 * 1024
+"""And up to so many bytes: each thread keeps such arrays for each number of rows."""
 
 
 class Answer:
@@ -126,7 +128,8 @@ class OnnxRunner:
     def _bind(self, columns: Columns) -> Any:
         """Return what the graph answers, and remember arrays of these shapes for this thread's next time."""
         out: Any = self._session.run(self._names, columns.feeds)[0]
-        if len(out) == columns.rows:
+        size = sum(array.nbytes for array in columns.feeds.values())
+        if len(out) == columns.rows and size <= _BOUND_BYTES:
             self._local.bound[columns.rows] = _Bound(self._session, columns.feeds, self._names[0], out)
         return out
 

@@ -20,6 +20,7 @@ from ..formats import Compiled, Opened, open_model
 from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
+from .shapes import width_of
 from .signature import MAX_CATEGORIES
 from .tables import compute
 
@@ -53,7 +54,7 @@ def pack(
         features: the columns that a request carries.
         train: the training data, with the target.
         proof: other tables with the features, e.g. the holdout.
-        flavour: the dataframe that the train function got: `pandas`, `polars` or `pyarrow`.
+        flavour: what the train function got: a dataframe of `pandas`, `polars` or `pyarrow`, or arrays of `numpy`.
         environment: the text of the environment lock.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
@@ -95,7 +96,7 @@ def _build(
     if target in features:
         raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
     opened = open_model(model, _labels(train, target))
-    ordered = order_features(opened.trained, features, target)
+    ordered = order_features(opened.trained, features, target, width_of(train, features))
     fields = make_fields(ordered, train)
     if opened.settle is not None:
         rows = Trained(opened.trained, ordered, flavour).frame(train.slice(0, _ASKED_FIRST))

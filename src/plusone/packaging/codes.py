@@ -59,9 +59,11 @@ class _Rewriting:
         self._made: dict[_Columns, str] = {}
         self._views: dict[str, _Columns] = {}
         for block in blocks:
-            if block.dtype != "int64":
+            if _holds_columns(block):
                 self._views[block.name] = _Columns(block.fields, block.dtype == "string")
-        numbers = [name for block in blocks if block.dtype == "float64" for name in block.fields]
+        numbers = [
+            name for block in blocks if _holds_columns(block) and block.dtype == "float64" for name in block.fields
+        ]
         strings = [name for block in blocks if block.dtype == "string" for name in block.fields]
         self._order = (*numbers, *strings)
 
@@ -80,9 +82,8 @@ class _Rewriting:
         if any(output.name in self._views for output in graph.output):
             raise _OtherUseError
         numbers = helper.make_tensor_value_info(_NUMBERS, TensorProto.DOUBLE, [None, len(self._order)])
-        kept = [
-            value for value in graph.input if value.name not in {b.name for b in self._blocks if b.dtype != "int64"}
-        ]
+        moved = {block.name for block in self._blocks if _holds_columns(block)}
+        kept = [value for value in graph.input if value.name not in moved]
         del graph.input[:], graph.node[:]
         graph.input.extend([numbers, *kept])
         graph.node.extend(self._nodes)
@@ -92,7 +93,7 @@ class _Rewriting:
         graph.initializer.extend(constants)
         checker.check_model(self._model)
         block = Block(_NUMBERS, "float64", self._order, self._codes)
-        others = tuple(block for block in self._blocks if block.dtype == "int64")
+        others = tuple(block for block in self._blocks if not _holds_columns(block))
         return bytes(self._model.SerializeToString(deterministic=True)), (block, *others)
 
     def _walk(self) -> list[_Columns]:
@@ -190,6 +191,11 @@ class _Rewriting:
                 self._constants[f"{name}_places"] = numpy_helper.from_array(array, f"{name}_places")
                 self._nodes.append(helper.make_node("Gather", [_NUMBERS, f"{name}_places"], [name], name=name, axis=1))
         return self._made[view]
+
+
+def _holds_columns(block: Block) -> bool:
+    """Whether the fields of a block may be among the numbers of the one that is made: no large integers, no tensors."""
+    return block.dtype != "int64" and block.shape is None
 
 
 def _number(value: Any) -> float | None:

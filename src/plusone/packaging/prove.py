@@ -14,6 +14,7 @@ import numpy as np
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
 from ..data.tables import from_arrow
+from ..data.tensors import shape_of, tabled, to_arrays
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import OnnxRunner
 from .signature import UNSEEN, base_row, with_value
@@ -38,14 +39,27 @@ class Trained:
     def __init__(self, model: Any, features: Sequence[str], flavour: str) -> None:
         self.model = model
         self._features = list(features)
+        self._arrays = flavour == "numpy"
         self._flavour = flavour if flavour in ("pandas", "polars") else "pandas"
         self._named = getattr(model, "feature_names_in_", None) is not None
+        self._width = getattr(model, "n_features_in_", None)
         self._classes = getattr(model, "classes_", None)
 
     def frame(self, table: pa.Table) -> Any:
-        """Return the features of a table as the model wants them: a dataframe, or a matrix if it was fitted on one."""
-        frame = from_arrow(table.select(self._features), self._flavour)
-        return frame if self._named else frame.to_numpy()
+        """Return the features of a table as the model wants them: a dataframe, or a matrix if it was fitted on one.
+
+        Of arrays, and where there are tensors: a dict of arrays, or the array itself of a model with one feature; a
+        matrix if the model says of how many columns (`n_features_in_`).
+        """
+        table = tabled(table.select(self._features), self._features)
+        tensors = any(shape_of(field.type) is not None for field in table.schema)
+        if not tensors and (not self._arrays or (self._named and self._width is not None)):
+            frame = from_arrow(table, self._flavour)
+            return frame if self._named else frame.to_numpy()
+        arrays = to_arrays(table)
+        if self._width is not None and not self._named:
+            return np.concatenate([array.reshape(table.num_rows, -1) for array in arrays.values()], axis=1)
+        return arrays[self._features[0]] if len(arrays) == 1 else arrays
 
     def probabilities(self, table: pa.Table) -> Any:
         """Return the probabilities, shape (rows, classes), or None when the model has none."""

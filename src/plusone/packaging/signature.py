@@ -14,7 +14,9 @@ import msgspec
 
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Field, Output
+from ..data.tensors import full, shape_of
 from ..formats import Opened
+from .shapes import finite_rows, make_field
 from .tables import compute
 
 if TYPE_CHECKING:
@@ -36,8 +38,11 @@ UNSEEN = "\ue000never seen"
 """A string that is in no training data: what the model is asked with to learn how it takes unseen values."""
 
 
-def order_features(model: Any, features: Sequence[str], target: str) -> list[str]:
+def order_features(model: Any, features: Sequence[str], target: str, width: int | None = None) -> list[str]:
     """Return the features in the order in which the model was fitted on them.
+
+    Args:
+        width: how many columns they are when each tensor is laid out flat; default: one for each.
 
     Raises:
         UsageError: when the model was fitted on other columns than `features`.
@@ -45,9 +50,11 @@ def order_features(model: Any, features: Sequence[str], target: str) -> list[str
     fitted = getattr(model, "feature_names_in_", None)
     if fitted is None:
         count = getattr(model, "n_features_in_", None)
-        if count is not None and int(count) != len(features):
+        if count is not None and int(count) != (len(features) if width is None else width):
+            flat = "" if width in (None, len(features)) else f" ({width} values in each row)"
             raise UsageError(
-                f"The model was fitted on {count} columns, not on the {len(features)} features {', '.join(features)}.",
+                f"The model was fitted on {count} columns, not on the {len(features)} features "
+                f"{', '.join(features)}{flat}.",
                 mend="fit it on train_set[features], in that order",
             )
         return list(features)
@@ -86,7 +93,10 @@ def make_fields(features: Sequence[str], train: pa.Table) -> tuple[Field, ...]:
         )
     columns = {name: _flat(train.column(name)) for name in features}
     examples = _example(columns)
-    return tuple(_field(name, column, examples[name]) for name, column in columns.items())
+    return tuple(
+        make_field(name, column) if shape_of(column.type) is not None else _field(name, column, examples[name])
+        for name, column in columns.items()
+    )
 
 
 def make_output(opened: Opened, name: str) -> Output:
@@ -151,11 +161,13 @@ def base_row(features: Sequence[str], train: pa.Table) -> pa.Table:
 
 
 def with_value(row: pa.Table, name: str, value: Any) -> pa.Table:
-    """Return the table with every value of one column replaced by `value`, its type kept."""
+    """Return the table with every value of one column replaced by `value`, its type kept; each one in its tensors."""
     import pyarrow as pa
 
     place = row.column_names.index(name)
     kind = row.schema.field(place).type
+    if shape_of(kind) is not None:
+        return row.set_column(place, name, pa.chunked_array([full(kind, value, row.num_rows)]))
     return row.set_column(place, pa.field(name, kind), pa.chunked_array([pa.array([value] * row.num_rows, type=kind)]))
 
 
@@ -254,6 +266,7 @@ def _field(name: str, column: Any, example: Any) -> Field:
 
 def _example(columns: dict[str, Any]) -> dict[str, Any]:
     """Return the first row without nulls; when every row has some, the first value of each column."""
+    columns = {name: column for name, column in columns.items() if shape_of(column.type) is None}
     place = _whole_row(columns)
     if place >= 0:
         return {name: column[place].as_py() for name, column in columns.items()}
@@ -261,11 +274,10 @@ def _example(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole_row(columns: dict[str, Any]) -> int:
-    """Return the place of the first row without nulls, or -1."""
-
+    """Return the place of the first row without nulls, whose tensors are finite; or -1."""
     whole: Any = None
     for column in columns.values():
-        valid = compute().is_valid(column)
+        valid = compute().is_valid(column) if shape_of(column.type) is None else finite_rows(column)
         whole = valid if whole is None else compute().and_(whole, valid)
     return -1 if whole is None else int(compute().index(whole, True).as_py())
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..base.errors import InvalidInput
 from ..base.records import Field
 from ..graphs.layout import MISSING, Block, Columns
+from . import shapes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,8 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 90
 
 def describe(field: Field, known: Known) -> str:
     """Return what the field expects, in words."""
+    if field.shape is not None:
+        return shapes.words(field)
     words = {
         "int64": "an integer of 64 bits",
         "float64": "a finite number",
@@ -52,6 +55,8 @@ def describe(field: Field, known: Known) -> str:
 
 def fits(value: Any, field: Field, known: Known) -> bool:
     """Whether a plain value (as JSON gives it) may stand in the field."""
+    if field.shape is not None:
+        return shapes.find_wrong(value, field) is None
     if value is None:
         return field.nullable
     if field.dtype == "string":
@@ -80,8 +85,19 @@ def is_text(value: str) -> bool:
 
 
 def invalid(row: int, field: Field, value: Any, known: Known) -> InvalidInput:
-    """Return the error for one value that does not fit."""
+    """Return the error for one value that does not fit; of a tensor for the first one in it."""
     expected = describe(field, known)
+    wrong = shapes.find_wrong(value, field) if field.shape is not None else None
+    if wrong is not None and wrong[0]:
+        place, value, expected = wrong
+        return InvalidInput(
+            f"Row {row}, field {field.name!r}, at {list(place)}: {shown(value)} does not fit: expected {expected}.",
+            row=row,
+            field=field.name,
+            place=list(place),
+            value=_plain(value),
+            expected=expected,
+        )
     return InvalidInput(
         f"Row {row}, field {field.name!r}: {shown(value)} does not fit: expected {expected}.",
         row=row,
@@ -113,8 +129,7 @@ def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block]
     by_name = {field.name: field for field in fields}
     feeds: dict[str, np.ndarray[Any, Any]] = {}
     for block in blocks:
-        kinds: dict[str, Any] = {"float64": np.float64, "int64": np.int64, "string": object}
-        array = np.empty((table.num_rows, len(block.fields)), dtype=kinds[block.dtype])
+        array = None if block.shape is not None else np.empty((table.num_rows, len(block.fields)), dtype=block.kind)
         for index, name in enumerate(block.fields):
             if name not in table.column_names:
                 raise InvalidInput(
@@ -124,10 +139,14 @@ def read_table(table: pa.Table, fields: Sequence[Field], blocks: Sequence[Block]
                     value=None,
                     expected=describe(by_name[name], known),
                 )
-            values, wrong = _read_column(table.column(name), by_name[name], known, block)
-            array[:, index] = values
+            if array is None:
+                feeds[block.name], wrong = shapes.read_column(table.column(name), by_name[name])
+            else:
+                values, wrong = _read_column(table.column(name), by_name[name], known, block)
+                array[:, index] = values
             bad |= wrong
-        feeds[block.name] = array
+        if array is not None:
+            feeds[block.name] = array
     return Columns(table.num_rows, feeds), bad
 
 

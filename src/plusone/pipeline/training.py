@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PipelineError
 from ..data import datasets
+from ..data.tensors import tabled
 from ..packaging import keeping
 from .declare import ModelSpec, StepSpec
 from .engine import Engine
@@ -64,13 +65,14 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
 
     store = engine.store
     first = engine.outputs[spec.inputs[0]]
-    if first.kind != "table":
+    if first.kind not in ("table", "arrays"):
         raise PipelineError(
             f"{spec.where}: the first input of {spec.name!r}, {spec.inputs[0]!r}, is of kind {first.kind!r}: "
-            "the training data must be a table (a dataframe)."
+            "the training data must be a table (a dataframe), or a dict of numpy arrays with equally many rows."
         )
     table = datasets.load_table(first, store.blobs)
     features = _features(spec, spec.model, table)
+    table = tabled(table, features)
     fitted = give()
     engine.on_event({"event": "step", "step": "package", "status": "running"})
     scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
@@ -114,10 +116,11 @@ def _features(spec: StepSpec, model: ModelSpec, table: pa.Table) -> list[str]:
 
 
 def _proof_tables(engine: Engine, spec: StepSpec, features: list[str]) -> list[Any]:
-    """Return every other table of this run that has the features: the holdout is among them."""
+    """Return every other table of this run, or dict of arrays, that has the features: the holdout is among them."""
     found: list[Any] = []
     own = engine.outputs[spec.inputs[0]].digest
     for name, dataset in sorted(engine.outputs.items()):
-        if dataset.kind == "table" and dataset.digest != own and set(features) <= {c.name for c in dataset.columns}:
+        names = {column.name for column in dataset.columns}
+        if dataset.kind in ("table", "arrays") and dataset.digest != own and set(features) <= names:
             found.append(datasets.load_table(engine.outputs[name], engine.store.blobs).select(features))
     return found
