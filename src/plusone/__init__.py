@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from .client.client import Client
     from .formats.onnx import onnx_file
     from .formats.torch import torch_model
+    from .media.audio import Audio
+    from .media.image import Image
     from .pipeline.declare import model, step
     from .recording.active import log
     from .scripts.run import run
 
 __all__ = [
     "App",
+    "Audio",
     "Client",
+    "Image",
     "PlusoneError",
     "__version__",
     "check",
@@ -38,7 +42,9 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "App": ".app.app",
+    "Audio": ".media.audio",
     "Client": ".client.client",
+    "Image": ".media.image",
     "PlusoneError": ".base.errors",
     "check": ".check",
     "log": ".recording.active",

@@ -2,8 +2,9 @@
 
 For fields of one value a graph has at most three inputs: `numbers` (float64: floats, booleans as 0 and 1, and integers
 that a float64 holds exactly), `integers` (int64: fields that held larger integers in training) and `strings`. One array
-per block keeps the cost of a single row low. A missing number is NaN; a missing string is `MISSING`, because a graph has
-no null strings. Strings that a graph would look up first of all are looked up before it and enter among the numbers: a block's `codes`.
+per block keeps the cost of a single row low. A missing number is NaN; a missing string is `MISSING`, as a graph has no
+null strings. Strings that a graph would look up first of all are looked up before it and enter among the numbers: a
+block's `codes`.
 Each field that holds tensors has a block of its own: an array of shape (rows, *shape) in the field's dtype.
 
 This module knows fields and arrays. It knows no model, no JSON and no onnxruntime.

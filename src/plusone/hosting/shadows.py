@@ -104,8 +104,8 @@ class Fit:
         return self._shadow.decode(msgspec.json.encode({"rows": found}))
 
 
-def _types(predictor: Predictor) -> dict[str, tuple[str, bool]]:
-    return {field.name: (field.dtype, field.nullable) for field in predictor.signature.fields}
+def _types(predictor: Predictor) -> dict[str, tuple[Any, ...]]:
+    return {field.name: (field.dtype, field.nullable, field.shape, field.media) for field in predictor.signature.fields}
 
 
 def try_copies(predictor: Predictor, fit: Fit, copies: Sequence[Copy]) -> Tried:

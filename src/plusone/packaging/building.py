@@ -6,7 +6,7 @@ The object never leaves its process, and nothing of it is pickled.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ from ..base.records import Package, PackageFile, Signature
 from ..formats import Compiled, Opened, open_model
 from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
+from ..media import Audio, Image
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
-from .shapes import width_of
+from .shapes import width_of, with_media
 from .signature import MAX_CATEGORIES
 from .tables import compute
 
@@ -45,6 +46,7 @@ def pack(
     environment: str,
     folder: Path,
     tolerance: float = 1e-5,
+    media: Mapping[str, Image | Audio] | None = None,
 ) -> tuple[Package, str]:
     """Compile a fitted model, prove it equal, write its package; return the package and its digest.
 
@@ -58,6 +60,7 @@ def pack(
         environment: the text of the environment lock.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
+        media: by feature, how the bytes of an image or a sound become its tensor.
 
     Raises:
         Incompatible: when the model can't be compiled, or the compiled one answers differently.
@@ -68,7 +71,7 @@ def pack(
         raise UsageError(f"tolerance is {tolerance}: expected a number of 0 or more.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
-    package, graph = _build(model, name, target, features, train, proof, flavour, environment, tolerance)
+    package, graph = _build(model, name, target, features, train, proof, flavour, environment, tolerance, media or {})
     files.write_atomic(folder / MODEL, graph)
     files.write_atomic(folder / ENVIRONMENT, environment.encode())
     manifest = canonical_json(package)
@@ -87,6 +90,7 @@ def _build(
     flavour: str,
     environment: str,
     tolerance: float,
+    media: Mapping[str, Image | Audio],
 ) -> tuple[Package, bytes]:
     """Return the package's record and the bytes of its graph."""
     from ..data.profile import profile
@@ -97,7 +101,7 @@ def _build(
         raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
     opened = open_model(model, _labels(train, target))
     ordered = order_features(opened.trained, features, target, width_of(train, features))
-    fields = make_fields(ordered, train)
+    fields = with_media(make_fields(ordered, train), media)
     if opened.settle is not None:
         rows = Trained(opened.trained, ordered, flavour).frame(train.slice(0, _ASKED_FIRST))
         opened = opened.settle(fields, rows)

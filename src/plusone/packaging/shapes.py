@@ -6,13 +6,15 @@ A tensor is finite numbers of one dtype in one shape; nothing in it can be missi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from ..base.errors import UsageError
 from ..base.records import Field
+from ..media import Audio, Image
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,16 +24,19 @@ __all__ = [
     "find_wrong",
     "finite_rows",
     "make_field",
+    "plain",
     "read_column",
     "settle",
     "size_of",
     "width_of",
+    "with_media",
     "words",
 ]
 
 EXAMPLE_VALUES = 4096
 """A signature has an example of a tensor of up to so many values: of more it would be larger than the model."""
 _DEEPEST = 8
+_LOST = {("float32", "uint8"), ("float32", "int64")}
 _BOUNDS = {"uint8": (0, 255), "int64": (-(2**63), 2**63 - 1)}
 _FLOAT32 = float(np.finfo(np.float32).max)
 _WORDS = {
@@ -108,6 +113,37 @@ def _finite(values: Array) -> Array:
     return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
 
 
+def with_media(fields: Sequence[Field], media: Mapping[str, Image | Audio]) -> tuple[Field, ...]:
+    """Return the fields with what is said of how bytes become their tensors.
+
+    Raises:
+        UsageError: when such a tensor is another one than the training data has.
+    """
+    names = [field.name for field in fields]
+    if absent := [name for name in media if name not in names]:
+        raise UsageError(
+            f"media names {absent[0]!r}, which is not among the features {', '.join(names)}.",
+            mend="correct media= of @plusone.model",
+        )
+    out: list[Field] = []
+    for field in fields:
+        how = media.get(field.name)
+        if how is not None and (how.shape != field.shape or (how.dtype, field.dtype) in _LOST):
+            has = (
+                f"{field.dtype} of shape {list(field.shape)}"
+                if field.shape is not None
+                else f"{field.dtype}, no tensor"
+            )
+            raise UsageError(
+                f"The feature {field.name!r} is {has} in the training data, and what media makes is {how.dtype} of "
+                f"shape {list(how.shape)}: expected the same.",
+                mend=f"make the training data with the same {type(how).__name__}(...).decode(data)",
+                field=field.name,
+            )
+        out.append(field if how is None else msgspec.structs.replace(field, media=msgspec.to_builtins(how)))
+    return tuple(out)
+
+
 def width_of(table: pa.Table, names: Sequence[str]) -> int:
     """Return how many columns these of a table are when each tensor is laid out flat."""
     from ..data.tensors import shape_of
@@ -158,6 +194,17 @@ def read_column(column: Any, field: Field) -> tuple[Array, Array]:
     if wrong is not None:
         bad = bad | wrong.reshape(len(bad), -1).any(axis=1)
     return settled, bad
+
+
+def plain(column: Any, field: Field) -> Any:
+    """Return the first row of a column as nested lists; as what it is where it has another shape."""
+    from ..data.tensors import is_list, read_lists, shape_of
+
+    if is_list(column.type) or shape_of(column.type) is not None:
+        values, bad = read_lists(column.slice(0, 1), field.shape or ())
+        if not bad[0]:
+            return values[0].tolist()
+    return column[0].as_py()
 
 
 def find_wrong(value: Any, field: Field) -> tuple[tuple[int, ...], Any, str] | None:

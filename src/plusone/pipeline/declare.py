@@ -10,7 +10,7 @@ import contextlib
 import inspect
 import keyword
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
@@ -18,6 +18,7 @@ import msgspec
 
 from ..base.errors import PipelineError
 from ..base.ids import check_model_name
+from ..media import Audio, Image
 
 __all__ = ["REQUIRED", "ModelSpec", "StepSpec", "collecting", "is_plain", "model", "step"]
 
@@ -38,6 +39,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     features: tuple[str, ...] | None
     tolerance: float
+    media: dict[str, Image | Audio] = {}
 
 
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +112,17 @@ def step(
 
 
 def model(
-    name: str, *, target: str, features: Sequence[str] | None = None, tolerance: float = 1e-5
+    name: str,
+    *,
+    target: str,
+    features: Sequence[str] | None = None,
+    tolerance: float = 1e-5,
+    media: Mapping[str, Image | Audio] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as the one that trains the model `name`, and return it unchanged.
 
-    The function's first input is the training data, a table; it returns any fitted model that can be packaged.
+    The function's first input is the training data, a table or a dict of numpy arrays; it returns any fitted model that
+    can be packaged.
 
     Args:
         name: the name under which releases are numbered, e.g. `flight-delays`.
@@ -122,6 +130,7 @@ def model(
         features: the fields that a request carries; default: all columns of the training data but the target.
         tolerance: the largest difference, absolute for probabilities and relative for numbers, that the compiled
             model's answers may have from the trained one's.
+        media: by feature, how the bytes of an image or a sound become its tensor, where requests may bring such.
 
     Raises:
         PipelineError: when the signature can't be a model's.
@@ -136,6 +145,13 @@ def model(
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
 
+    said: dict[str, Any] = dict(media or {})
+    if others := [field for field, how in said.items() if not isinstance(how, (Image, Audio))]:
+        raise PipelineError(
+            f"model {name!r}: media={{{others[0]!r}: ...}}: expected plusone.Image(...) or plusone.Audio(...) for a "
+            "feature."
+        )
+
     def declare(function: F) -> F:
         _check_function(function)
         listed = None if features is None else tuple(features)
@@ -144,7 +160,7 @@ def model(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
                 f"and not the target {target!r}."
             )
-        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance)
+        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance, media=said)
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(

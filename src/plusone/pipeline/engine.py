@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..base import clock
 from ..base.errors import PipelineError, PlusoneError, StepFailed
 from ..base.ids import digest_json
@@ -80,6 +82,9 @@ class Engine:
                 called: they stand for its code.
         """
         model = spec.model
+        said: list[Any] = [] if model is None else [model.name, model.target, model.features, model.tolerance]
+        if model is not None and model.media:
+            said.append(msgspec.to_builtins(model.media))
         return digest_json(
             {
                 "step": spec.name,
@@ -89,7 +94,7 @@ class Engine:
                 "environment": self.environment,
                 "outputs": spec.outputs,
                 "version": self._version(spec),
-                "model": None if model is None else [model.name, model.target, model.features, model.tolerance],
+                "model": said or None,
             }
         )
 

@@ -88,6 +88,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
             environment=environment_text,
             folder=scratch,
             tolerance=spec.model.tolerance,
+            media=spec.model.media,
         )
         kept = keeping.keep(scratch, store.blobs)
         engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})

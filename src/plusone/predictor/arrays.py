@@ -14,6 +14,7 @@ import numpy as np
 from ..base.errors import InvalidInput
 from ..base.records import Field
 from ..graphs.layout import Block, Columns
+from ..packaging.shapes import settle
 from ..packaging.tables import Known, describe, fits, invalid, is_text
 from .walk import unknown
 
@@ -59,8 +60,15 @@ def _check_shapes(arrays: Mapping[str, Array], fields: Sequence[Field], known: K
                 expected=expected,
             )
         shape = np.shape(arrays[field.name])
-        if len(shape) != 1 or (rows >= 0 and shape[0] != rows):
-            expected = "one dimension" if rows < 0 else f"the shape [{rows}], as {names[0]!r} has"
+        if field.shape is not None and shape[1:] == field.shape and (rows < 0 or shape[0] == rows):
+            rows = shape[0]
+            continue
+        if field.shape is not None or len(shape) != 1 or (rows >= 0 and shape[0] != rows):
+            if field.shape is not None:
+                sizes = ", ".join(map(str, field.shape))
+                expected = f"the shape [{'rows' if rows < 0 else rows}, {sizes}]"
+            else:
+                expected = "one dimension" if rows < 0 else f"the shape [{rows}], as {names[0]!r} has"
             raise InvalidInput(
                 f"The array {field.name!r} has the shape {list(shape)}: expected {expected}.",
                 row=None,
@@ -77,6 +85,8 @@ def _check_shapes(arrays: Mapping[str, Array], fields: Sequence[Field], known: K
 def _read(array: Array, field: Field, known: Known) -> tuple[Any, Array]:
     """Return the values of one field as its block takes them, and which of them do not fit."""
     kind = array.dtype.kind
+    if field.shape is not None:
+        return _read_tensors(array, field)
     if kind in "OSUT":
         return _read_objects(array, field, known)
     if field.dtype == "bool":
@@ -97,6 +107,15 @@ def _read(array: Array, field: Field, known: Known) -> tuple[Any, Array]:
     if field.name in known:
         bad = bad | (~np.isin(values, np.array(sorted(known[field.name]))) & ~np.asarray(null))
     return values, bad
+
+
+def _read_tensors(array: Array, field: Field) -> tuple[Array, Array]:
+    """The same for tensors."""
+    if array.dtype.kind not in "biuf":
+        return np.zeros(array.shape, dtype=field.dtype), np.ones(len(array), dtype=bool)
+    values, wrong = settle(array, field.dtype)
+    bad = np.zeros(len(array), dtype=bool) if wrong is None else wrong.reshape(len(array), -1).any(axis=1)
+    return values, np.asarray(bad)
 
 
 def _read_objects(array: Array, field: Field, known: Known) -> tuple[list[Any], Array]:

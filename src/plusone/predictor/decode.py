@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from ..base.records import Field
 from ..graphs.layout import Block, Columns
 from ..packaging.tables import Known
-from . import walk
+from . import media, walk
 from .gather import Gatherer
 
 __all__ = ["Decoder"]
@@ -25,6 +25,14 @@ Row = tuple[Any, ...]
 _LARGE_BYTES = 4 * 1024 * 1024
 _SOME = msgspec.Meta(min_length=1)
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_FLOAT32 = 3.4028234663852886e38
+_TENSORS: dict[str, Any] = {
+    "float32": Annotated[float, msgspec.Meta(ge=-_FLOAT32, le=_FLOAT32)],
+    "float64": float,
+    "uint8": Annotated[int, msgspec.Meta(ge=0, le=255)],
+    "int64": _INT64,
+}
+"""The values of a tensor, by its dtype."""
 
 
 class Decoder:
@@ -40,6 +48,11 @@ class Decoder:
         self._order = [name for block in blocks for name in block.fields]
         self._decode = self._make_decoder()
         self._as_tuple = msgspec.structs.astuple
+        self._media = {
+            place: self._by_name[name]
+            for place, name in enumerate(self._order)
+            if self._by_name[name].media is not None
+        }
         # msgspec has no type for a set of floats: these are looked up after it.
         self._floats = [
             (place, known[name])
@@ -58,7 +71,8 @@ class Decoder:
                 body of more than 4 MB it does not say the value.
         """
         found = self._read(body)
-        return list(zip(*found, strict=True)) if type(found) is tuple else cast("list[Row]", found)
+        rows = list(zip(*found, strict=True)) if type(found) is tuple else cast("list[Row]", found)
+        return media.decode_rows(rows, self._media) if self._media else rows
 
     def request(self, body: bytes | bytearray | memoryview) -> list[Row] | Columns:
         """Return the same as rows or, where they are many and came in columns, as what `gather` would make of them.
@@ -66,6 +80,8 @@ class Decoder:
         Raises:
             InvalidInput: as `rows` does.
         """
+        if self._media:
+            return self.rows(body)
         found = self._read(body)
         if type(found) is not tuple:
             return cast("list[Row]", found)
@@ -125,8 +141,13 @@ class Decoder:
         return msgspec.json.Decoder(msgspec.defstruct("Body", members, forbid_unknown_fields=True, gc=False)).decode
 
     def _type(self, field: Field) -> Any:
+        if field.shape is not None:
+            kind: Any = _TENSORS[field.dtype]
+            for size in reversed(field.shape):
+                kind = Annotated[cast(Any, list[kind]), msgspec.Meta(min_length=size, max_length=size)]
+            return kind | media.Encoded if field.media is not None else kind
         kinds: dict[str, Any] = {"int64": _INT64, "float64": float, "bool": bool, "string": str}
-        kind: Any = kinds[field.dtype]
+        kind = kinds[field.dtype]
         known = self._known.get(field.name)
         if known is not None and field.dtype == "string":
             kind = cast(Any, Literal[tuple(sorted(known))])

@@ -19,7 +19,7 @@ from ..base.records import Field
 from ..graphs.layout import Block, Code, Columns
 from ..packaging.tables import Known
 
-__all__ = ["LEAST", "Direct", "Plan"]
+__all__ = ["DATATYPES", "LEAST", "Direct", "Plan"]
 
 LEAST = 16
 """From so many rows on arrays are made; of fewer, rows: those of many requests are joined at less cost."""
@@ -27,6 +27,9 @@ LEAST = 16
 _SHORT, _FEW = 64, 512
 """Up to which width, and how many, strings of one length are taken apart at once: of more a description grows long."""
 _LIMIT = 2.0**63
+_TENSOR = "tensor of "
+DATATYPES = {"float32": "FP32", "float64": "FP64", "uint8": "UINT8", "int64": "INT64"}
+"""By dtype of a field that holds tensors: what the Open Inference Protocol calls it."""
 _LENGTH = struct.Struct("<I").unpack_from
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +54,7 @@ class _Group(NamedTuple):
         where: what selects them in the block.
         places: where they stand in a row.
         spans: where their bytes lie; those of numbers in as few pieces as there are.
-        tables: of strings, what stands for each.
+        tables: of strings, what stands for each; of a tensor, its shape.
     """
 
     kind: str
@@ -66,7 +69,7 @@ class Direct:
     """The way of one model's tensors. Nothing in it changes after it was made, so threads may share it."""
 
     def __init__(self, fields: Sequence[Field], blocks: Sequence[Block], known: Known) -> None:
-        self._blocks = [(block.name, block.dtype, len(block.fields)) for block in blocks]
+        self._blocks = [(block.name, block.dtype, len(block.fields)) for block in blocks if block.shape is None]
         self._starts: dict[str, int] = {}
         for block in blocks:
             self._starts[block.name] = sum(len(before.fields) for before in blocks[: len(self._starts)])
@@ -78,6 +81,7 @@ class Direct:
                 if found is not None:
                     self._slots[name] = found
         self._possible = len(self._slots) == len(fields)
+        self._least = 1 if any(field.shape is not None for field in fields) else LEAST
 
     def plan(self, tensors: Sequence[tuple[str, str, Sequence[int], Any]], start: int = 0) -> Plan | None:
         """Return how to read tensors whose bytes follow each other; None where one is not as the metadata has it.
@@ -95,12 +99,15 @@ class Direct:
         groups: dict[tuple[str, str], list[tuple[int, slice, Any]]] = {}
         for name, datatype, shape, data in tensors:
             slot = slots.get(name)
-            if slot is None or datatype != slot.datatype or type(data) is list or (shape != flat and shape != tall):
+            if slot is None or datatype != slot.datatype or type(data) is list:
+                return None
+            if (shape != flat and shape != tall) if slot.shape is None else list(shape) != [count, *slot.shape]:
                 return None
             size = len(data)
             if slot.size * count != size and (slot.table is None or size < 4 * count):
                 return None
-            groups.setdefault(slot.group, []).append((slot.place, slice(start, start + size), slot.table))
+            what = slot.table if slot.shape is None else slot.shape
+            groups.setdefault(slot.group, []).append((slot.place, slice(start, start + size), what))
             start += size
         planned: list[_Group] = []
         for (block, kind), members in groups.items():
@@ -118,10 +125,16 @@ class Direct:
         None where a value is not as the metadata has it. `body` must have the bytes that the plan names.
         """
         count = plan.rows
-        if count < LEAST:
+        if count < self._least:
             return self._rows(plan, body)
         feeds = {name: np.empty((count, width), dtype) for name, dtype, width in self._blocks}
         for kind, block, where, places, spans, tables in plan.groups:
+            if kind.startswith(_TENSOR):
+                found = _tensors(body[spans[0]], kind.removeprefix(_TENSOR), (count, *tables[0]))
+                if found is None:
+                    return None
+                feeds[block] = found
+                continue
             if kind == "codes":
                 values = _strings([body[span] for span in spans], count, tables)
             else:
@@ -159,7 +172,7 @@ class Direct:
 
     def read_parts(self, tensors: Sequence[tuple[str, str, Sequence[int], Any]]) -> Columns | None:
         """Return the columns of many rows whose tensors are bytes, each by itself; None as in `plan` and `read`."""
-        if not tensors[0][2] or tensors[0][2][0] < LEAST or (plan := self.plan(tensors)) is None:
+        if not tensors[0][2] or tensors[0][2][0] < self._least or (plan := self.plan(tensors)) is None:
             return None
         found = self.read(plan, b"".join([tensor[3] for tensor in tensors]))
         return found if isinstance(found, Columns) else None
@@ -169,8 +182,9 @@ class _Slot(NamedTuple):
     """What is known of one field's tensor.
 
     Attributes:
-        size: the bytes of a value; 0 for strings.
+        size: the bytes of a row's value; 0 for strings.
         table: by its bytes, what stands for a string.
+        shape: of a field that holds tensors, that of a row's.
     """
 
     datatype: str
@@ -178,10 +192,15 @@ class _Slot(NamedTuple):
     group: tuple[str, str]
     place: int
     table: _Table | None
+    shape: tuple[int, ...] | None = None
 
 
 def _find_slot(field: Field, block: Block, place: int, known: Known) -> _Slot | None:
     """Return how a field is read; None where that is for the long way."""
+    if field.shape is not None:
+        datatype = DATATYPES[field.dtype]
+        size = math.prod(field.shape) * np.dtype(field.dtype).itemsize
+        return _Slot(datatype, size, (block.name, _TENSOR + field.dtype), place, None, field.shape)
     code = block.codes.get(field.name)
     if code is not None and field.dtype == "string":
         return _Slot("BYTES", 0, (block.name, "codes"), place, _Table(code, known.get(field.name)))
@@ -226,6 +245,11 @@ def _truths(data: bytes) -> Array | None:
 def _floats(data: bytes) -> Array | None:
     values = np.frombuffer(data, "<f8")
     return values if np.isfinite(values).all() else None
+
+
+def _tensors(data: bytes, dtype: str, shape: tuple[int, ...]) -> Array | None:
+    values = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    return None if values.dtype.kind == "f" and not np.isfinite(values).all() else values
 
 
 def _missing_floats(data: bytes) -> Array | None:

@@ -37,9 +37,10 @@ class Gatherer:
         nullable = {field.name for field in fields if field.nullable}
         integers = {field.name for field in fields if field.dtype in ("int64", "bool")}
         start = 0
-        self._parts: list[_Part] = []
+        self._parts: list[_Part | _Tensors] = []
         for block in blocks:
-            self._parts.append(_Part(block, start, nullable, integers))
+            part = _Tensors(block, start) if block.shape is not None else _Part(block, start, nullable, integers)
+            self._parts.append(part)
             start += len(block.fields)
         self._only = self._parts[0] if len(self._parts) == 1 else None
         self._by_columns = all(part.is_number for part in self._parts)
@@ -142,6 +143,26 @@ class _Part:
             out[:, self._at_others] = np.ndarray((len(self._others), count), self.dtype, packed).T
         if self._integers:
             out[:, self._at_integers] = np.ndarray((len(self._integers), count), np.int64, packed, floats * 8).T
+
+
+class _Tensors:
+    """Builds a block of tensors: each value is lists, nested as its shape is, or an array."""
+
+    is_number = False
+
+    def __init__(self, block: Block, start: int) -> None:
+        self.name = block.name
+        self.cut = slice(start, start + 1)
+        self.dtype = block.kind
+        self.width = 1
+
+    def read(self, flat: list[Any], count: int) -> np.ndarray[Any, Any]:
+        """Return the block, shape (count, *shape), of its values row after row."""
+        return np.array(flat, dtype=self.dtype)
+
+    def fill(self, out: np.ndarray[Any, Any], columns: Sequence[Sequence[Any]], count: int) -> None:
+        """Write the block into `out`."""
+        out[:] = self.read(list(columns[0]), count)
 
 
 def _where(places: list[int]) -> Any:

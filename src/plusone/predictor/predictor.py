@@ -15,7 +15,9 @@ from ..base.records import Package
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
+from ..packaging.shapes import plain
 from ..packaging.tables import invalid, read_table
+from . import media
 from .arrays import read_arrays
 from .arrow import read_stream, write_stream
 from .decode import Decoder
@@ -76,6 +78,7 @@ class Predictor:
         known: by field, the only values that it may hold, where the model answers to no others.
         blocks: how its fields enter the graph.
         order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
+        has_media: whether a request may hold images or sounds, which take long to decode.
     """
 
     def __init__(self, package: Package, digest: str, graph: bytes | Path) -> None:
@@ -85,6 +88,7 @@ class Predictor:
         self.blocks: tuple[Block, ...] = msgspec.convert(package.options["blocks"], tuple[Block, ...])
         self.known = known_values(package)
         self.order = [name for block in self.blocks for name in block.fields]
+        self.has_media = any(field.media is not None for field in self.signature.fields)
         self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
         gatherer = Gatherer(package.signature.fields, self.blocks)
         decoder = Decoder(package.signature.fields, self.blocks, self.known, gatherer)
@@ -114,8 +118,21 @@ class Predictor:
         """
         return self.gather(self.decode_rows(body))
 
+    def decode_media(self, body: bytes, content_type: str) -> Columns:
+        """Return the one row whose value is an image or a sound, e.g. of the content type `image/png`.
+
+        Raises:
+            WrongContentType: when the model takes no such body.
+            InvalidInput: when the bytes are no such file.
+        """
+        field = media.field_of(self.signature.fields, content_type)
+        value = media.read(body, field, 0)
+        return self.gather([tuple(value if name == field.name else None for name in self.order)])
+
     def columns(self, data: Any) -> Columns:
-        """Return the columns of a dataframe (pandas, polars, pyarrow ...) or a list of dicts; others are ignored.
+        """Return the columns of a dataframe (pandas, polars, pyarrow ...), a list of dicts or a dict of numpy arrays.
+
+        Others than the fields are ignored.
 
         Raises:
             InvalidInput: by the same rules as `decode`, with the same details.
@@ -147,7 +164,7 @@ class Predictor:
         return columns
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Columns:
-        """Return the columns of one array for each field, shape (rows,); loads no table library.
+        """Return the columns of one array for each field, (rows,) or (rows, *its shape); loads no table library.
 
         Strings are str or bytes, as objects or as numpy's own; nulls are None, or NaN among floats.
 
@@ -203,7 +220,13 @@ class Predictor:
         Raises:
             BrokenArtifact: when the model does not answer to its own example.
         """
-        row = {field.name: field.example for field in self.signature.fields}
+        fields = self.signature.fields
+        row = {
+            field.name: np.zeros(field.shape or ()).tolist()
+            if field.shape is not None and field.example is None
+            else field.example
+            for field in fields
+        }
         try:
             self.predictions(self.run(self.decode(msgspec.json.encode({"rows": [row]}))))
         except PlusoneError as error:
@@ -214,7 +237,9 @@ class Predictor:
         for field in self.signature.fields:
             _, bad = read_table(row, [field], [_alone(self.blocks, field.name)], self.known)
             if bad[0]:
-                return invalid(place, field, row.column(field.name)[0].as_py(), self.known)
+                column = row.column(field.name)
+                value = column[0].as_py() if field.shape is None else plain(column, field)
+                return invalid(place, field, value, self.known)
         return InvalidInput(f"Row {place} does not fit.", row=place)
 
 

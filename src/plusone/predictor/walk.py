@@ -16,12 +16,14 @@ import msgspec
 from ..base.errors import InvalidInput
 from ..base.records import Field
 from ..packaging.tables import Known, describe, fits, invalid, shown
+from . import media
 
 __all__ = ["rows", "told", "unknown"]
 
 _PLACE = re.compile(
     r"\$\.(?:rows\[(?P<row>\d+)\](?:\.(?P<field>.+?))?|columns\.(?P<column>.+)\[(?P<index>\d+)\])`", re.DOTALL
 )
+_DEEPER = re.compile(r"(?:\[\d+\])+$")
 _SHAPE = '{"rows": [{"field": value, ...}, ...]} or {"columns": {"field": [value, ...], ...}}'
 
 
@@ -63,10 +65,26 @@ def told(error: Exception, fields: Sequence[Field], known: Known) -> InvalidInpu
     if place is None:
         return InvalidInput(f"The body does not fit, at {path.rstrip('`') or '$'}: {what}.", expected=_SHAPE)
     row, name = int(place["row"] or place["index"]), place["field"] or place["column"]
+    where = ""
+    if name is not None and (deeper := _DEEPER.search(name)) is not None:
+        row, name, where = _in_tensor(place, deeper, fields)
     field = next((field for field in fields if field.name == name), None)
     expected = describe(field, known) if field else "an object with one value for each field"
-    where = f"Row {row}, field {name!r}" if name else f"Row {row}"
+    where = (f"Row {row}, field {name!r}" if name else f"Row {row}") + where
     return InvalidInput(f"{where}: {what}: expected {expected}.", row=row, field=name, value=None, expected=expected)
+
+
+def _in_tensor(place: re.Match[str], deeper: re.Match[str], fields: Sequence[Field]) -> tuple[int, str, str]:
+    """Return the row, the field and where in its value, of a path that goes on in brackets behind the name."""
+    found = place["field"] or place["column"]
+    name = found[: deeper.start()]
+    if not any(field.name == name and field.shape is not None for field in fields):
+        return int(place["row"] or place["index"]), found, ""
+    at = [int(index) for index in re.findall(r"\d+", deeper[0])]
+    if place["column"]:
+        at.append(int(place["index"]))
+        return at[0], name, f", at {at[1:]}"
+    return int(place["row"]), name, f", at {at}"
 
 
 def unknown(name: Any, names: Sequence[str], where: str) -> InvalidInput:
@@ -99,7 +117,7 @@ def _check_row(place: int, row: Any, by_name: dict[str, Field], known: Known) ->
                 value=None,
                 expected=expected,
             )
-        if not fits(row[field.name], field, known):
+        if not fits(row[field.name], field, known) and not media.is_encoded(place, field, row[field.name]):
             raise invalid(place, field, row[field.name], known)
     for name in row:
         if name not in by_name:
@@ -155,6 +173,8 @@ def _from_columns(columns: Any, fields: Sequence[Field], known: Known) -> list[A
 
 
 def _converted(field: Field, value: Any) -> Any:
+    if field.shape is not None:
+        return media.Encoded(base64=media.unpacked(value)) if isinstance(value, dict) else value
     if value is None or isinstance(value, (bool, str)):
         return value
     return int(value) if field.dtype == "int64" else float(value)

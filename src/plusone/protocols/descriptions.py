@@ -175,7 +175,7 @@ def _duration(count: int, seconds: float) -> dict[str, int]:
 
 
 def _tensor(slot: Slot) -> dict[str, Any]:
-    tensor: dict[str, Any] = {"name": slot.name, "datatype": slot.datatype, "shape": [-1, slot.width]}
+    tensor: dict[str, Any] = {"name": slot.name, "datatype": slot.datatype, "shape": slot.dimensions}
     if slot.parameters:
         tensor["parameters"] = slot.parameters
     return tensor
@@ -183,7 +183,7 @@ def _tensor(slot: Slot) -> dict[str, Any]:
 
 def _config_tensor(slot: Slot) -> dict[str, Any]:
     kind = _CONFIG_TYPES.get(slot.datatype, f"TYPE_{slot.datatype}")
-    return {"name": slot.name, "data_type": kind, "dims": [-1, slot.width]}
+    return {"name": slot.name, "data_type": kind, "dims": slot.dimensions}
 
 
 def properties(served: Served) -> dict[str, str]:

@@ -6,6 +6,7 @@ out. Errors of the protocol are `{"error": "..."}`, and what does not fit a mode
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -422,5 +423,7 @@ def _raw(predictor: Predictor, interface: Interface, body: bytes) -> Infer:
     if slot.datatype == "BYTES":  # one string is the whole body
         tensor = Tensor(slot.name, slot.datatype, [1], len(body).to_bytes(4, "little") + body)
     else:
-        tensor = Tensor(slot.name, slot.datatype, [len(body) // DTYPES[slot.datatype].itemsize], body)
+        own = slot.shape or ()
+        rows = len(body) // (DTYPES[slot.datatype].itemsize * math.prod(own))
+        tensor = Tensor(slot.name, slot.datatype, [rows, *own], body)
     return Infer("", read_tensors(predictor, [tensor], {}), tuple(Wanted(name, True) for name in interface.outputs))

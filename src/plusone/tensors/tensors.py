@@ -21,9 +21,10 @@ from ..base.errors import InvalidInput
 from ..base.records import Field, Output
 from ..packaging.tables import shown
 from ..predictor import Predictor
-from ..predictor.direct import Direct
+from ..predictor.direct import DATATYPES, Direct
 from ..predictor.predictor import Answer, Columns
 from .rows import find_turn, read_rows
+from .shaped import read_shaped
 from .values import FLOATS, INTEGERS, read_binary, read_list
 
 __all__ = ["Interface", "Read", "Slot", "Tensor", "answer_tensors", "interface_of", "pack_strings", "read_tensors"]
@@ -46,12 +47,18 @@ class Tensor(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A tensor that a model takes or answers, as its metadata says: rows times `width` values."""
+    """A tensor that a model takes or answers, as its metadata says: rows times `width` values, or times its `shape`."""
 
     name: str
     datatype: str
     width: int
     parameters: dict[str, Any]
+    shape: tuple[int, ...] | None = None
+
+    @property
+    def dimensions(self) -> list[int]:
+        """Its shape in the metadata, -1 for the rows."""
+        return [-1, *((self.width,) if self.shape is None else self.shape)]
 
 
 class Interface:
@@ -68,7 +75,9 @@ class Interface:
         signature = predictor.signature
         self.seen: dict[bytes, Any] = {}
         self.fields = {field.name: field for field in signature.fields}
-        self.inputs = {field.name: Slot(field.name, _declared(field), 1, _said(field)) for field in signature.fields}
+        self.inputs = {
+            field.name: Slot(field.name, _declared(field), 1, _said(field), field.shape) for field in signature.fields
+        }
         self.direct = Direct(signature.fields, predictor.blocks, predictor.known)
         self.declared = {field.name: (self.inputs[field.name].datatype, find_turn(field)) for field in signature.fields}
         self.takes = {field.name: _accepted(field) for field in signature.fields}
@@ -96,6 +105,8 @@ def interface_of(predictor: Predictor) -> Interface:
 
 def _declared(field: Field) -> str:
     """Return the datatype that the metadata names: one that can say what the field may hold, a missing value too."""
+    if field.shape is not None:
+        return DATATYPES[field.dtype]
     if field.dtype == "string":
         return "BYTES"
     if field.dtype == "float64" or field.nullable:
@@ -115,6 +126,8 @@ def _accepted(field: Field) -> frozenset[str]:
 def _said(field: Field) -> dict[str, Any]:
     """Return what the metadata says of an input beside its datatype, in values that the protocol allows."""
     said: dict[str, Any] = {"type": field.dtype, "nullable": field.nullable}
+    if field.media is not None:
+        said["media"] = msgspec.json.encode(field.media).decode()
     if field.nullable:
         said["missing"] = "null, or missing_string" if field.dtype == "string" else "NaN, or null"
     if field.dtype == "string":
@@ -199,7 +212,7 @@ def _arrays(
     first: tuple[str, int] | None = None
     for tensor in tensors:
         field = _field_of(interface, tensor, arrays)
-        rows = _rows_of(tensor)
+        rows = _rows_of(tensor, field.shape)
         first = first or (tensor.name, rows)
         if rows != first[1]:
             raise InvalidInput(
@@ -207,6 +220,9 @@ def _arrays(
                 "in each, one value for each row.",
                 tensor=tensor.name,
             )
+        if field.shape is not None:
+            arrays[tensor.name] = read_shaped(tensor.name, tensor.datatype, tensor.data, rows, field)
+            continue
         read: Callable[..., np.ndarray[Any, Any]] = read_list if type(tensor.data) is list else read_binary
         arrays[tensor.name] = read(tensor.name, tensor.datatype, tensor.data, rows, field, missing.get(tensor.name))
     if absent := [name for name in interface.inputs if name not in arrays]:
@@ -235,10 +251,17 @@ def _field_of(interface: Interface, tensor: Tensor, arrays: Mapping[str, Any]) -
     return field
 
 
-def _rows_of(tensor: Tensor) -> int:
-    """Return how many rows a tensor says it has."""
+def _rows_of(tensor: Tensor, own: tuple[int, ...] | None) -> int:
+    """Return how many rows a tensor says it has. `own`: the shape of a row's value, None for one value."""
     shape = tensor.shape
-    if not 1 <= len(shape) <= 2 or shape[0] < 0 or (len(shape) == 2 and shape[1] != 1):
+    if own is not None:
+        if len(shape) != len(own) + 1 or tuple(shape[1:]) != own or shape[0] < 0:
+            raise InvalidInput(
+                f"Input {shown(tensor.name)} has the shape {shown(list(shape[:8]))}: expected "
+                f"[rows, {', '.join(map(str, own))}].",
+                tensor=tensor.name,
+            )
+    elif not 1 <= len(shape) <= 2 or shape[0] < 0 or (len(shape) == 2 and shape[1] != 1):
         raise InvalidInput(
             f"Input {shown(tensor.name)} has the shape {shown(list(shape[:8]))}: expected [rows] or [rows, 1], one "
             "value for each row.",
