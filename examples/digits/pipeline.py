@@ -8,7 +8,7 @@ import plusone
 
 SIZE = 8
 PICTURE = plusone.Image(height=SIZE, width=SIZE, mode="L")
-"""What a request may bring instead of numbers: any JPEG or PNG, made grey and small. White ink on black, as the data."""
+"""What a request may bring instead of numbers: any JPEG or PNG, made grey and small (white on black, as the data)."""
 
 
 def data_version() -> str:

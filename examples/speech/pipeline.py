@@ -52,7 +52,9 @@ def split(clips: dict[str, np.ndarray], *, holdout_voices: int = 5) -> tuple[dic
     """Some voices are kept from training: who asks will have another one than those that were learned."""
     names = sorted(set(clips["voice"]))
     held_out = np.isin(clips["voice"], names[:: max(1, len(names) // holdout_voices)][:holdout_voices])
-    return {name: part[~held_out] for name, part in clips.items()}, {name: part[held_out] for name, part in clips.items()}
+    return {name: part[~held_out] for name, part in clips.items()}, {
+        name: part[held_out] for name, part in clips.items()
+    }
 
 
 @plusone.model("words", target="word", features=["sound"], media={"sound": SOUND}, tolerance=1e-4)

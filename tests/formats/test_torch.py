@@ -183,8 +183,8 @@ class Branches(torch.nn.Module):
 
 class Opaque(Branches):
     def forward(self, x: Any) -> Any:
-        if float(x.sum()) > 0 and [part for part in (x,)]:
-            return self.layer(x) * len({"a": 1}.keys() | {"b"})
+        if float(x.sum()) > 0:
+            return self.layer(x) * len({"a": 1}.keys() | {"b"})  # what TorchScript does not know
         return self.layer(x) * 2
 
 

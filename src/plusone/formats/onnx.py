@@ -66,8 +66,7 @@ class OnnxModel:
         try:
             self.proto = onnx.load_from_string(data)
             _take_in(self.proto, beside)
-            if self.proto.functions:
-                self.proto = onnx.inliner.inline_local_functions(self.proto)
+            self.proto = _without_functions(self.proto)
             onnx.checker.check_model(self.proto)
         except Incompatible:
             raise
@@ -395,6 +394,20 @@ def _free_rows(graph: Any) -> None:
         axes = value.type.tensor_type.shape.dim
         if len(axes):
             axes[0].dim_param = "rows"
+
+
+def _without_functions(proto: Any) -> Any:
+    """Return the model with the nodes of its functions where they are called."""
+    from onnx import inliner
+
+    if not proto.functions:
+        return proto
+    own = {function.domain for function in proto.functions} - set(_OURS)
+    proto = inliner.inline_local_functions(proto)
+    kept = [one for one in proto.opset_import if one.domain not in own]
+    del proto.opset_import[:]
+    proto.opset_import.extend(kept)
+    return proto
 
 
 def _take_in(proto: Any, beside: Callable[[str], bytes | None]) -> None:

@@ -237,9 +237,6 @@ def _attempts(
 
 
 def _compiled(proto: Any, arguments: Sequence[Argument], meaning: Meaning, blocks: Sequence[Block]) -> Compiled:
-    from onnx import inliner
-
-    proto = inliner.inline_local_functions(proto) if proto.functions else proto
     _forget(proto.graph)
     graph = Graph(blocks, np.float32)
     graph.adopt(proto)
