@@ -10,7 +10,7 @@ from typing import Any
 
 from ..protocols.served import Served
 from .inference_paths import inference_components, inference_paths, routing_headers
-from .schemas import columns_schema, example_row, label_schema, prediction_schema, row_schema
+from .schemas import columns_schema, example_row, label_schema, media_types, prediction_schema, row_schema
 
 __all__ = ["ARROW", "document"]
 
@@ -173,9 +173,17 @@ def _predict(one: Served, limit: int) -> dict[str, Any]:
     signature, known = one.predictor.signature, one.predictor.known
     row = example_row(signature, known)
     name = f"#/components/schemas/{one.model}"
-    examples = {
-        "rows": {"value": {"rows": [row]}},
-        "columns": {"value": {"columns": {field: [value] for field, value in row.items()}}},
+    examples: dict[str, Any] = {}
+    if row is not None:
+        examples = {
+            "rows": {"value": {"rows": [row]}},
+            "columns": {"value": {"columns": {field: [value] for field, value in row.items()}}},
+        }
+    files = {
+        kind: {
+            "schema": {"type": "string", "contentMediaType": kind, "description": "One row, as the bytes of a file."}
+        }
+        for kind in media_types(signature)
     }
     arrow = {"type": "string", "contentMediaType": ARROW, "description": "A column for each field, by its name."}
     return {
@@ -189,8 +197,9 @@ def _predict(one: Served, limit: int) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                _JSON: {"schema": {"$ref": f"{name}.request"}, "examples": examples},
+                _JSON: {"schema": {"$ref": f"{name}.request"}, **({"examples": examples} if examples else {})},
                 ARROW: {"schema": arrow},
+                **files,
             },
         },
         "responses": {

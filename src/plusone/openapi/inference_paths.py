@@ -124,7 +124,8 @@ def _index() -> dict[str, Any]:
 
 
 def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[str, Any]:
-    examples = {one.model: {"value": _example(one)} for one in models}
+    found = {one.model: _example(one) for one in models}
+    examples = {model: {"value": example} for model, example in found.items() if example is not None}
     binary = {
         "type": "string",
         "contentMediaType": "application/octet-stream",
@@ -135,8 +136,8 @@ def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[s
         "tags": ["inference"],
         "operationId": f"v2.infer{suffix}",
         "summary": "Predict, from tensors",
-        "description": "One tensor for each field, of one value for each row. A missing value is NaN among floats, "
-        "null in JSON; for BYTES, the string that the parameter `missing_string` names. The body has at most "
+        "description": "One tensor for each field, of one value for each row, or of a value of the field's own shape. A "
+        "missing value is NaN among floats, null in JSON; for BYTES, the string that the parameter `missing_string` names. The body has at most "
         f"{max_body_bytes} bytes, where the model has no limit of its own.",
         "parameters": routing_headers(),
         "requestBody": {
@@ -162,10 +163,12 @@ def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[s
     }
 
 
-def _example(one: Served) -> dict[str, Any]:
-    row = example_row(one.predictor.signature, one.predictor.known)
+def _example(one: Served) -> dict[str, Any] | None:
+    row = example_row(one.predictor.signature, one.predictor.known, media=False)
+    if row is None:
+        return None
     inputs = [
-        {"name": slot.name, "shape": [1, 1], "datatype": slot.datatype, "data": [row[slot.name]]}
+        {"name": slot.name, "shape": [1, *slot.dimensions[1:]], "datatype": slot.datatype, "data": [row[slot.name]]}
         for slot in interface_of(one.predictor).inputs.values()
     ]
     return {"id": "42", "inputs": inputs}

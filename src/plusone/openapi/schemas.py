@@ -6,28 +6,47 @@ are of one length can't be said in a schema; it is said in words.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
+from ..base.errors import WrongContentType
 from ..base.records import Field, Output, Signature
-from ..packaging.tables import Known
+from ..media import example_bytes, expected
+from ..packaging.tables import Known, describe
+from ..predictor.media import field_of
 
 __all__ = [
+    "MEDIA_TYPES",
     "columns_schema",
     "example_row",
     "field_schema",
     "label_schema",
+    "media_types",
     "prediction_schema",
     "row_schema",
 ]
 
 _TYPES = {"int64": "integer", "float64": "number", "bool": "boolean", "string": "string"}
 _LARGEST = 1.7976931348623157e308
+_FLOAT32 = 3.4028234663852886e38
 _SHOWN = 20
+
+MEDIA_TYPES = {
+    "image/jpeg": "image/jpeg",
+    "image/png": "image/png",
+    "audio/wav": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+}
+"""The content types of images and sounds, under all names that clients have for them."""
 
 
 def field_schema(field: Field, known: Known) -> dict[str, Any]:
     """Return the schema of one value."""
+    if field.shape is not None:
+        return _tensor_schema(field, known)
     kind: Any = _TYPES[field.dtype]
     schema: dict[str, Any] = {"type": [kind, "null"] if field.nullable else kind, "description": _words(field, known)}
     if field.name in known:
@@ -41,6 +60,49 @@ def field_schema(field: Field, known: Known) -> dict[str, Any]:
         schema |= {"format": "double", "minimum": -_LARGEST, "maximum": _LARGEST}
     schema["examples"] = [_example(field, known)]
     return schema
+
+
+def _tensor_schema(field: Field, known: Known) -> dict[str, Any]:
+    """Return the schema of a tensor: nested lists, or the bytes of a file where the field takes such."""
+    least: dict[str, Any] = {
+        "float32": {"type": "number", "minimum": -_FLOAT32, "maximum": _FLOAT32},
+        "float64": {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST},
+        "uint8": {"type": "integer", "minimum": 0, "maximum": 255},
+        "int64": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
+    }
+    schema: dict[str, Any] = least[field.dtype]
+    for size in reversed(field.shape or ()):
+        schema = {"type": "array", "minItems": size, "maxItems": size, "items": schema}
+    said = f"{describe(field, known).capitalize()}."
+    if field.minimum is not None and field.maximum is not None:
+        said += f" In training from {field.minimum:g} to {field.maximum:g}; a value outside is answered."
+    if field.media is not None:
+        file = {"type": "string", "contentEncoding": "base64", "description": f"The bytes of {expected(field.media)}."}
+        encoded = {
+            "type": "object",
+            "required": ["base64"],
+            "additionalProperties": False,
+            "properties": {"base64": file},
+        }
+        made = ", ".join(f"{key} {value}" for key, value in field.media.items() if value not in (None, ""))
+        said += f" Or {expected(field.media)} in base64, which becomes one so: {made}."
+        schema = {"oneOf": [schema, encoded]}
+    schema["description"] = said
+    example = _example(field, known)
+    return schema if example is None else {**schema, "examples": [example]}
+
+
+def media_types(signature: Signature) -> tuple[str, ...]:
+    """Return the content types of the bodies that are one image or sound, for a model that takes such."""
+    return tuple(one for one in dict.fromkeys(MEDIA_TYPES.values()) if _takes(signature, one))
+
+
+def _takes(signature: Signature, content_type: str) -> bool:
+    try:
+        field_of(signature.fields, content_type)
+    except WrongContentType:
+        return False
+    return True
 
 
 def _words(field: Field, known: Known) -> str:
@@ -73,12 +135,13 @@ def _number(value: float, field: Field) -> str:
 
 def row_schema(signature: Signature, known: Known) -> dict[str, Any]:
     """Return the schema of one row: every field, and no other."""
+    row = example_row(signature, known)
     return {
         "type": "object",
         "required": [field.name for field in signature.fields],
         "additionalProperties": False,
         "properties": {field.name: field_schema(field, known) for field in signature.fields},
-        "examples": [example_row(signature, known)],
+        **({} if row is None else {"examples": [row]}),
     }
 
 
@@ -142,12 +205,24 @@ def label_schema(output: Output) -> dict[str, Any]:
     return {"enum": list(output.classes)}
 
 
-def example_row(signature: Signature, known: Known) -> dict[str, Any]:
-    """Return one row that fits: each field's example from training, or a value of its type."""
-    return {field.name: _example(field, known) for field in signature.fields}
+def example_row(signature: Signature, known: Known, *, media: bool = True) -> dict[str, Any] | None:
+    """Return one row that fits: each field's example from training, or a value of its type.
+
+    None where a tensor is so large that it has no example.
+
+    Args:
+        media: whether images and sounds may stand in it.
+    """
+    row = {field.name: _example(field, known, media=media) for field in signature.fields}
+    large = any(field.shape is not None and row[field.name] is None for field in signature.fields)
+    return None if large else row
 
 
-def _example(field: Field, known: Mapping[str, frozenset[Any]]) -> Any:
+def _example(field: Field, known: Mapping[str, frozenset[Any]], *, media: bool = True) -> Any:
+    if media and field.media is not None:
+        return {"base64": base64.b64encode(example_bytes(field.media)).decode()}
+    if field.shape is not None:
+        return field.example
     if field.example is not None or field.nullable:
         return field.example
     if field.name in known:

@@ -16,6 +16,7 @@ __all__ = [
     "INFERENCE",
     "JSON",
     "LABELS",
+    "MEDIA",
     "PREDICTIONS",
     "Entry",
     "LabelRow",
@@ -35,6 +36,8 @@ INFERENCE = "inference"
 """The kind of one in the Open Inference Protocol; with binary tensors `inference;N`, N bytes being JSON."""
 ARROW = "arrow"
 """The kind of one whose body is an Arrow IPC stream."""
+MEDIA = "media"
+"""The kind of one whose body is an image or a sound; with what it is, e.g. `media;image/png`."""
 GRPC = "grpc"
 """The kind of one that is a message `ModelInferRequest` of the Open Inference Protocol."""
 

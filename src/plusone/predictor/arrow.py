@@ -8,6 +8,7 @@ only types that a field can have are taken, and Arrow checks every offset before
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["read_stream", "write_stream"]
 
 _EXPECTED = "an Arrow IPC stream with one column for each field"
+_DEEPEST = 8
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2  # the tags of the union MessageHeader in Arrow's Message.fbs
 
 
@@ -51,8 +53,9 @@ def read_stream(body: bytes | bytearray | memoryview, max_bytes: int) -> pa.Tabl
             _check_types(reader.schema)
             batches = list(reader)
             rows = sum(batch.num_rows for batch in batches)
-            if rows * max(1, len(reader.schema)) * 8 > max_bytes:
-                raise _too_large(f"has {rows} rows", max_bytes)
+            width = max(1, sum(_width(field.type) for field in reader.schema))
+            if rows * width * 8 > max_bytes:
+                raise _too_large(f"has {rows} rows of {width} values", max_bytes)
             for batch in batches:
                 batch.validate(full=True)
             table = pa.Table.from_batches(batches, reader.schema)
@@ -114,27 +117,59 @@ def _too_large(what: str, max_bytes: int) -> InvalidInput:
 
 
 def _check_types(schema: pa.Schema) -> None:
-    """Refuse what no field can have: nested, temporal, binary and run-end encoded columns, and extension types."""
+    """Refuse what no field can have: temporal, binary and run-end encoded columns, lists of no fixed size, structs.
+
+    Of extension types Arrow's fixed-shape tensors are taken, and no other.
+    """
+    import pyarrow as pa
     from pyarrow import types
 
     numbers = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
     for field in schema:
-        if types.is_dictionary(field.type):
+        if isinstance(field.type, pa.FixedShapeTensorType):
+            storage = field.type.storage_type
+            good = _is_tensor(storage) and math.prod(field.type.shape) == storage.list_size
+        elif types.is_fixed_size_list(field.type):
+            good = _is_tensor(field.type)
+        elif types.is_dictionary(field.type):
             good = _is_text(field.type.value_type)
         else:
             good = _is_text(field.type) or any(is_kind(field.type) for is_kind in numbers)
         if not good:
             raise InvalidInput(
                 f"The column {field.name!r} has the type {str(field.type)[:100]}: expected integers, floats, booleans "
-                "or strings.",
+                "or strings, or fixed-size lists or fixed-shape tensors of numbers.",
                 row=None,
                 field=field.name[:200],
                 value=None,
-                expected="integers, floats, booleans or strings",
+                expected="integers, floats, booleans or strings, or fixed-size lists or fixed-shape tensors of numbers",
             )
     if len(set(schema.names)) < len(schema.names):
         twice = next(name for name in schema.names if schema.names.count(name) > 1)
         raise InvalidInput(f"The table has the column {twice!r} twice.", row=None, field=twice, expected=_EXPECTED)
+
+
+def _is_tensor(kind: Any) -> bool:
+    """Whether a type is fixed-size lists, nested or not, of integers or floats."""
+    from pyarrow import types
+
+    for _ in range(_DEEPEST):
+        if not types.is_fixed_size_list(kind):
+            break
+        kind = kind.value_type
+    return types.is_integer(kind) or types.is_floating(kind)
+
+
+def _width(kind: Any) -> int:
+    """Return how many values a row of a column has."""
+    from pyarrow import types
+
+    kind = getattr(kind, "storage_type", kind)
+    width = 1
+    while types.is_fixed_size_list(kind):
+        width *= kind.list_size
+        kind = kind.value_type
+    return width
 
 
 def _text_bytes(column: Any) -> int:

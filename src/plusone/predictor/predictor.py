@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import BrokenArtifact, InvalidInput, PlusoneError, UsageError
 from ..base.ids import digest_file
-from ..base.records import Package
+from ..base.records import Field, Package
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer, OnnxRunner
 from ..packaging.artifact import MANIFEST, known_values, read
@@ -118,6 +118,14 @@ class Predictor:
         """
         return self.gather(self.decode_rows(body))
 
+    def media_field(self, content_type: str) -> Field:
+        """Return the field that is the value of a body of this type, e.g. `image/png`.
+
+        Raises:
+            WrongContentType: when the model takes no such body, or needs other fields too.
+        """
+        return media.field_of(self.signature.fields, content_type)
+
     def decode_media(self, body: bytes, content_type: str) -> Columns:
         """Return the one row whose value is an image or a sound, e.g. of the content type `image/png`.
 
@@ -125,7 +133,7 @@ class Predictor:
             WrongContentType: when the model takes no such body.
             InvalidInput: when the bytes are no such file.
         """
-        field = media.field_of(self.signature.fields, content_type)
+        field = self.media_field(content_type)
         value = media.read(body, field, 0)
         return self.gather([tuple(value if name == field.name else None for name in self.order)])
 

@@ -27,6 +27,13 @@ def _arrow(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -
     return Outcome(answer.rows)
 
 
+def _media(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -> Generator[bytes, None, Outcome]:
+    """Answer an image or a sound with the JSON array of its one prediction. Options: `content_type`."""
+    answer = predictor.run(predictor.decode_media(bytes(body), options["content_type"]))
+    yield b"[%b]" % predictor.encode_joined(answer, [1])[0]
+    return Outcome(1)
+
+
 def _inference(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -> Generator[bytes, None, Outcome]:
     """Answer a request of the Open Inference Protocol. Options: `length`, and what `write_infer` takes by name."""
     named = dict(options)
@@ -44,7 +51,7 @@ def _pieces(body: bytes) -> Generator[bytes, None, None]:
 
 def handlers() -> Mapping[str, Handler]:
     """Return what answers each kind of body."""
-    return {**HANDLERS, "arrow": _arrow, "inference": _inference}
+    return {**HANDLERS, "arrow": _arrow, "media": _media, "inference": _inference}
 
 
 if __name__ == "__main__":

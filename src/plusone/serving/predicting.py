@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
@@ -11,7 +12,8 @@ from ..base.records import Output
 from ..evidence.evidence import SERVED, Kind
 from ..hosting.lanes import Job
 from ..hosting.table import Target
-from ..predictions.layout import ARROW, JSON, Entry, LabelRow
+from ..openapi.schemas import MEDIA_TYPES
+from ..predictions.layout import ARROW, JSON, MEDIA, Entry, LabelRow
 from ..predictions.log import MOST_BODY_BYTES
 from ..predictions.wire import accepted, read_labels
 from ..transport import Endpoint, Head, Request
@@ -39,6 +41,8 @@ def resolve(app: App, head: Head, model: str, way: Way | None) -> Endpoint:
         return _Predict(app, model, way)
     if head.content_type == _ARROW_TYPE:
         return _PredictArrow(app, model, way)
+    if head.content_type in MEDIA_TYPES:
+        return _PredictMedia(app, model, way, MEDIA_TYPES[head.content_type])
     return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW_TYPE)), model)
 
 
@@ -71,6 +75,8 @@ class _Predict:
     """JSON rows or columns, answered in JSON."""
 
     kind = JSON
+    handler = JSON
+    options: Mapping[str, str] = {}
     aside_bytes = ASIDE_BYTES
 
     def __init__(self, app: App, model: str, way: Way | None) -> None:
@@ -99,7 +105,7 @@ class _Predict:
             except PlusoneError as error:
                 app.fail(request, error, model=self._model, release=0, request_id=request_id)
                 return
-        if request.size > self.aside_bytes:
+        if request.size > self.aside_bytes or (target.predictor.has_media and _may_hold_media(request.body)):
             app.spawn(self._beside(request, request_id, target, key))
             return
         try:
@@ -142,8 +148,9 @@ class _Predict:
             reply = await app.aside.predict(
                 target.package,
                 target.folder,
-                self.kind,
+                self.handler,
                 parts,
+                options=self.options,
                 timeout_s=app.limits(self._model).timeout_s or 0.0,
             )
         except Exception as error:
@@ -166,6 +173,7 @@ class _PredictArrow(_Predict):
     """
 
     kind = ARROW
+    handler = ARROW
     aside_bytes = -1
 
     def _reply(self, job: Job, parts: list[bytes]) -> None:
@@ -176,6 +184,35 @@ class _PredictArrow(_Predict):
         )
         job.payload = payload = b"".join(parts)
         job.request.respond(200, payload, _ARROW_TYPE.encode(), headers)
+
+
+class _PredictMedia(_Predict):
+    """The bytes of an image or a sound, answered in JSON as one row.
+
+    Always by the process beside the worker: to decode them takes from a millisecond to a second, and up to hundreds of
+    megabytes.
+    """
+
+    handler = MEDIA
+    aside_bytes = -1
+
+    def __init__(self, app: App, model: str, way: Way | None, content_type: str) -> None:
+        super().__init__(app, model, way)
+        self.kind = f"{MEDIA};{content_type}"
+        self.options = {"content_type": content_type}
+
+    async def _beside(self, request: Request, request_id: str, target: Target, key: str | None) -> None:
+        try:
+            target.predictor.media_field(self.options["content_type"])
+        except PlusoneError as error:
+            self._fail(request, error, request_id, target)
+            return
+        await super()._beside(request, request_id, target, key)
+
+
+def _may_hold_media(body: bytes) -> bool:
+    """Whether an object with the key `base64` may be in a body of JSON; a backslash may stand for any letter of it."""
+    return b"base64" in body or b"\\" in body
 
 
 class _Labels:

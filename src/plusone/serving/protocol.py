@@ -154,6 +154,7 @@ def describe(entry: Entry, target: Target) -> dict[str, Any]:
     """
     warm = [one.release for one in entry.held if one.share == one.shadow == 0.0]
     signature = target.predictor.signature
+    row = example_row(signature, target.predictor.known)
     path = f"/models/{entry.model}{'' if target is entry.live else f'@{target.release}'}/predict"
     return {
         "model": entry.model,
@@ -165,10 +166,12 @@ def describe(entry: Entry, target: Target) -> dict[str, Any]:
         "warm": warm,
         "addresses": {f"{entry.model}@{which}": one.release for which, one in entry.addresses().items()},
         "signature": msgspec.to_builtins(signature),
-        "example": {
+        # A row with a large tensor would be longer than all else together.
+        "example": row
+        and {
             "method": "POST",
             "path": path,
             "headers": {"content-type": "application/json"},
-            "body": {"rows": [example_row(signature, target.predictor.known)]},
+            "body": {"rows": [row]},
         },
     }

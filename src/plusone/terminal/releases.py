@@ -74,16 +74,22 @@ def print_release(found: ReleaseDetail) -> None:
     click.echo()
     print_table(
         ("field", "type", "may be null", "in training", "example"),
-        [
-            (f.name, f.dtype, "yes" if f.nullable else "no", _seen(f), "-" if f.example is None else f.example)
-            for f in package.signature.fields
-        ],
+        [(f.name, _type(f), "yes" if f.nullable else "no", _seen(f), _example(f)) for f in package.signature.fields],
     )
     click.echo()
     for one in found.decisions:
         click.echo(
             f"{one.at[:19].replace('T', ' ')}  {one.before or '-'} -> {stage_style(one.after)}  {one.by}: {one.reason}"
         )
+
+
+def _type(field: Field) -> str:
+    """Return what a field holds, in few words: its dtype, with the shape of a tensor."""
+    return field.dtype if field.shape is None else f"{field.dtype} {list(field.shape)}"
+
+
+def _example(field: Field) -> Any:
+    return "-" if field.example is None or field.shape is not None else field.example
 
 
 def _seen(field: Field) -> str:
