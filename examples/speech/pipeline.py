@@ -64,6 +64,7 @@ def train(train_set: dict[str, np.ndarray], *, epochs: int = 15, learning_rate: 
     import torch
     from network import Network
 
+    torch.set_num_threads(1)  # layers this small wait longer for several threads than one takes
     torch.manual_seed(0)
     words = sorted(set(train_set["word"]))
     sound = torch.from_numpy(train_set["sound"])
@@ -72,12 +73,14 @@ def train(train_set: dict[str, np.ndarray], *, epochs: int = 15, learning_rate: 
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     for epoch in range(epochs):
         network.train()
+        losses: list[float] = []
         for rows in torch.randperm(len(sound)).split(32):
             loss = torch.nn.functional.cross_entropy(network(disturbed(sound[rows])), word[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        plusone.log(step=epoch, loss=loss.item())
+            losses.append(loss.item())
+        plusone.log(step=epoch, loss=np.mean(losses))
     return network
 
 

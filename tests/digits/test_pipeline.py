@@ -17,11 +17,11 @@ pytest.importorskip("torch", reason="not run: torch not available here: `make to
 
 
 def test_it_is_released_and_reads_a_png(tmp_path: Path):
-    predictor = release_example(copy_example("digits", tmp_path), epochs=12)
+    predictor = release_example(copy_example("digits", tmp_path), epochs=10)
     field = predictor.package.signature.fields[0]
     assert (field.name, field.shape, field.dtype) == ("image", (8, 8), "uint8")
     assert predictor.package.signature.output.classes == tuple(range(10))
-    assert predictor.package.proof["rows"] == 1797
+    assert predictor.package.proof["rows"] >= 1797
     seven = np.zeros((8, 8), np.uint8)
     seven[1, 2:6] = 255
     seven[2:7, 4] = 255

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,18 +132,18 @@ def test_what_is_no_model_of_standard_operators_is_refused(data: bytes):
 
 def _graph(
     nodes: list[Any],
-    inputs: dict[str, tuple[int, list[Any]]],
-    outputs: dict[str, tuple[int, list[Any]]],
+    inputs: Mapping[str, tuple[int, Sequence[Any]]],
+    outputs: Mapping[str, tuple[int, Sequence[Any]]],
     tensors: list[Any] | None = None,
     opset: int = 21,
     **more: int,
 ) -> Any:
     """Return a model of nodes; inputs and outputs by name, with element type and shape."""
-    described = [
+    takes, gives = (
         [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in part.items()]
         for part in (inputs, outputs)
-    ]
-    graph = helper.make_graph(nodes, "g", *described, tensors or [])
+    )
+    graph = helper.make_graph(nodes, "g", takes, gives, tensors or [])
     opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, number) for name, number in more.items())]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 

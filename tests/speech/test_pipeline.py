@@ -31,7 +31,7 @@ def test_it_is_released_and_understands_a_wav(tmp_path: Path):
     program = shutil.which("espeak-ng")
     if program is None:
         pytest.skip("not run: espeak-ng not available: apt-get install espeak-ng")
-    predictor = release_example(copy_example("speech", tmp_path), voices=9, holdout_voices=2, epochs=15)
+    predictor = release_example(copy_example("speech", tmp_path), voices=12, holdout_voices=2, epochs=20)
     field = predictor.package.signature.fields[0]
     assert (field.name, field.shape, field.dtype) == ("sound", (6000,), "float32")
     sound = subprocess.run([program, "--stdout", "-v", "en-us", "stop"], check=True, capture_output=True).stdout

@@ -32,7 +32,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, answers: Any, classes: Sequence[Any], names: Sequence[str]) -> Said:
+    def of(cls, answers: Any, classes: Any, names: Any) -> Said:
         """Return it from what came.
 
         Raises:
@@ -169,7 +169,7 @@ def _kind(width: int, labels: Sequence[Any], said: Said, mend: str) -> Literal["
     if said.answers == "number" and width > 1:
         raise Incompatible(f"The model answers {width} numbers to each row, and was said to answer one.")
     if said.answers in ("number", "vector"):
-        return said.answers
+        return "vector" if width > 1 or said.names else "number"
     if said.answers or said.classes:
         return "classes"
     if said.names or (not labels and width > 1):

@@ -67,8 +67,8 @@ def arrays_of(frame: Any, fields: Sequence[Field]) -> dict[str, Any]:
     if isinstance(frame, dict) or hasattr(frame, "columns"):
         return {field.name: np.asarray(frame[field.name]) for field in fields}
     whole = np.asarray(frame)
-    if len(fields) == 1 and (fields[0].shape is not None or whole.ndim == 1):
-        return {fields[0].name: whole}
+    if whole.ndim == 1 or any(field.shape is not None for field in fields):
+        return {field.name: whole for field in fields[:1]}
     return {field.name: whole[:, place] for place, field in enumerate(fields)}
 
 

@@ -151,13 +151,14 @@ class OnnxModel:
 
         graph = self.proto.graph
         found = [node for node in graph.node if node.op_type == "ZipMap" and self.answer in node.output]
-        if not found:
+        if not found or self.answer is None:
             return None
         classes = _labels_of(found[0])
         graph.node.remove(found[0])
         place = next(one for one in graph.output if one.name == self.answer)
-        self.answer = found[0].input[0]
-        place.CopyFrom(helper.make_tensor_value_info(self.answer, TensorProto.FLOAT, [None, len(classes)]))
+        inside = str(found[0].input[0])
+        place.CopyFrom(helper.make_tensor_value_info(inside, TensorProto.FLOAT, [None, len(classes)]))
+        self.answer = inside
         return classes
 
     def _said_classes(self) -> list[Any]:
@@ -202,14 +203,16 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened | None:
 
     It is what `onnx_file` returned, the path of a file that ends in `.onnx`, or an `onnx.ModelProto`.
     """
-    onnx = sys.modules.get("onnx")
+    onnx: Any = sys.modules.get("onnx")
+    found: OnnxModel | None = model if isinstance(model, OnnxModel) else None
     if isinstance(model, Path) and model.suffix == ".onnx":
-        model = onnx_file(model)
+        found = onnx_file(model)
     elif onnx is not None and isinstance(model, onnx.ModelProto):
-        model = OnnxModel(model.SerializeToString(), beside=lambda name: None)
-    if not isinstance(model, OnnxModel):
+        proto: Any = model
+        found = OnnxModel(proto.SerializeToString(), beside=lambda name: None)
+    if found is None:
         return None
-    return Opened(trained=model, compile=_nothing_yet, settle=functools.partial(_settle, model, labels))
+    return Opened(trained=found, compile=_nothing_yet, settle=functools.partial(_settle, found, labels))
 
 
 def _nothing_yet(fields: Sequence[Field], blocks: Sequence[Block]) -> Iterator[Compiled]:
@@ -247,7 +250,7 @@ class _Labelled:
         self._places = {code: place for place, code in enumerate(codes)}
         self.classes_: Any = None
         if answer is not None:
-            self.predict_proba = lambda frame: ask(answer, frame)  # type: ignore[no-untyped-def]
+            self.predict_proba = functools.partial(ask, answer)
 
     def predict(self, frame: Any) -> Any:
         """Return the labels, shape (rows,)."""
@@ -327,7 +330,7 @@ def _arguments(model: OnnxModel, fields: Sequence[Field]) -> list[Argument]:
 def _argument(one: _Input, field: Field) -> Argument:
     if field.shape is None:
         flat = one.shape is not None and len(one.shape) == 1
-        if one.shape is not None and (len(one.shape) > 2 or (not flat and one.shape[1] not in (None, 1))):
+        if one.shape is not None and (len(one.shape) > 2 or set(one.shape[1:]) - {None, 1}):
             raise Incompatible(
                 f"The input {one.name!r} of the ONNX model has shape {_sizes(one.shape)}, and the feature "
                 f"{field.name!r} holds one value: expected shape (rows, 1).",
