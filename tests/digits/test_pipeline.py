@@ -16,6 +16,7 @@ from tests.projects import copy_example, release_example
 pytest.importorskip("torch", reason="not run: torch not available here: `make torch` has it")
 
 
+@pytest.mark.timeout(900)
 def test_it_is_released_and_reads_a_png(tmp_path: Path):
     predictor = release_example(copy_example("digits", tmp_path), epochs=10)
     field = predictor.package.signature.fields[0]

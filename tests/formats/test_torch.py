@@ -14,6 +14,10 @@ import pytest
 
 import plusone
 from plusone.base.errors import Incompatible, UsageError
+from plusone.base.records import Field
+from plusone.formats.torch import open_model
+from plusone.graphs.layout import Columns, plan_blocks
+from plusone.graphs.runner import OnnxRunner
 from plusone.predictor import Predictor
 
 torch: Any = pytest.importorskip("torch", reason="`make torch` runs the tests that need PyTorch")
@@ -272,3 +276,68 @@ def test_missing_numbers_are_the_modules_own_matter(package: Package):
     assert predictor.package.signature.fields[0].nullable
     assert float(predictor.predict([{"a": None, "b": 1.0, "n": 2}])[0]) == pytest.approx(3.5)
     assert not package(net(1), data).package.signature.fields[0].nullable
+
+
+# ---------------------------------------------------------------------------------------------- tensors and vectors
+
+PICTURES = {"image": RNG.integers(0, 256, (40, 5, 4)).astype(np.uint8), "target": np.arange(40) % 2 > 0}
+
+
+class Grey(torch.nn.Module):
+    """Takes bytes as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = torch.nn.Linear(20, 2)
+
+    def forward(self, image):
+        assert image.dtype == torch.uint8
+        return self.last((image.float() / 255).flatten(1))
+
+
+def test_a_picture_is_an_argument_of_its_shape(package: Package):
+    module = Grey()
+    predictor = package(module, PICTURES)
+    with torch.no_grad():
+        expected = torch.softmax(module(torch.from_numpy(PICTURES["image"])), 1).numpy()
+    found = np.asarray(predictor.predict_proba({"image": PICTURES["image"]}))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+class Both(torch.nn.Module):
+    def forward(self, sound, age, image):
+        assert (sound.dtype, age.dtype, image.shape[1:]) == (torch.float32, torch.int64, (5, 4))
+        return sound.mean(1) * age + image.float().amax(dim=(1, 2))
+
+
+def test_tensors_and_single_values_are_arguments_in_the_order_of_the_features(package: Package):
+    data = {
+        "image": PICTURES["image"],
+        "age": np.arange(40),
+        "sound": RNG.random((40, 7)),  # in 64 bits; the module computes in 32
+        "target": RNG.random(40),
+    }
+    predictor = package(Both(), data, features=["sound", "age", "image"])
+    expected = data["sound"].mean(axis=1) * data["age"] + data["image"].max(axis=(1, 2))
+    found = np.asarray(predictor.predict({name: data[name] for name in ("image", "age", "sound")}))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with pytest.raises(Incompatible, match="takes 3 arguments, and the model has 2 features: expected one for each"):
+        package(Both(), data, features=["sound", "image"])
+
+
+@pytest.mark.parametrize("said", [None, {"answers": "vector", "names": ["x", "y", "z", "u"]}])
+def test_an_embedding_is_a_vector(said: dict[str, Any] | None):
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh())
+    fields = [Field(name=name, dtype="float64") for name in ("a", "b", "n")]
+    frame = FRAME.to_numpy()
+    opened = open_model(module if said is None else plusone.torch_model(module, **said), () if said is None else (1, 2))
+    assert opened is not None
+    assert opened.settle is not None
+    opened = opened.settle(fields, frame)
+    assert opened.output is not None
+    assert (opened.output.kind, opened.output.width, len(opened.output.names)) == ("vector", 4, 4 if said else 0)
+    blocks = plan_blocks(fields)
+    compiled = next(opened.compile(fields, blocks))
+    answer = OnnxRunner(compiled.graph, compiled.output, ()).run(Columns(300, {"numbers": frame}))
+    np.testing.assert_allclose(answer.numbers, asked(module, FRAME), atol=1e-6)
+    np.testing.assert_allclose(opened.trained.predict(frame), asked(module, FRAME), atol=1e-6)

@@ -26,6 +26,7 @@ def test_without_the_program_that_speaks_it_says_what_to_install(tmp_path: Path,
         app.make_release(Request(), on_event=lambda event: None)
 
 
+@pytest.mark.timeout(900)
 def test_it_is_released_and_understands_a_wav(tmp_path: Path):
     pytest.importorskip("torch", reason="not run: torch not available here: `make torch` has it")
     program = shutil.which("espeak-ng")
