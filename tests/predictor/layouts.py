@@ -12,6 +12,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from plusone.base.records import Field
+from plusone.data.tensors import to_table
 from plusone.graphs.layout import MISSING, Block, Code, Columns, plan_blocks
 from plusone.packaging.tables import Known, read_table
 from plusone.predictor.arrays import read_arrays
@@ -69,6 +70,9 @@ def arrays(layout: Layout, rows: Sequence[Row], *, typed: bool) -> dict[str, Any
     kinds = {"int64": np.int64, "float64": np.float64, "bool": np.bool_, "string": np.dtypes.StringDType()}
     out: dict[str, Any] = {}
     for field, values in zip(layout.fields, columns(layout, rows).values(), strict=True):
+        if field.shape is not None:
+            out[field.name] = np.array(values, dtype=field.dtype if typed or field.dtype == "int64" else np.float64)
+            continue
         whole = None not in values
         if typed and (whole or field.dtype == "float64"):
             out[field.name] = np.array(values, dtype=kinds[field.dtype])
@@ -83,6 +87,13 @@ def table(layout: Layout, rows: Sequence[Row], *, dictionaries: bool = False) ->
     """The rows as an Arrow table, in chunks."""
     out: dict[str, Any] = {}
     for field, values in zip(layout.fields, columns(layout, rows).values(), strict=True):
+        if field.shape is not None:
+            array = np.array(values, dtype=field.dtype)
+            flat = pa.array(array.reshape(len(values), -1).tolist(), pa.list_(pa.from_numpy_dtype(array.dtype)))
+            out[field.name] = to_table({"x": array}).column("x") if dictionaries else flat
+            if not dictionaries:
+                out[field.name] = flat.cast(pa.list_(flat.type.value_type, len(flat[0])))
+            continue
         chunks = [pa.array(part, type=TYPES[field.dtype]) for part in (values[:2], values[2:])]
         if dictionaries and field.dtype != "bool":
             chunks = [chunk.dictionary_encode() for chunk in chunks]
@@ -124,12 +135,21 @@ text = st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cs"])
 
 
 @st.composite
-def layouts(draw: st.DrawFn) -> Layout:
-    """Signatures of up to six fields: nullable or not, limited to some values or not, looked up or not."""
+def layouts(draw: st.DrawFn, *, tensors: bool = False) -> Layout:
+    """Signatures of up to six fields: nullable or not, limited to some values or not, looked up or not.
+
+    Args:
+        tensors: whether some hold tensors.
+    """
     names = draw(st.lists(text.filter(bool), min_size=1, max_size=6, unique=True))
     fields: list[Field] = []
     known: dict[str, frozenset[Any]] = {}
     for name in names:
+        if tensors and draw(st.booleans()):
+            kind: Any = draw(st.sampled_from(["float32", "float64", "uint8", "int64"]))
+            shape = tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)))
+            fields.append(Field(name=name, dtype=kind, shape=shape))
+            continue
         dtype: Any = draw(st.sampled_from(["int64", "float64", "bool", "string"]))
         large = draw(st.booleans())
         field = Field(name=name, dtype=dtype, nullable=draw(st.booleans()), maximum=2.0**60 if large else 9.0)
@@ -147,16 +167,31 @@ def coded(draw: st.DrawFn, blocks: Sequence[Block]) -> tuple[Block, ...]:
     strings = [name for block in blocks if block.dtype == "string" for name in block.fields]
     if not strings:
         return tuple(blocks)
-    numbers = [name for block in blocks if block.dtype == "float64" for name in block.fields]
+    numbers = [name for block in blocks if block.name == "numbers" for name in block.fields]
     number = st.none() | st.integers(-9, 9).map(float)
     tables = st.dictionaries(st.sampled_from([*TEXTS, MISSING]), number, max_size=6)
     codes = {name: Code(draw(tables), draw(number)) for name in strings}
     order = tuple(draw(st.permutations([*numbers, *strings])))
-    return (Block("numbers", "float64", order, codes), *(block for block in blocks if block.dtype == "int64"))
+    return (
+        Block("numbers", "float64", order, codes),
+        *(block for block in blocks if block.name not in ("numbers", "strings")),
+    )
 
 
 def values_of(field: Field, known: Mapping[str, frozenset[Any]]) -> st.SearchStrategy[Any]:
     """What fits a field, as JSON has it."""
+    if field.shape is not None:
+        finite = {"allow_nan": False, "allow_infinity": False}
+        values: dict[str, Any] = {
+            "float32": st.floats(width=32, **finite) | st.integers(-9, 9),
+            "float64": st.floats(**finite),
+            "uint8": st.integers(0, 255),
+            "int64": st.integers(-(2**63), 2**63 - 1),
+        }
+        nested: Any = values[field.dtype]
+        for size in reversed(field.shape):
+            nested = st.lists(nested, min_size=size, max_size=size)
+        return nested
     if field.name in known:
         ordered = sorted(known[field.name])
         good: Any = st.sampled_from([int(value) for value in ordered] if field.dtype == "int64" else ordered)
@@ -172,8 +207,8 @@ def values_of(field: Field, known: Mapping[str, frozenset[Any]]) -> st.SearchStr
 
 
 @st.composite
-def layouts_and_rows(draw: st.DrawFn) -> tuple[Layout, list[Row]]:
+def layouts_and_rows(draw: st.DrawFn, *, tensors: bool = False) -> tuple[Layout, list[Row]]:
     """A signature and one to five rows that fit it."""
-    layout = draw(layouts())
+    layout = draw(layouts(tensors=tensors))
     row = st.fixed_dictionaries({field.name: values_of(field, layout.known) for field in layout.fields})
     return layout, draw(st.lists(row, min_size=1, max_size=5))

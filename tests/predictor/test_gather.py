@@ -18,7 +18,7 @@ from .layouts import Layout, Row, assert_same, columns, doors, layouts_and_rows
 BIG = (Field(name="n", dtype="int64"),)
 
 
-@given(layouts_and_rows())
+@given(layouts_and_rows(tensors=True))
 @example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))  # the nearest double is 2**63
 @settings(max_examples=300)
 def test_every_door_gives_the_same_columns(drawn: tuple[Layout, list[Row]]) -> None:
@@ -30,7 +30,7 @@ def test_every_door_gives_the_same_columns(drawn: tuple[Layout, list[Row]]) -> N
         assert_same(way(rows), expected)
 
 
-@given(layouts_and_rows())
+@given(layouts_and_rows(tensors=True))
 @example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))
 @settings(max_examples=100)
 def test_many_rows_are_gathered_as_one_is(drawn: tuple[Layout, list[Row]]) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import shutil
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
+from sklearn.linear_model import Ridge
 
+import plusone
+from plusone import packaging
+from plusone.base.records import ModelRoute, RouteFile
+from plusone.data.tensors import to_table
 from plusone.journal import list_segments
 from plusone.journal.reading import read
 from plusone.predictions.layout import decode_batches, decode_labels, labels_folder, predictions_folder
 from plusone.serving.predicting import ASIDE_BYTES
+from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor
 from tests.serving.serving_folder import BODY, MAX_BODY_BYTES, ROW, ServingFolder, ask, error_of, until
 
@@ -144,3 +157,116 @@ def test_labels_that_can_not_be_written_are_never_accepted(one_worker: Superviso
     assert answer[1]["retry-after"] == "1"
     folder.unlink()
     assert ask(one_worker.port, "POST", LABELS, b'{"labels":[{"id":"a","label":1}]}', JSON)[0] == 202
+
+
+# ---------------------------------------------------------------------------------- images and sounds
+
+
+def png(size: int = 8, value: int = 9) -> bytes:
+    sink = io.BytesIO()
+    Image.fromarray(np.full((size, size), value, dtype=np.uint8)).save(sink, "PNG")
+    return sink.getvalue()
+
+
+def hostile_png(width: int, height: int) -> bytes:
+    """A few bytes that say they are an image of any size."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1 << 20))), (b"IEND", b""))
+    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A packaged model of images of 8 x 8 in grey: it answers the mean of an image. Its digest and its folder."""
+    values = np.random.default_rng(0).integers(0, 255, (50, 8, 8)).astype(np.uint8)
+    mean = values.reshape(50, 64).mean(axis=1)
+    # Of one coefficient for each value, all equal.
+    model = Ridge(alpha=1e9).fit(values.reshape(50, 64), mean)
+    model.coef_, model.intercept_ = np.full(64, 1 / 64), 0.0
+    folder = tmp_path_factory.mktemp("package") / "pictures"
+    _, digest = packaging.pack(
+        model,
+        name="m",
+        target="mean",
+        features=["image"],
+        train=to_table({"image": values, "mean": mean}),
+        flavour="numpy",
+        environment="none==0\n",
+        folder=folder,
+        media={"image": plusone.Image(height=8, width=8, mode="L")},
+    )
+    return digest, folder
+
+
+@pytest.fixture
+def gallery(serving: ServingFolder, pictures: tuple[str, Path]) -> Supervisor:
+    """One worker that serves the model of images at release 4, and one of numbers at release 1."""
+    serving.packages[4] = pictures
+    shutil.copytree(pictures[1], serving.path / "packages" / pictures[0])
+    models = {
+        "m": ModelRoute(version=1, targets=(serving.target(4, 1.0),)),
+        "numbers": ModelRoute(version=1, targets=(serving.target(1, 1.0),)),
+    }
+    routes.publish(serving.path, RouteFile(sequence=1, models=models))
+    return serving.start(workers=1)
+
+
+def test_an_image_is_answered_however_it_comes(gallery: Supervisor):
+    port = gallery.port
+    encoded = base64.b64encode(png()).decode()
+    nested = np.full((8, 8), 9).tolist()
+    rows = [
+        {"image": {"base64": encoded}},
+        {"image": nested},
+        {"image": {"base64": base64.b64encode(png(30)).decode()}},
+    ]
+    sent = {
+        "image/png": png(),
+        "application/json": json.dumps({"rows": rows}),
+        ARROW: stream_of(to_table({"image": np.full((2, 8, 8), 9, dtype=np.uint8)})),
+    }
+    for kind, body in sent.items():
+        status, headers, answer = ask(port, "POST", PREDICT, body, {"content-type": kind})
+        assert status == 200, answer
+        if kind == ARROW:
+            found = pa.ipc.open_stream(answer).read_all().column(0).to_pylist()
+        else:
+            assert headers["content-type"] == "application/json"
+            found = json.loads(answer)["predictions"]
+        assert found == [9.0] * len(found)
+    escaped = json.dumps({"rows": rows}).replace("base64", "\\u0062ase64")
+    assert ask(port, "POST", PREDICT, escaped, JSON)[0] == 200
+    described = json.loads(ask(port, "GET", "/models/m")[2])["example"]
+    assert ask(port, "POST", described["path"], json.dumps(described["body"]), described["headers"])[0] == 200
+
+
+def test_hostile_images_are_clear_errors_and_others_are_answered(gallery: Supervisor):
+    port = gallery.port
+    for body in (b"", b"GIF89a" * 9, png()[:40], hostile_png(2**31 - 1, 2**31 - 1), hostile_png(20_000, 20_000)):
+        answer = ask(port, "POST", PREDICT, body, {"content-type": "image/png"})
+        error = error_of(answer)
+        assert (answer[0], error["code"]) == (422, "invalid_input")
+        assert (error["details"]["row"], error["details"]["field"]) == (0, "image")
+        encoded = {"rows": [{"image": {"base64": base64.b64encode(body).decode()}}]}
+        answer = ask(port, "POST", PREDICT, json.dumps(encoded), JSON)
+        assert (answer[0], error_of(answer)["details"]["field"]) == (422, "image")
+    for kind, model in (("image/png", "numbers"), ("audio/wav", "m"), ("image/gif", "m")):
+        answer = ask(port, "POST", f"/models/{model}/predict", png(), {"content-type": kind})
+        assert (answer[0], error_of(answer)["code"]) == (415, "wrong_content_type")
+    assert ask(port, "POST", PREDICT, png(), {"content-type": "image/png"})[0] == 200
+
+
+def test_the_loop_answers_while_a_large_image_is_decoded(gallery: Supervisor):
+    sink = io.BytesIO()
+    Image.fromarray(np.zeros((7000, 7000), dtype=np.uint8)).save(sink, "PNG")
+    large = sink.getvalue()
+    assert len(large) < ASIDE_BYTES  # few bytes, and a second of work
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, gallery.port, "POST", PREDICT, large, {"content-type": "image/png"})
+        answered = 0
+        while not slow.done():
+            assert ask(gallery.port, "POST", "/models/numbers/predict", BODY, JSON)[0] == 200
+            answered += 1
+        assert slow.result()[0] == 200
+    assert answered > 5

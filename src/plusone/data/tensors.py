@@ -120,7 +120,8 @@ def is_list(kind: Any) -> bool:
     """Whether a column of this type holds lists."""
     from pyarrow import types
 
-    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    kinds = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    return kind is not None and any(is_kind(kind) for is_kind in kinds)
 
 
 def shape_of(kind: Any) -> tuple[int, ...] | None:

@@ -136,9 +136,9 @@ def _infer(models: Sequence[Served], suffix: str, max_body_bytes: int) -> dict[s
         "tags": ["inference"],
         "operationId": f"v2.infer{suffix}",
         "summary": "Predict, from tensors",
-        "description": "One tensor for each field, of one value for each row, or of a value of the field's own shape. A "
-        "missing value is NaN among floats, null in JSON; for BYTES, the string that the parameter `missing_string` names. The body has at most "
-        f"{max_body_bytes} bytes, where the model has no limit of its own.",
+        "description": "One tensor for each field: of one value for each row, or of the field's own shape for each. A "
+        "missing value is NaN among floats, null in JSON; for BYTES, the string that the parameter `missing_string` "
+        f"names. The body has at most {max_body_bytes} bytes, where the model has no limit of its own.",
         "parameters": routing_headers(),
         "requestBody": {
             "required": True,

@@ -167,6 +167,7 @@ def settle(array: Array, dtype: str) -> tuple[Array, Array | None]:
         return array, None
     low, high = _BOUNDS[dtype]
     if array.dtype.kind == "f":
+        array = array.astype(np.float64, copy=False)
         good = (np.floor(array) == array) & (array >= float(low)) & (array < float(high + 1))
     elif array.dtype.kind == "b":
         return array.astype(wanted), None
