@@ -40,12 +40,13 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         """
         if answers is not None and answers not in _WORDS:
             raise UsageError(f"answers={answers!r}: expected one of {', '.join(_WORDS)}.")
-        said = cls(answers=answers, classes=_listed("classes", classes), names=_listed("names", names))
+        named = _listed("names", names)
+        if not all(isinstance(name, str) and name for name in named):
+            raise UsageError(f"names={list(named)!r}: expected texts.")
+        said = cls(answers=answers, classes=_listed("classes", classes), names=named)
         kinds = {type(label) for label in said.classes}
         if said.classes and (len(kinds) != 1 or not kinds <= {bool, int, str} or len(said.classes) < 2):
             raise UsageError(f"classes={list(said.classes)!r}: expected two or more labels, all bool, int or str.")
-        if not all(isinstance(name, str) and name for name in said.names):
-            raise UsageError(f"names={list(said.names)!r}: expected texts.")
         if (said.classes and answers in ("number", "vector")) or (said.names and answers not in (None, "vector")):
             raise UsageError(f"answers={answers!r} has no {'classes' if said.classes else 'names'}.")
         if said.classes and said.names:

@@ -78,10 +78,11 @@ def described(arguments: Sequence[Argument]) -> str:
 
 
 def _described(argument: Argument) -> str:
-    names = ", ".join(repr(field.name) for field in argument.fields[:8])
-    more = ", ..." if len(argument.fields) > 8 else ""
-    shapes: dict[str, tuple[int, ...]] = {"matrix": (len(argument.fields),), "column": (1,), "flat": ()}
-    shape = shapes.get(argument.form, argument.fields[0].shape or ())
+    every = [repr(field.name) for field in argument.fields]
+    names, more = ", ".join(every[:8]), ", ..." if len(every) > 8 else ""
+    own = next((field.shape for field in argument.fields if field.shape is not None), ())
+    shapes: dict[str, tuple[int, ...]] = {"matrix": (len(every),), "column": (1,), "flat": ()}
+    shape = shapes.get(argument.form, own)
     sizes = "".join(f", {size}" for size in shape)
     return f"{argument.dtype} of shape (rows{sizes or ','}) ({names}{more})"
 
