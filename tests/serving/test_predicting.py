@@ -202,7 +202,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 @pytest.fixture
 def gallery(serving: ServingFolder, pictures: tuple[str, Path]) -> Supervisor:
     """One worker that serves the model of images at release 4, and one of numbers at release 1."""
-    serving.packages[4] = pictures
+    serving.packages = {**serving.packages, 4: pictures}
     shutil.copytree(pictures[1], serving.path / "packages" / pictures[0])
     models = {
         "m": ModelRoute(version=1, targets=(serving.target(4, 1.0),)),

@@ -265,7 +265,8 @@ class Field(Record, frozen=True, kw_only=True):
     """The last two are of tensors alone."""
     nullable: bool = False
     categories: tuple[str, ...] | None = None
-    """For strings: the values seen in training, sorted; None when there were more than 1,000."""
+    """For strings: the values seen in training, sorted; None when there were more than 1,000, or one of more than 200
+    letters."""
     unseen: Literal["accept", "refuse"] = "accept"
     """For strings: whether the model answers to a value that was not seen in training (found out by asking it)."""
     minimum: float | None = None

@@ -14,6 +14,7 @@ __all__ = ["profile"]
 
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _TOP = 20
+_LETTERS = 200
 
 
 def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
@@ -21,7 +22,8 @@ def profile(table: pa.Table) -> dict[str, dict[str, Any]]:
 
     - numbers: minimum, maximum, mean, standard deviation (of the sample, n - 1), and quantiles (linear interpolation);
       NaN counts as null;
-    - text and booleans: the number of distinct values and the 20 most frequent with their counts;
+    - text and booleans: the number of distinct values and the 20 most frequent with their counts, without those of more
+      than 200 letters;
     - dates, times and durations: minimum and maximum as text;
     - tensors: their shape and, over all values of all rows, minimum, maximum, mean, deviation (n) and the share of NaN.
     """
@@ -121,4 +123,4 @@ def _words(values: Any) -> dict[str, Any]:
 
     counts = pc.value_counts(values)
     pairs = sorted(((row["counts"], str(row["values"])) for row in counts.to_pylist()), key=lambda p: (-p[0], p[1]))
-    return {"distinct": len(pairs), "top": {word: count for count, word in pairs[:_TOP]}}
+    return {"distinct": len(pairs), "top": {word: count for count, word in pairs[:_TOP] if len(word) <= _LETTERS}}

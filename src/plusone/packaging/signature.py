@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 MAX_CATEGORIES = 1000
+_CATEGORY_LETTERS = 200
+_EXAMPLE_LETTERS = 4096
 UNSEEN = "\ue000never seen"
 """A string that is in no training data: what the model is asked with to learn how it takes unseen values."""
 
@@ -177,6 +179,8 @@ def _settle(field: Field, row: pa.Table, ask: Callable[[pa.Table], Any]) -> Fiel
         changes["nullable"] = _answers(ask, with_value(row, field.name, None))
     if field.dtype == "string":
         changes["unseen"] = "accept" if _answers(ask, with_value(row, field.name, UNSEEN)) else "refuse"
+        if changes["unseen"] == "accept" and field.example is not None:
+            changes["example"] = field.example[:_EXAMPLE_LETTERS]
     return msgspec.structs.replace(field, **changes)
 
 
@@ -247,7 +251,9 @@ def _field(name: str, column: Any, example: Any) -> Field:
     values = column.drop_null()
     if dtype == "string":
         distinct = compute().unique(values.cast(pa.string()))
-        if len(distinct) <= MAX_CATEGORIES:
+        lengths = compute().utf8_length(distinct)
+        # Longer ones are texts, not categories: a signature with a thousand of them would be larger than the model.
+        if len(distinct) <= MAX_CATEGORIES and (compute().max(lengths).as_py() or 0) <= _CATEGORY_LETTERS:
             categories = tuple(sorted(distinct.to_pylist()))
     elif dtype != "bool" and len(values):
         numbers = values.cast(pa.float64(), safe=False)
