@@ -14,11 +14,14 @@ PYTEST_FLAGS ?= -n 2 --dist worksteal
 TEST_TMP ?= $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 PYTEST := TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest
 ENVIRONMENTS := $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-mlflow-skinny/.installed
+# PyTorch comes by its version and in an environment of its own: what `make demo` and `make test` install stays small.
+TORCH := $(VENV)-torch
+TORCH_TESTS := tests/formats/test_torch.py tests/digits tests/speech
 INFERENCE := 'tritonclient[http,grpc]' kserve openapi-spec-validator schemathesis
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow environments check format bench docs clean
+.PHONY: help demo test slow torch environments check format bench docs clean
 
 help:  ## show this list
 	@echo "plusone, one command each:"
@@ -34,7 +37,11 @@ slow: $(VENV)/.dev $(ENVIRONMENTS)  ## the slow tests: processes killed, traffic
 	@$(PYTEST) -m "slow and not alone" $(PYTEST_FLAGS) --durations=15 || test $$? -eq 5
 	@$(PYTEST) -m "slow and alone" --durations=5 || test $$? -eq 5
 
-environments: $(ENVIRONMENTS)
+torch: $(TORCH)/.installed  ## the tests that need PyTorch; where it is not to be had they are not run, and it says so
+	@if [ -e $(TORCH)/.installed ]; then TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) $(TORCH_TESTS); \
+	else echo "not run: torch not available: $(TORCH_TESTS)"; fi
+
+environments: $(ENVIRONMENTS) $(TORCH)/.installed
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .
@@ -53,7 +60,7 @@ docs: $(VENV)/.dev  ## write docs/reference from the code
 	@$(BIN)/python docs/generate.py
 
 clean:  ## remove what make made (not the project that the demo left)
-	rm -rf $(VENV) $(VENV)-inference $(VENV)-mlflow $(VENV)-mlflow-skinny .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-inference $(VENV)-mlflow $(VENV)-mlflow-skinny $(TORCH) .bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps are made last, so that an interrupted install is begun again.
 $(VENV)/.python:
@@ -94,3 +101,13 @@ $(VENV)-inference/.installed: $(VENV)/.python tests/protocols/constraints.txt
 $(VENV)-%/.installed: $(VENV)/.python tests/mlflow/constraints.txt
 	$(call install,$(VENV)-$*,tests/mlflow/constraints.txt,$*)
 	@touch $@
+
+# Not to have it is no failure: then the stamp is missing, and the next time tries again.
+$(TORCH)/.installed: $(VENV)/.python pyproject.toml constraints.txt tests/formats/constraints.txt
+	@echo "installing PyTorch into $(TORCH): the tests that need it run there"
+	@$(BIN)/python -m venv --clear $(TORCH)
+	@$(TORCH)/bin/python -m pip --disable-pip-version-check install --no-compile $(PIP_FLAGS) -c constraints.txt \
+	  -c tests/formats/constraints.txt torch onnxscript hatchling editables && \
+	$(TORCH)/bin/python -m pip --disable-pip-version-check install --no-compile $(PIP_FLAGS) -c constraints.txt \
+	  -c tests/formats/constraints.txt --no-build-isolation -e '.[sklearn,torch,image]' \
+	  hypothesis pytest-timeout pytest-xdist && touch $@ || echo "torch not available: see above"

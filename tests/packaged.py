@@ -15,6 +15,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from plusone import packaging
+from plusone.data.tables import to_arrow
 from plusone.predictor import Predictor, load
 
 
@@ -36,12 +37,14 @@ def environments() -> Iterator[Path]:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Callable[..., Predictor]:
-    """Return a function that packages a model fitted on a dataframe, and loads the package."""
+    """Return a function that packages a model fitted on a dataframe, or on a dict of arrays, and loads the package."""
 
-    def run(model: Any, data: pd.DataFrame, target: str = "target", **more: Any) -> Predictor:
+    def run(model: Any, data: Any, target: str = "target", **more: Any) -> Predictor:
         folder = tmp_path / f"package{len(list(tmp_path.iterdir()))}"
-        table = pa.Table.from_pandas(data, preserve_index=False)
-        features = more.pop("features", [name for name in data.columns if name != target])
+        arrays = isinstance(data, dict)
+        table = to_arrow(data) if arrays else pa.Table.from_pandas(data, preserve_index=False)
+        features = more.pop("features", [name for name in table.column_names if name != target])
+        more.setdefault("flavour", "numpy" if arrays else "pandas")
         more.setdefault("proof", [table])
         _, digest = packaging.pack(
             model, name="m", target=target, features=features, train=table, environment="a==1\n", folder=folder, **more

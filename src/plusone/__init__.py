@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from .app.app import App
     from .base.errors import PlusoneError
     from .client.client import Client
+    from .formats.onnx import onnx_file
     from .formats.recommenders import Recommender
+    from .formats.torch import torch_model
     from .media.audio import Audio
     from .media.image import Image
     from .pipeline.declare import model, step
@@ -32,8 +34,10 @@ __all__ = [
     "check",
     "log",
     "model",
+    "onnx_file",
     "run",
     "step",
+    "torch_model",
 ]
 
 __version__ = "0.1.0"
@@ -48,8 +52,10 @@ _WHERE = {
     "check": ".check",
     "log": ".recording.active",
     "model": ".pipeline.declare",
+    "onnx_file": ".formats.onnx",
     "run": ".scripts.run",
     "step": ".pipeline.declare",
+    "torch_model": ".formats.torch",
 }
 
 

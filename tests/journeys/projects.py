@@ -91,7 +91,7 @@ def classifier(weights):
     ]
     graph = helper.make_graph(nodes, "m", takes, answers, kept)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
-    return OnnxModel(made.SerializeToString(), beside=lambda path: None, labels=[False, True])
+    return OnnxModel(made.SerializeToString(), beside=lambda path: None)
 
 
 """

@@ -19,7 +19,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from plusone.base.errors import InvalidInput, UsageError
 from plusone.base.records import Field
-from plusone.packaging.signature import make_fields
+from plusone.data.profile import profile
+from plusone.packaging.signature import make_fields, settle_fields
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
@@ -114,3 +115,14 @@ def test_large_integers_keep_every_digit(package: Package) -> None:
     predictor = package(model.fit(data[["id"]], data["target"]), data)
     answers = predictor.run(predictor.decode(b'{"rows": [{"id": %d}, {"id": %d}]}' % (base, base + 1))).labels
     np.testing.assert_allclose(answers, [0.0, 1.0], atol=1e-9)
+
+
+def test_long_texts_are_no_categories_and_an_example_is_cut() -> None:
+    long = ["x" * 201, "y" * 10_000]
+    table = pa.table({"text": long, "word": ["a", "b"]})
+    text, word = make_fields(["text", "word"], table)
+    assert (text.categories, word.categories) == (None, ("a", "b"))
+    table = pa.table({"text": long[::-1]})
+    (settled,) = settle_fields(make_fields(["text"], table), table, lambda rows: [1.0] * rows.num_rows)
+    assert settled.example == "y" * 4096
+    assert profile(table)["text"] | {"type": ""} == {"type": "", "count": 2, "nulls": 0, "distinct": 2, "top": {}}

@@ -47,6 +47,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     compile: Attempts
     output: Output | None = None
     """What it answers, where asking `trained` would not tell; its name is the target's all the same."""
+    settle: Callable[[Sequence[Field], Any], Opened] | None = None
+    """Returns it complete, where only rows tell what it answers (a network does not say whether its numbers are
+    classes): called first, with the fields and with some rows of the training data as `trained` is asked with them."""
 
 
 OpenModel = Callable[[Any, Sequence[Any]], Opened | None]

@@ -61,6 +61,10 @@ class Graph:
         self._sparse: dict[str, _Sparse] = {}
         self._dense: dict[str, str] = {}
         self._texts: list[Text] = []
+        self.opset = OPSET
+        """The version of the standard operators; a finished model that is merged may need another one."""
+        self.domains: dict[str, int] = {}
+        """Further sets of operators that a merged model needs, and their versions."""
         self.precision = self.dtype.name
         """`float32` as soon as any part of the graph computes in it."""
         self.known_values: dict[str, tuple[float, ...]] = {}
@@ -257,6 +261,16 @@ class Graph:
             return self.cast(name, self.dtype)
         return name
 
+    def adopt(self, model: Any) -> None:
+        """Take over the versions of the operators of a finished model that will be merged: its own, not converted."""
+        for one in model.opset_import:
+            if one.domain in ("", "ai.onnx"):
+                self.opset = one.version
+            elif one.domain == ML:
+                self._ml_opset = max(self._ml_opset, one.version)
+            else:
+                self.domains[one.domain] = one.version
+
     def merge(self, model: Any, inputs: dict[str, str], output: str) -> str:
         """Copy the nodes of a finished ONNX model into this graph; return the new name of its tensor `output`.
 
@@ -333,8 +347,10 @@ class Graph:
             inputs.append(helper.make_tensor_value_info(f"{text.input}.terms", TensorProto.INT64, [None, None]))
             inputs.append(helper.make_tensor_value_info(f"{text.input}.counts", TensorProto.DOUBLE, [None, None]))
         graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._initializers)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self._ml_opset)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="plusone")
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(ML, self._ml_opset)]
+        opsets += [helper.make_opsetid(domain, version) for domain, version in sorted(self.domains.items())]
+        version = max(IR_VERSION, helper.find_min_ir_version_for(opsets[:1]))
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=version, producer_name="plusone")
         if self._texts:
             properties = {**properties, TEXTS: write_texts(self._texts)}
         if properties:

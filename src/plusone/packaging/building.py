@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["pack"]
 
 _BECAUSE = 300
+_ASKED_FIRST = 256
+"""So many rows a model is asked with whose answers have to be seen before it is known what they are."""
 
 
 def pack(
@@ -112,8 +114,11 @@ def _build(
         raise UsageError(f"The target {both[0]!r} is among the features.", mend="leave it out of features=")
     opened = _open(model, _labels(train, targets[0]) if len(targets) == 1 else (), root)
     ordered = order_features(opened.trained, features, target, width_of(train, features))
-    trained = Trained(opened.trained, ordered, flavour)
     fields = with_media(make_fields(ordered, train), media)
+    if opened.settle is not None:
+        rows = Trained(opened.trained, ordered, flavour).frame(train.slice(0, _ASKED_FIRST))
+        opened = opened.settle(fields, rows)
+    trained = Trained(opened.trained, ordered, flavour)
     output = make_output(opened, target, lambda: trained.width(base_row(ordered, train)))
     fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)

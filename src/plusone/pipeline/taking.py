@@ -6,18 +6,14 @@ The file is read by its digest, in the process in which the project's own code r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from ..base.errors import PipelineError, UsageError
-from ..data import datasets
+from ..base.errors import UsageError
 from .declare import StepSpec
 from .engine import Engine
 from .training import package_model
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["TakeRequest", "check_settings", "take"]
 
@@ -66,10 +62,10 @@ def take(engine: Engine, spec: StepSpec, asked: TakeRequest) -> tuple[str, bool]
         UsageError: when it can't be read.
     """
     fingerprint = engine.fingerprint(spec, taken=asked.files)
-    return package_model(engine, spec, fingerprint, lambda: _load(engine, spec, asked))
+    return package_model(engine, spec, fingerprint, lambda: _load(engine, asked))
 
 
-def _load(engine: Engine, spec: StepSpec, asked: TakeRequest) -> Any:
+def _load(engine: Engine, asked: TakeRequest) -> Any:
     data = engine.store.blobs.get(asked.blob)
     if asked.kind == "skops":
         from ..formats.skops import load_skops
@@ -83,16 +79,4 @@ def _load(engine: Engine, spec: StepSpec, asked: TakeRequest) -> Any:
         digest = asked.files.get(f"{folder}/{name}" if folder else name)
         return engine.store.blobs.get(digest) if digest else None
 
-    return OnnxModel(data, beside=beside, labels=_labels(engine, spec))
-
-
-def _labels(engine: Engine, spec: StepSpec) -> list[Any]:
-    """Return the distinct values of the target in the training data, sorted: an ONNX file may not say its classes."""
-    if spec.model is None:
-        raise PipelineError(f"{spec.where}: {spec.name!r} trains no model.")
-    from ..packaging.tables import compute
-
-    table: pa.Table = datasets.load_table(engine.outputs[spec.inputs[0]], engine.store.blobs)
-    if len(spec.model.targets) != 1 or spec.model.targets[0] not in table.column_names:
-        return []
-    return sorted(compute().unique(table.column(spec.model.targets[0]).drop_null()).to_pylist())
+    return OnnxModel(data, beside=beside)
