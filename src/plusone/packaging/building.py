@@ -130,6 +130,7 @@ def _first_proven(
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
     from .codes import strings_to_codes
+    from .edges import prove_edges
     from .prove import make_cases, prove
 
     failure: Exception | None = None
@@ -142,6 +143,9 @@ def _first_proven(
             graph, entry = strings_to_codes(compiled.graph, blocks)
             runner = OnnxRunner(graph, compiled.output, signature.output.classes)
             record = prove(cases, runner, signature, entry, known, tolerance, compiled.precision)
+            record["edges"] = prove_edges(
+                trained, cases, graph, runner, signature, entry, known, tolerance, compiled.precision
+            )
             return msgspec.structs.replace(compiled, graph=graph), entry, record
         except (BrokenArtifact, Incompatible) as error:
             failure = failure or error
