@@ -1,4 +1,4 @@
-"""Where the trees of a graph turn: rows that reach a split, and the two neighbouring values between which it changes sides.
+"""Where the trees of a graph turn: rows that reach a split, and the two neighbouring values between which it turns.
 
 Found by asking the graph itself up to where its trees begin, so that whatever lies before them (scalers, imputers,
 rounding) is heeded. This module knows ONNX and arrays. It knows no trained model.
@@ -116,7 +116,7 @@ def _search(
     nodes: Any,
     rows: Any,
 ) -> list[Turn]:
-    """Return the turn of each node for its row: by halving, over all numbers that the field can hold between its ends."""
+    """Return the turn of each node for its row: by halving, over all numbers between the ends of its field."""
     block, place = before.places[name]
     feeds = {key: array[rows].copy() for key, array in columns.feeds.items()}
     whole = feeds[block].dtype == np.int64
