@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .output import number
-
 __all__ = ["proof_lines"]
 
 _SHOWN = 2
@@ -38,7 +36,7 @@ def _edges(edges: dict[str, Any]) -> Iterator[str]:
     if not edges.get("differ"):
         yield f"{said}equal"
         return
-    yield f"{said}{edges['differ']:,} differ, by up to {number(edges['max_difference'])}"
+    yield f"{said}{edges['differ']:,} differ, by up to {edges['max_difference']:.3g}"
     for name, kind in edges["kinds"].items():
         if kind["differ"]:
             yield f"            {kind['differ']:,} of {kind['rows']:,} {_KINDS.get(name, name)}"
