@@ -55,7 +55,7 @@ def test_a_row_that_was_rounded_to_single_precision_turns_later() -> None:
 
 
 def test_a_scaler_before_the_trees_is_undone_by_asking() -> None:
-    scaler = StandardScaler().fit([[0.0, 0.0], [10.0, 3.0]])
+    scaler: Any = StandardScaler().fit([[0.0, 0.0], [10.0, 3.0]])
 
     def scaled(graph: Graph, name: str) -> str:
         name = graph.add("Sub", name, graph.constant(scaler.mean_.reshape(1, -1)))
