@@ -41,6 +41,7 @@ def pack(
     environment: str,
     folder: Path,
     tolerance: float = 1e-5,
+    quantise: float | None = None,
 ) -> tuple[Package, str]:
     """Compile a fitted model, prove it equal, write its package; return the package and its digest.
 
@@ -54,6 +55,7 @@ def pack(
         environment: the text of the environment lock.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
+        quantise: try a network's layers in 8 bits, and keep them within this distance, see `quantise.try_int8`.
 
     Raises:
         Incompatible: when the model can't be compiled, or the compiled one answers differently.
@@ -64,7 +66,7 @@ def pack(
         raise UsageError(f"tolerance is {tolerance}: expected a number of 0 or more.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
-    package, graph = _build(model, name, target, features, train, proof, flavour, environment, tolerance)
+    package, graph = _build(model, name, target, features, train, proof, flavour, environment, tolerance, quantise)
     files.write_atomic(folder / MODEL, graph)
     files.write_atomic(folder / ENVIRONMENT, environment.encode())
     manifest = canonical_json(package)
@@ -83,6 +85,7 @@ def _build(
     flavour: str,
     environment: str,
     tolerance: float,
+    quantise: float | None,
 ) -> tuple[Package, bytes]:
     """Return the package's record and the bytes of its graph."""
     from ..data.profile import profile
@@ -99,7 +102,7 @@ def _build(
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
-    compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
+    compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance, quantise)
     options: dict[str, Any] = {
         "blocks": [msgspec.to_builtins(block) for block in blocks],
         "output": compiled.output,
@@ -127,11 +130,13 @@ def _first_proven(
     blocks: Sequence[Block],
     tables: Sequence[tuple[str, pa.Table]],
     tolerance: float,
+    quantise: float | None,
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
     from .codes import strings_to_codes
     from .edges import prove_edges
     from .prove import make_cases, prove
+    from .quantise import try_int8
 
     failure: Exception | None = None
     cases: Any = None
@@ -146,7 +151,10 @@ def _first_proven(
             record["edges"] = prove_edges(
                 trained, cases, graph, runner, signature, entry, known, tolerance, compiled.precision
             )
-            return msgspec.structs.replace(compiled, graph=graph), entry, record
+            found = msgspec.structs.replace(compiled, graph=graph), entry, record
+            if quantise is None:
+                return found
+            return try_int8(opened, trained, cases, found, signature, blocks, known, quantise)
         except (BrokenArtifact, Incompatible) as error:
             failure = failure or error
     if isinstance(failure, BrokenArtifact):

@@ -42,6 +42,7 @@ _EXACT = ("value", "text")
 """Edges that single precision holds: they close packaging at any precision."""
 _ROUNDED = ("threshold", "rounding")
 """Edges that single precision does not hold: they close packaging where the graph computes in double precision."""
+_CLOSING: dict[str, tuple[str, ...]] = {"float64": (*_EXACT, *_ROUNDED), "float32": _EXACT, "int8": ()}
 
 
 class _Edge(NamedTuple):
@@ -97,7 +98,7 @@ def prove_edges(
             answer = runner.run(columns)
             differences, wrong, _ = _compare(case, answer, signature, tolerance)
             _count(record, [edges[row] for row in rows.tolist()], case, answer, differences, wrong)
-    closing = (*_EXACT, *_ROUNDED) if precision == "float64" else _EXACT
+    closing = _CLOSING.get(precision, _EXACT)
     if any(record["kinds"][kind]["differ"] for kind in closing if kind in record["kinds"]):
         raise _differs(record, closing, precision, tolerance)
     return record

@@ -38,6 +38,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     features: tuple[str, ...] | None
     tolerance: float
+    quantise: float | None = None
+    """How far the answers of a network in 8 bits may be from the trained one's; None: it is not tried."""
 
 
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +112,13 @@ def step(
 
 
 def model(
-    name: str, *, target: str, features: Sequence[str] | None = None, tolerance: float = 1e-5
+    name: str,
+    *,
+    target: str,
+    features: Sequence[str] | None = None,
+    tolerance: float = 1e-5,
+    quantise: bool = False,
+    quantise_tolerance: float = 0.1,
 ) -> Callable[[F], F]:
     """Declare a function as the one that trains the model `name`, and return it unchanged.
 
@@ -122,6 +130,9 @@ def model(
         features: the fields that a request carries; default: all columns of the training data but the target.
         tolerance: the largest difference, absolute for probabilities and relative for numbers, that the compiled
             model's answers may have from the trained one's.
+        quantise: serve a network in 8-bit integers, if that is smaller or faster and its answers are near enough.
+        quantise_tolerance: how near: the largest difference of a probability, or of a number as a share of the range of
+            all answers. At most 1 % of the labels may change beside.
 
     Raises:
         PipelineError: when the signature can't be a model's.
@@ -135,6 +146,11 @@ def model(
         )
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
+    if not 0 < quantise_tolerance <= 1:
+        raise PipelineError(
+            f"model {name!r}: quantise_tolerance={quantise_tolerance}: expected more than 0, and 1 at most.",
+            mend="quantise_tolerance=0.1",
+        )
 
     def declare(function: F) -> F:
         _check_function(function)
@@ -144,7 +160,13 @@ def model(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
                 f"and not the target {target!r}."
             )
-        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance)
+        made = ModelSpec(
+            name=name,
+            target=target,
+            features=listed,
+            tolerance=tolerance,
+            quantise=quantise_tolerance if quantise else None,
+        )
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(

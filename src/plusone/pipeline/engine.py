@@ -18,7 +18,7 @@ from ..base.records import Dataset, StepRun
 from ..data import datasets
 from ..store import Store
 from ..store.rows import from_row, to_row
-from .declare import StepSpec
+from .declare import ModelSpec, StepSpec
 from .fingerprint import code_digest
 from .graph import Graph
 
@@ -89,7 +89,7 @@ class Engine:
                 "environment": self.environment,
                 "outputs": spec.outputs,
                 "version": self._version(spec),
-                "model": None if model is None else [model.name, model.target, model.features, model.tolerance],
+                "model": None if model is None else _declared(model),
             }
         )
 
@@ -222,6 +222,12 @@ def _keywords(function: Callable[..., Any]) -> list[str]:
     except ValueError:  # a builtin that does not tell
         return []
     return [name for name, part in parameters.items() if part.kind is part.KEYWORD_ONLY]
+
+
+def _declared(model: ModelSpec) -> list[Any]:
+    """Return what `@plusone.model` says that decides what is packaged."""
+    said = [model.name, model.target, model.features, model.tolerance]
+    return said if model.quantise is None else [*said, {"quantise": model.quantise}]
 
 
 def _failure(spec: StepSpec, error: BaseException, run_id: str, part: str = "") -> StepFailed:

@@ -86,6 +86,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any], environment_t
             environment=environment_text,
             folder=scratch,
             tolerance=spec.model.tolerance,
+            quantise=spec.model.quantise,
         )
         kept = keeping.keep(scratch, store.blobs)
         engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})
