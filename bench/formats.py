@@ -1,9 +1,9 @@
 """Compiled against native, one row at a time: how much faster each kind of model answers, and how far its answers are.
 
-Native is the library's own `predict` or `predict_proba` on a dataframe of one row, with one thread, in this process, as
-a handler written by hand would call it. Compiled is what serving runs: the arrays of a row into the graph; beside it the
-whole predictor: JSON in, checked, run, JSON out. Both sides take turns, row by row the same rows, and the median of the
-ratios of all turns is what is quoted.
+Native is the library's own `predict_proba` on a dataframe of one row, with one thread, in this process, as a handler
+written by hand would call it. Compiled is what serving runs: the arrays of a row into the graph; beside it the whole
+predictor: JSON in, checked, run, JSON out. All sides take turns on the same rows, and the median of the ratios of all
+turns is what is quoted.
 """
 
 from __future__ import annotations
@@ -198,9 +198,10 @@ def _turns(native: Callable[[Any], Any], predictor: Predictor, asked: pd.DataFra
     def whole(body: Any) -> Any:
         return predictor.encode(predictor.run(predictor.gather(predictor.decode_rows(body))))
 
+    run: Callable[..., Any] = predictor.run
     sides: tuple[tuple[Callable[..., Any], list[Any], int], ...] = (
         (native, rows, 1),
-        (predictor.run, columns, 20),
+        (run, columns, 20),
         (whole, bodies, 20),
     )
     taken: list[list[float]] = [[], [], []]
