@@ -34,6 +34,8 @@ class Format(NamedTuple):
     flavour: str = "pandas"
     packs: Callable[[], dict[str, Any]] = dict
     """Gives what `packaging.pack` has to be told beside the usual."""
+    expects: Callable[[Any, Data], list[Any]] | None = None
+    """Returns what a model answers to the rows that are asked, where asking it like an estimator would not tell."""
 
 
 def every(way: str, **others: str) -> dict[str, str]:
@@ -233,6 +235,30 @@ def torch_module(data: Data, kind: str) -> Any:
     return Flat().eval()
 
 
+# ---------------------------------------------------------------------------------------------- recommenders
+
+
+def recommender(data: Data, kind: str) -> Any:
+    """Return the factors of users and items, random ones, with what each user has seen."""
+    import numpy as np
+
+    recommenders: Any = importlib.import_module("plusone.formats.recommenders")
+    users = sorted(set(data.table.column("user").to_pylist()))
+    items = sorted(set(data.table.column("item").to_pylist()))
+    seen = np.zeros((len(users), len(items)))
+    for user, item in zip(*(data.table.column(name).to_pylist() for name in ("user", "item")), strict=True):
+        seen[users.index(user), items.index(item)] = 1
+    random = np.random.default_rng(0)
+    factors = random.normal(size=(len(users), 4)), random.normal(size=(len(items), 4))
+    return recommenders.Recommender(users, items, *factors, seen, k=3)
+
+
+def recommended(model: Any, data: Data) -> list[Any]:
+    """Return what it recommends to the users that are asked for."""
+    found = [model.recommend(row["user"]) for row in data.rows]
+    return [[{"item": item, "score": score} for item, score in one] for one in found]
+
+
 # ---------------------------------------------------------------------------------------------- plain Python, skops
 
 
@@ -268,6 +294,7 @@ def _project() -> dict[str, Any]:
 _SKLEARN = ("sklearn", "skl2onnx", "plusone.formats.sklearn")
 _BOOSTED = "strings of a text are no categories: put a vectoriser of scikit-learn before the estimator"
 _NETS = "takes numbers alone: encode strings in a step"
+_IDS = "takes the id of a user alone"
 _NAN = "a missing number makes every number of a network missing"
 
 
@@ -318,6 +345,15 @@ FORMATS = (
             image=COMPILED,
         ),
         flavour="numpy",
+    ),
+    Format(
+        "Recommender: factors",
+        ("plusone.formats.recommenders", "onnx"),
+        "ranking",
+        None,
+        recommender,
+        every(_IDS, text=_IDS, tensor=_IDS, image=_IDS, user=COMPILED),
+        expects=recommended,
     ),
     Format(
         "scikit-learn: nearest neighbours",

@@ -25,7 +25,7 @@ def proof_lines(proof: dict[str, Any]) -> Iterator[str]:
         f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "
         f"allowed {proof.get('tolerance', 0):.0e}"
     )
-    if edges := proof.get("edges"):
+    if (edges := proof.get("edges")) and edges["rows"]:
         yield from _edges(edges)
     if quantised := proof.get("quantised"):
         yield from _quantised(quantised)
