@@ -245,7 +245,7 @@ def recommender(data: Data, kind: str) -> Any:
     recommenders: Any = importlib.import_module("plusone.formats.recommenders")
     users = sorted(set(data.table.column("user").to_pylist()))
     items = sorted(set(data.table.column("item").to_pylist()))
-    seen = np.zeros((len(users), len(items)))
+    seen: Any = np.zeros((len(users), len(items)))
     for user, item in zip(*(data.table.column(name).to_pylist() for name in ("user", "item")), strict=True):
         seen[users.index(user), items.index(item)] = 1
     random = np.random.default_rng(0)

@@ -142,7 +142,7 @@ def test_a_cell_is_packaged_proven_served_and_asked(cell: Cell, request: pytest.
 
 def check(answer: Any, expected: Any, probabilities: list[float] | None) -> None:
     """Compare one answer, as JSON has it, with what the trained model answers."""
-    if isinstance(answer, list) and isinstance(answer[0], dict):
+    if isinstance(expected, list) and expected and isinstance(expected[0], dict):
         assert [one["item"] for one in answer] == [one["item"] for one in expected]
         assert [one["score"] for one in answer] == pytest.approx([one["score"] for one in expected], rel=1e-4)
     elif isinstance(expected, list):
