@@ -146,11 +146,7 @@ def model(
         )
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
-    if not 0 < quantise_tolerance <= 1:
-        raise PipelineError(
-            f"model {name!r}: quantise_tolerance={quantise_tolerance}: expected more than 0, and 1 at most.",
-            mend="quantise_tolerance=0.1",
-        )
+    near = _nearness(name, quantise_tolerance)
 
     def declare(function: F) -> F:
         _check_function(function)
@@ -160,13 +156,8 @@ def model(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
                 f"and not the target {target!r}."
             )
-        made = ModelSpec(
-            name=name,
-            target=target,
-            features=listed,
-            tolerance=tolerance,
-            quantise=quantise_tolerance if quantise else None,
-        )
+        int8 = near if quantise else None
+        made = ModelSpec(name=name, target=target, features=listed, tolerance=tolerance, quantise=int8)
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(
@@ -177,6 +168,15 @@ def model(
         return function
 
     return declare
+
+
+def _nearness(name: str, quantise_tolerance: float) -> float:
+    if not 0 < quantise_tolerance <= 1:
+        raise PipelineError(
+            f"model {name!r}: quantise_tolerance={quantise_tolerance}: expected more than 0, and 1 at most.",
+            mend="quantise_tolerance=0.1",
+        )
+    return quantise_tolerance
 
 
 def _collect(spec: StepSpec) -> None:
