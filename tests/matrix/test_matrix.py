@@ -87,15 +87,17 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
 
 
 @pytest.fixture(scope="module")
-def served(one_thread: None) -> Iterator[Served]:
-    """One worker that serves every cell that runs on this machine."""
+def served(one_thread: None, request: pytest.FixtureRequest) -> Iterator[Served]:
+    """One worker that serves every cell that was chosen and runs on this machine."""
+    calls: list[Any] = [getattr(item, "callspec", None) for item in request.session.items]
+    chosen = {call.params["cell"].name for call in calls if call is not None and "cell" in call.params}
     root = Path(tempfile.mkdtemp(prefix="plusone-matrix-"))
     made: dict[str, Made] = {}
     failed: dict[str, PlusoneError] = {}
     models: dict[str, ModelRoute] = {}
     serving = root / "serving"
     for cell in RUN:
-        if missing(cell):
+        if cell.name not in chosen or missing(cell):
             continue
         try:
             made[cell.name], digest = make(cell, root / "made" / model_name(cell))
