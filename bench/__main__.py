@@ -226,6 +226,15 @@ def judge(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def formats(scratch: Path) -> dict[str, Any]:
+    """Measure each kind of model compiled and native, and print the speed-ups with the largest differences."""
+    from . import formats
+
+    result = formats.measure(scratch)
+    Console(width=max(console.width, 130)).print(formats.table(result))
+    return result
+
+
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
@@ -238,6 +247,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "swaps": swaps,
     "chaos": chaos,
     "labels": labels,
+    "formats": formats,
     "judge": judge,
     "tracking": tracking,
     "mlflow": mlflow,

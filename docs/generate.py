@@ -16,6 +16,7 @@ from plusone.cli.main import cli
 
 HERE = Path(__file__).resolve().parent
 SRC = HERE.parent / "src" / "plusone"
+sys.path.append(str(HERE.parent))  # the list of formats and inputs is that of the tests
 NOTE = "<!-- Written from the code by `make docs`. -->\n"
 WIDTH = 100
 _RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py", "trusted.py")
@@ -210,9 +211,17 @@ def settings_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def formats_page() -> str:
+    """docs/reference/formats.md: which kinds of models take which kinds of input, from the list that is tested."""
+    from tests.matrix import cells
+
+    return f"{NOTE}\n# Models and their inputs\n\n{cells.table()}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "errors.md": errors_page,
+    "formats.md": formats_page,
     "records.md": records_page,
     "settings.md": settings_page,
 }

@@ -43,7 +43,7 @@ HEAVY = ("numpy", "pandas", "polars", "pyarrow", "sqlite3", "granian", "onnx", "
 # Files that a new project starts with: they are the user's code, not ours.
 TEMPLATES = "template"
 # Tests that guard a whole and not one module: the architecture, the documents, the doors, the journeys, the contracts.
-WHOLE = {"contracts", "docs", "doors", "journeys"}
+WHOLE = {"contracts", "docs", "doors", "journeys", "matrix"}
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import pytest
 
 import plusone
 from plusone.base.errors import PipelineError, UsageError
+from plusone.pipeline import engine
 from plusone.pipeline.declare import REQUIRED, collecting
 
 
@@ -34,6 +35,26 @@ def test_inputs_settings_and_outputs_are_read_from_the_signature() -> None:
     assert (second.model.name, second.model.target, second.model.features) == ("flight-delays", "late", ("a", "b"))
     assert split(1, 2, share=3, seed=4) == (1, 2, 3, 4), "the function is returned unchanged"
     assert first.where.startswith(f"{__file__}:")
+
+
+def test_8_bits_are_tried_when_asked_for_and_train_anew_when_that_changes() -> None:
+    said: dict[str, dict[str, Any]] = {"no": {}, "yes": {"quantise": True}, "near": {"quantise_tolerance": 0.01}}
+    said["yes, near"] = said["yes"] | said["near"]
+    found: dict[str, float | None] = {}
+    declared: dict[str, Any] = {}
+    for name, more in said.items():
+        with collecting() as specs:
+
+            @plusone.model("digits", target="digit", **more)
+            def train(train_set: Any) -> Any:
+                return train_set
+
+        assert specs[0].model
+        found[name] = specs[0].model.quantise
+        declared[name] = engine._declared(specs[0].model)
+    assert found == {"no": None, "yes": 0.1, "near": None, "yes, near": 0.01}
+    assert declared["no"] == declared["near"] == ["digits", "digit", None, 1e-5]
+    assert declared["yes"] != declared["yes, near"] != declared["no"]
 
 
 def test_outside_of_collecting_a_declaration_is_checked_and_collected_nowhere() -> None:
@@ -148,6 +169,9 @@ WRONG_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "negative tolerance": ({"tolerance": -1.0}, "tolerance=-1.0"),
     "nan tolerance": ({"tolerance": float("nan")}, "tolerance=nan"),
     "infinite tolerance": ({"tolerance": float("inf")}, "tolerance=inf"),
+    "no distance for 8 bits": ({"quantise": True, "quantise_tolerance": 0.0}, "quantise_tolerance=0.0"),
+    "all distances for 8 bits": ({"quantise_tolerance": 1.5}, "quantise_tolerance=1.5"),
+    "nan for 8 bits": ({"quantise_tolerance": float("nan")}, "quantise_tolerance=nan"),
 }
 
 

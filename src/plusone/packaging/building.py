@@ -54,6 +54,7 @@ def pack(
     tolerance: float = 1e-5,
     media: Mapping[str, Image | Audio] | None = None,
     root: Path | None = None,
+    quantise: float | None = None,
 ) -> tuple[Package, str]:
     """Compile a fitted model, prove it equal, write its package; return the package and its digest.
 
@@ -70,6 +71,7 @@ def pack(
         media: by feature, how the bytes of an image or a sound become its tensor.
         root: the project's folder: with it plain Python of the project, and what can't be compiled, is packaged as it
             is, to run in a process of its own.
+        quantise: try a network's layers in 8 bits, and keep them within this distance, see `quantise.try_int8`.
 
     Raises:
         Incompatible: when the model can't be compiled, or the compiled one answers differently.
@@ -81,7 +83,7 @@ def pack(
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
     package, contents = _build(
-        model, name, target, features, train, proof, flavour, environment, tolerance, media or {}, root
+        model, name, target, features, train, proof, flavour, environment, tolerance, media or {}, root, quantise
     )
     for path, data in contents.items():
         files.write_atomic(files.inside(folder, path), data)
@@ -103,6 +105,7 @@ def _build(
     tolerance: float,
     media: Mapping[str, Image | Audio],
     root: Path | None,
+    quantise: float | None,
 ) -> tuple[Package, dict[str, bytes]]:
     """Return the package's record and the bytes of its files, by path."""
     from ..data.profile import profile
@@ -124,7 +127,7 @@ def _build(
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
-    made = _make(model, name, opened, trained, signature, blocks, tables, environment, tolerance, root)
+    made = _make(model, name, opened, trained, signature, blocks, tables, environment, tolerance, root, quantise)
     package = Package(
         model=name,
         format=made.format,
@@ -159,13 +162,14 @@ def _make(
     environment: str,
     tolerance: float,
     root: Path | None,
+    quantise: float | None,
 ) -> _Made:
     """Return the object compiled or, in a project, as it is where it can't be compiled."""
     from .examples import EXAMPLES, make_examples
 
     train = tables[0][1]
     try:
-        compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
+        compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance, quantise)
     except Incompatible as error:
         if root is None:
             raise
@@ -221,10 +225,13 @@ def _first_proven(
     blocks: Sequence[Block],
     tables: Sequence[tuple[str, pa.Table]],
     tolerance: float,
+    quantise: float | None,
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
     from .codes import strings_to_codes
+    from .edges import prove_edges
     from .prove import make_cases, prove
+    from .quantise import try_int8
 
     failure: Exception | None = None
     cases: Any = None
@@ -236,7 +243,13 @@ def _first_proven(
             graph, entry = strings_to_codes(compiled.graph, blocks)
             runner = OnnxRunner(graph, compiled.output, signature.output.classes)
             record = prove(cases, runner, signature, entry, known, tolerance, compiled.precision)
-            return msgspec.structs.replace(compiled, graph=graph), entry, record
+            record["edges"] = prove_edges(
+                trained, cases, graph, runner, signature, entry, known, tolerance, compiled.precision
+            )
+            found = msgspec.structs.replace(compiled, graph=graph), entry, record
+            if quantise is None:
+                return found
+            return try_int8(opened, trained, cases, found, signature, blocks, known, quantise)
         except (BrokenArtifact, Incompatible) as error:
             failure = failure or error
     if isinstance(failure, BrokenArtifact):

@@ -40,6 +40,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...] | None
     tolerance: float
     media: dict[str, Image | Audio] = {}
+    quantise: float | None = None
+    """How far the answers of a network in 8 bits may be from the trained one's; None: it is not tried."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -123,6 +125,8 @@ def model(
     features: Sequence[str] | None = None,
     tolerance: float = 1e-5,
     media: Mapping[str, Image | Audio] | None = None,
+    quantise: bool = False,
+    quantise_tolerance: float = 0.1,
 ) -> Callable[[F], F]:
     """Declare a function as the one that trains the model `name`, and return it unchanged.
 
@@ -137,6 +141,9 @@ def model(
         tolerance: the largest difference, absolute for probabilities and relative for numbers, that the compiled
             model's answers may have from the trained one's.
         media: by feature, how the bytes of an image or a sound become its tensor, where requests may bring such.
+        quantise: serve a network in 8-bit integers, if that is smaller or faster and its answers are near enough.
+        quantise_tolerance: how near: the largest difference of a probability, or of a number as a share of the range of
+            all answers. At most 1 % of the labels may change beside.
 
     Raises:
         PipelineError: when the signature can't be a model's.
@@ -148,6 +155,7 @@ def model(
         raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them: each a column name.")
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
+    near = _nearness(name, quantise_tolerance)
 
     said: dict[str, Any] = dict(media or {})
     if others := [field for field, how in said.items() if not isinstance(how, (Image, Audio))]:
@@ -159,7 +167,8 @@ def model(
     def declare(function: F) -> F:
         _check_function(function)
         listed = None if features is None else tuple(features)
-        made = ModelSpec(name=name, target=columns, features=listed, tolerance=tolerance, media=said)
+        int8 = near if quantise else None
+        made = ModelSpec(name=name, target=columns, features=listed, tolerance=tolerance, media=said, quantise=int8)
         if listed is not None and (not listed or set(made.targets) & set(listed) or len(set(listed)) != len(listed)):
             raise PipelineError(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
@@ -188,6 +197,15 @@ def _targets(name: str, target: Any) -> str | tuple[str, ...] | None:
             mend='for example target="late", or target=("delay", "taxi_time")',
         )
     return given if len(given) > 1 else given[0]
+
+
+def _nearness(name: str, quantise_tolerance: float) -> float:
+    if not 0 < quantise_tolerance <= 1:
+        raise PipelineError(
+            f"model {name!r}: quantise_tolerance={quantise_tolerance}: expected more than 0, and 1 at most.",
+            mend="quantise_tolerance=0.1",
+        )
+    return quantise_tolerance
 
 
 def _collect(spec: StepSpec) -> None:

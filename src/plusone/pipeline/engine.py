@@ -20,7 +20,7 @@ from ..base.records import Dataset, StepRun
 from ..data import datasets
 from ..store import Store
 from ..store.rows import from_row, to_row
-from .declare import StepSpec
+from .declare import ModelSpec, StepSpec
 from .fingerprint import code_digest
 from .graph import Graph
 
@@ -82,9 +82,6 @@ class Engine:
                 called: they stand for its code.
         """
         model = spec.model
-        said: list[Any] = [] if model is None else [model.name, model.target, model.features, model.tolerance]
-        if model is not None and model.media:
-            said.append(msgspec.to_builtins(model.media))
         return digest_json(
             {
                 "step": spec.name,
@@ -94,7 +91,7 @@ class Engine:
                 "environment": self.environment,
                 "outputs": spec.outputs,
                 "version": self._version(spec),
-                "model": said or None,
+                "model": None if model is None else _declared(model),
             }
         )
 
@@ -227,6 +224,16 @@ def _keywords(function: Callable[..., Any]) -> list[str]:
     except ValueError:  # a builtin that does not tell
         return []
     return [name for name, part in parameters.items() if part.kind is part.KEYWORD_ONLY]
+
+
+def _declared(model: ModelSpec) -> list[Any]:
+    """Return what `@plusone.model` says that decides what is packaged."""
+    said: list[Any] = [model.name, model.target, model.features, model.tolerance]
+    if model.media:
+        said.append(msgspec.to_builtins(model.media))
+    if model.quantise is not None:
+        said.append({"quantise": model.quantise})
+    return said
 
 
 def _failure(spec: StepSpec, error: BaseException, run_id: str, part: str = "") -> StepFailed:

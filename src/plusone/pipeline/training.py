@@ -89,6 +89,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any]) -> str:
             tolerance=spec.model.tolerance,
             media=spec.model.media,
             root=engine.root,
+            quantise=spec.model.quantise,
         )
         if because := package.options.get("native_because"):
             engine.on_event({"event": "native", "because": because})

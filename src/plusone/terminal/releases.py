@@ -11,6 +11,7 @@ from ..app.views import Difference, ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
 from ..base.records import Check, Decision, Field, Output, Release, Session
 from .output import facts, number, print_table, shortened, stage_style
+from .proofs import proof_lines
 from .rollouts import is_over, print_way
 
 __all__ = ["print_decisions", "print_difference", "print_moved", "print_release", "print_session", "print_status"]
@@ -55,7 +56,7 @@ def _settings(release: Release, releases: tuple[Release, ...]) -> str:
 
 def print_release(found: ReleaseDetail) -> None:
     """Print a release: where it came from, how it was proven, what it takes and what moved it."""
-    release, package, proof = found.release, found.package, found.package.proof
+    release, package = found.release, found.package
     click.echo(f"{click.style(f'{release.model}@{release.number}', bold=True)}  {stage_style(release.stage)}")
     click.echo(f"  made      {release.created_at}  by run {release.run_id}")
     click.echo(f"  digest    {release.digest}")
@@ -64,10 +65,8 @@ def print_release(found: ReleaseDetail) -> None:
     click.echo(f"  model     {package.trained}, packaged as {package.format} ({package.options.get('precision', '-')})")
     if because := package.options.get("native_because"):
         click.echo(f"            runs in a process of its own: {because}")
-    click.echo(
-        f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "
-        f"allowed {proof.get('tolerance', 0):.0e}"
-    )
+    for line in proof_lines(package.proof):
+        click.echo(line)
     click.echo("  settings  " + (", ".join(f"{key}={value}" for key, value in release.settings.items()) or "none"))
     if release.metrics:
         click.echo("  metrics   " + ", ".join(f"{key} {number(value)}" for key, value in release.metrics.items()))

@@ -1,0 +1,145 @@
+"""Where trees turn: found exactly, through whatever lies before them, and only where a row comes along."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from sklearn.preprocessing import StandardScaler
+
+from plusone.graphs.graph import Graph
+from plusone.graphs.layout import Block, Columns
+from plusone.graphs.splits import Turn, _ordered, _unordered, find_turns
+from plusone.graphs.trees import Forest, Node, rounded_to_float32
+
+BLOCKS = (Block("numbers", "float64", ("x", "y")),)
+ROWS = Columns(3, {"numbers": np.array([[0.0, 0.0], [5.0, 1.0], [math.nan, 1.0]])})
+RANGES = {"x": (0.0, 10.0), "y": (0.0, 1.0)}
+
+
+def write(*trees: list[Node], entry: Any = None, blocks: Any = BLOCKS) -> bytes:
+    """A graph of these trees over x and y."""
+    graph = Graph(blocks)
+    forest = Forest([0.0])
+    for nodes in trees:
+        forest.add(nodes, 0)
+    name = graph.matrix(graph.view(["x", "y"]))
+    return graph.finish(forest.write(graph, name if entry is None else entry(graph, name)), np.float64, flat=True)
+
+
+def split(feature: int, threshold: float, left: int = 1, right: int = 2) -> Node:
+    """A node that sends x <= threshold left."""
+    return Node(feature, threshold, False, left, right, 0.0)
+
+
+def leaf(value: float) -> Node:
+    """A node without children."""
+    return Node(0, 0.0, False, -1, -1, value)
+
+
+def test_both_neighbours_of_a_threshold_in_double_precision() -> None:
+    (turn,) = find_turns(write([split(0, 0.1), leaf(1), leaf(2)]), BLOCKS, ROWS, RANGES, 10)
+    assert turn == Turn(0, "x", 0.1, 0.1, math.nextafter(0.1, 1))
+
+
+def test_a_row_that_was_rounded_to_single_precision_turns_later() -> None:
+    graph = write([split(0, 0.1), leaf(1), leaf(2)], entry=rounded_to_float32)
+    (turn,) = find_turns(graph, BLOCKS, ROWS, RANGES, 10)
+    assert float(np.float32(turn.below)) <= 0.1 < float(np.float32(turn.above))
+    assert turn.above == math.nextafter(turn.below, 1)
+
+
+def test_a_scaler_before_the_trees_is_undone_by_asking() -> None:
+    scaler: Any = StandardScaler().fit([[0.0, 0.0], [10.0, 3.0]])
+
+    def scaled(graph: Graph, name: str) -> str:
+        name = graph.add("Sub", name, graph.constant(scaler.mean_.reshape(1, -1)))
+        return graph.add("Div", name, graph.constant(scaler.scale_.reshape(1, -1)))
+
+    graph = write([split(0, 0.3), leaf(1), leaf(2)], entry=scaled)
+    (turn,) = find_turns(graph, BLOCKS, ROWS, RANGES, 10)
+    for value, side in ((turn.below, True), (turn.above, False)):
+        assert (scaler.transform([[value, 0.0]])[0, 0] <= 0.3) == side
+
+
+def test_splits_that_no_row_reaches_are_left_out() -> None:
+    # Below the root: a split on y for rows with x <= 1, and one on x for rows with x > 7, of which there are none.
+    tree = [split(0, 1.0, 1, 2), split(1, 0.5, 3, 4), split(0, 7.0, 5, 6), *map(leaf, range(4))]
+    turns = find_turns(write(tree), BLOCKS, Columns(1, {"numbers": np.array([[0.5, 0.0]])}), RANGES, 10)
+    assert [(turn.field, turn.threshold) for turn in turns] == [("x", 1.0), ("y", 0.5)]
+
+
+def test_at_most_so_many_of_each_field_evenly_chosen() -> None:
+    trees = [[split(0, value / 10), leaf(1), leaf(2)] for value in range(1, 100)]
+    turns = find_turns(write(*trees), BLOCKS, ROWS, RANGES, 5)
+    assert len(turns) == 5
+    assert turns[0].threshold < 1
+    assert turns[-1].threshold > 9
+
+
+def test_sets_of_codes_are_walked_and_turn_at_no_value() -> None:
+    member = Node(0, 0.0, False, 1, 2, 0.0, (5.0, 7.0))
+    tree = [member, split(1, 0.25, 3, 4), leaf(1), leaf(2), leaf(3)]
+    turns = find_turns(write(tree), BLOCKS, ROWS, RANGES, 10)
+    assert [(turn.row, turn.field, turn.threshold) for turn in turns] == [(1, "y", 0.25)]
+
+
+def test_integers_turn_between_two_integers() -> None:
+    blocks = (Block("numbers", "float64", ("y",)), Block("integers", "int64", ("x",)))
+    rows = Columns(1, {"numbers": np.array([[0.0]]), "integers": np.array([[3]])})
+    graph = write([split(0, 2.0**53 + 4), leaf(1), leaf(2)], blocks=blocks)
+    (turn,) = find_turns(graph, blocks, rows, {"x": (0.0, 2.0**60)}, 10)
+    assert isinstance(turn.below, int)
+    assert turn.above == turn.below + 1
+    assert float(turn.below) <= 2.0**53 + 4 < float(turn.above)
+
+
+@pytest.mark.parametrize("mode", ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"])
+def test_the_older_operator_with_each_comparison_and_nothing_before_it(mode: str) -> None:
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["numbers"],
+        ["answer"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=[0, 0, 0, 1],
+        nodes_nodeids=[0, 1, 2, 0],
+        nodes_featureids=[1, 0, 0, 0],
+        nodes_modes=[mode, "LEAF", "LEAF", "LEAF"],
+        nodes_values=[0.5, 0.0, 0.0, 0.0],
+        nodes_truenodeids=[1, 0, 0, 0],
+        nodes_falsenodeids=[2, 0, 0, 0],
+        target_treeids=[0, 0, 1],
+        target_nodeids=[1, 2, 0],
+        target_ids=[0, 0, 0],
+        target_weights=[1.0, 2.0, 0.0],
+    )
+    numbers = helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, 2])
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, [None, 1])
+    versions = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(helper.make_graph([node], "m", [numbers], [answer]), opset_imports=versions)
+    rows = Columns(1, {"numbers": np.array([[0.0, 0.0]], dtype=np.float32)})
+    (turn,) = find_turns(model.SerializeToString(), BLOCKS, rows, RANGES, 10)
+    assert turn.field == "y"
+    assert turn.below == pytest.approx(0.5, abs=1e-7)  # what is fed is rounded to single precision
+    assert turn.above == math.nextafter(turn.below, 1)
+
+
+def test_a_graph_without_trees_turns_nowhere() -> None:
+    graph = Graph(BLOCKS)
+    data = graph.finish(graph.add("Sigmoid", graph.matrix(graph.view(["x"]))), np.float64, flat=True)
+    assert find_turns(data, BLOCKS, ROWS, RANGES, 10) == []
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_the_order_of_numbers_is_that_of_their_codes_and_back(left: float, right: float) -> None:
+    codes = _ordered(np.array([left, right]), whole=False)
+    assert (codes[0] < codes[1]) == (left < right)
+    assert _unordered(codes, whole=False).tolist() == [left, right]
+    after = _unordered(codes[:1] + 1, whole=False)[0]
+    assert after == math.nextafter(left, math.inf) or math.isinf(left)

@@ -1,0 +1,191 @@
+"""Every format with every kind of input: packaged, proven, served by a real worker, and asked over HTTP.
+
+A cell that can't run on this machine is reported as 'not run' with the reason; one that no format takes has its reason
+in the list. None is left out in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from plusone import packaging
+from plusone.base.config import Serve
+from plusone.base.errors import PlusoneError
+from plusone.base.records import ModelRoute, Package, RouteFile, RouteTarget
+from plusone.packaging.prove import Trained
+from plusone.workers import routes
+from plusone.workers.supervisor import Supervisor, stop_workers
+from tests.matrix.cells import CELLS, Cell, missing, table
+from tests.matrix.formats import COMPILED, FORMATS
+from tests.matrix.inputs import INPUTS
+from tests.packaged import one_thread
+from tests.serving.serving_folder import all_ready, ask, until
+
+__all__ = ["one_thread"]
+
+RUN = [cell for cell in CELLS if cell.runs]
+
+
+class Made(NamedTuple):
+    """What became of a cell: its package, and what its trained model answers to the rows that are asked."""
+
+    package: Package
+    expected: list[Any]
+    probabilities: list[list[float]] | None
+    rows: list[dict[str, Any]]
+
+
+class Served(NamedTuple):
+    """All cells that run here, served by one worker."""
+
+    port: int
+    made: dict[str, Made]
+    failed: dict[str, PlusoneError]
+
+
+def model_name(cell: Cell) -> str:
+    """A model's name for a cell."""
+    return f"cell-{CELLS.index(cell)}"
+
+
+def make(cell: Cell, folder: Path) -> tuple[Made, str]:
+    """Train, package and prove the cell's model; return what it answers and its package's digest."""
+    data, form = cell.input.make(), cell.format
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # small data makes libraries talk
+        model = form.fit(data, cell.input.name)
+    more: Any = form.packs() | ({"media": data.media} if data.media else {})
+    package, digest = packaging.pack(
+        model,
+        name=model_name(cell),
+        target=form.target,  # type: ignore[arg-type]  # of some formats several, or none
+        features=data.features,
+        train=data.table,
+        environment=f"numpy=={np.__version__}\n",
+        flavour=form.flavour,
+        folder=folder,
+        **more,
+    )
+    if form.expects is not None:
+        return Made(package, form.expects(model, data), None, data.rows), digest
+    opened = packaging.building.open_model(model, [False, True]) if cell.way == COMPILED else None
+    asked = Trained(model if opened is None else opened.trained, data.features, form.flavour)
+    few = data.table.slice(0, len(data.rows))
+    probabilities = asked.probabilities(few)
+    answers = np.asarray(asked.answers(few))
+    return Made(package, answers.tolist(), None if probabilities is None else probabilities.tolist(), data.rows), digest
+
+
+@pytest.fixture(scope="module")
+def served(one_thread: None, request: pytest.FixtureRequest) -> Iterator[Served]:
+    """One worker that serves every cell that was chosen and runs on this machine."""
+    calls: list[Any] = [getattr(item, "callspec", None) for item in request.session.items]
+    chosen = {call.params["cell"].name for call in calls if call is not None and "cell" in call.params}
+    root = Path(tempfile.mkdtemp(prefix="plusone-matrix-"))
+    made: dict[str, Made] = {}
+    failed: dict[str, PlusoneError] = {}
+    models: dict[str, ModelRoute] = {}
+    serving = root / "serving"
+    for cell in RUN:
+        if cell.name not in chosen or missing(cell):
+            continue
+        try:
+            made[cell.name], digest = make(cell, root / "made" / model_name(cell))
+        except PlusoneError as error:
+            failed[cell.name] = error
+            continue
+        shutil.copytree(root / "made" / model_name(cell), serving / "packages" / digest)
+        target = RouteTarget(
+            release=1, digest=digest, package=digest, folder=f"packages/{digest}", share=1.0, shadow=0.0, stage="live"
+        )
+        models[model_name(cell)] = ModelRoute(version=1, targets=(target,))
+    routes.publish(serving, RouteFile(sequence=1, models=models))
+    supervisor = Supervisor(serving, Serve(port=0, workers=1))
+    try:
+        supervisor.start()
+        until(lambda: all_ready(supervisor), "the worker", poll=supervisor.poll, seconds=200)
+        yield Served(supervisor.port, made, failed)
+    finally:
+        supervisor.stop(timeout_s=5.0)
+        stop_workers(serving, timeout_s=1.0)
+        shutil.rmtree(root)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", RUN, ids=lambda cell: cell.name)
+def test_a_cell_is_packaged_proven_served_and_asked(cell: Cell, request: pytest.FixtureRequest) -> None:
+    if reason := missing(cell):
+        pytest.skip(f"not run: {cell.name}: {reason}")
+    served: Served = request.getfixturevalue("served")
+    if (error := served.failed.get(cell.name)) is not None:
+        raise error
+    made = served.made[cell.name]
+    assert (made.package.format == "onnx") == (cell.way == COMPILED)
+    assert made.package.proof["rows"] > 0
+    if cell.way == COMPILED:
+        assert made.package.proof["edges"]["rows"] >= 0
+    status, _, body = ask(served.port, "POST", f"/models/{model_name(cell)}/predict", json.dumps({"rows": made.rows}))
+    assert status == 200, body
+    answers = json.loads(body)["predictions"]
+    assert len(answers) == len(made.expected) == len(made.rows)
+    for answer, expected, place in zip(answers, made.expected, range(len(answers)), strict=True):
+        check(answer, expected, None if made.probabilities is None else made.probabilities[place])
+
+
+def check(answer: Any, expected: Any, probabilities: list[float] | None) -> None:
+    """Compare one answer, as JSON has it, with what the trained model answers."""
+    if isinstance(expected, list) and expected and isinstance(expected[0], dict):
+        assert [one["item"] for one in answer] == [one["item"] for one in expected]
+        assert [one["score"] for one in answer] == pytest.approx([one["score"] for one in expected], rel=1e-4)
+    elif isinstance(expected, list):
+        found = list(answer.values()) if isinstance(answer, dict) else answer
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    elif isinstance(answer, dict):
+        assert answer["label"] == expected
+        if probabilities is not None:
+            assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=1e-5)
+    elif isinstance(expected, float) and not isinstance(answer, bool):
+        assert math.isclose(answer, expected, rel_tol=1e-4, abs_tol=1e-5)
+    else:
+        assert answer == expected
+
+
+def test_every_format_says_something_of_every_kind_of_input() -> None:
+    assert len(CELLS) == len(FORMATS) * len(INPUTS)
+    assert len({cell.name for cell in CELLS}) == len(CELLS)
+    for form in FORMATS:
+        assert list(form.takes) == [one.name for one in INPUTS], form.name
+    for cell in CELLS:
+        assert cell.runs or len(cell.way) > 10, f"{cell.name}: say why it takes none"
+
+
+def test_what_can_not_run_here_says_why() -> None:
+    absent = CELLS[0]._replace(format=FORMATS[0]._replace(needs=("no_such_module",)))
+    assert missing(absent) == "no_such_module is not installed"
+    absent = CELLS[0]._replace(format=FORMATS[0]._replace(needs=("plusone.no_such_room.module",)))
+    assert missing(absent) == "plusone.no_such_room.module is not in this version"
+
+
+def test_the_table_has_every_cell_of_this_version() -> None:
+    lines = [line for line in table().splitlines() if line.startswith("| scikit-learn: a tree |")]
+    assert len(lines) == 1
+    assert lines[0].count(COMPILED) == 7
+    named = {line.split(" | ")[0].removeprefix("| ") for line in table().splitlines() if line.startswith("| ")}
+    assert {form.name for form in FORMATS if not any(map(absent, form.needs))} <= named
+
+
+def absent(module: str) -> bool:
+    """Whether a module of plusone is not in this version."""
+    return module.startswith("plusone.") and bool(
+        missing(CELLS[0]._replace(format=FORMATS[0]._replace(needs=(module,))))
+    )
