@@ -64,7 +64,7 @@ CALLS: list[Call] = [
     Call("get_package", {"target": "flights@3"}, ["package", "show", "flights@3"]),
     Call("get_package", {"target": "flights@99"}, ["package", "show", "flights@99"]),
     Call("verify_package", {"target": "flights@99"}, ["package", "verify", "flights@99"]),
-    Call("verify_package", {"target": "../x"}, ["package", "verify", "../x"]),
+    Call("verify_package", {"target": "flights@3"}, ["package", "verify", "flights@3"]),
     Call("list_checks", {"target": "flights@4"}, ["checks", "flights@4"]),
     Call("list_checks", {"target": "ships@1"}, ["checks", "ships@1"]),
     Call("list_checks", {"target": "@1"}, ["checks", "@1"]),
