@@ -18,10 +18,13 @@ _MLFLOW_PYTHON = os.environ.get("PLUSONE_MLFLOW_PYTHON")
 
 
 @pytest.fixture(autouse=True)
-def no_project_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep settings of whoever runs the tests out of them."""
+def no_project_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep settings of whoever runs the tests out of them; environments of models are shared by one run of pytest."""
     for name in [key for key in os.environ if key.startswith("PLUSONE_")]:
         monkeypatch.delenv(name)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    monkeypatch.setenv("PLUSONE_ENVIRONMENTS", str(shared / "environments"))
 
 
 @pytest.fixture(scope="session")

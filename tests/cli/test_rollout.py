@@ -19,8 +19,9 @@ from plusone.app.app import App
 from plusone.base.errors import PlusoneError
 from plusone.base.rollouts import Evidence, Look
 from plusone.cli import main as cli
+from plusone.monitoring import judge
 from plusone.monitoring.judge import Judging, Verdict
-from plusone.release import events, judge
+from plusone.release import events
 from plusone.terminal.rollouts import evidence_rows
 from tests.release.written import Written
 

@@ -32,7 +32,8 @@ def other(tmp_path: Path) -> PrivateKey:
 def _signature(key: PrivateKey, **more: Any) -> ReleaseSignature:
     text = sign(key, "flights", 4, DIGEST)
     known: dict[str, Any] = {"model": "flights", "release": 4, "digest": DIGEST, "key": key.public, "signature": text}
-    return ReleaseSignature(**{**known, "by": "ann", "at": "2026", **more})
+    known |= {"by": "ann", "at": "2026", **more}
+    return ReleaseSignature(**known)
 
 
 def _refusal(folder: Path, *keys: str, **more: Any) -> str:

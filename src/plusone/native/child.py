@@ -13,6 +13,7 @@ import datetime as dt
 import fcntl
 import importlib
 import importlib.util
+import io
 import json
 import math
 import os
@@ -49,6 +50,9 @@ def main(arguments: list[str]) -> int:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), "ascii")
     sys.dont_write_bytecode = True
+    for printed in (sys.stdout, sys.stderr):
+        if isinstance(printed, io.TextIOWrapper):
+            printed.reconfigure(line_buffering=True)  # a line of the log is a line of the model's
     warnings.simplefilter("ignore")
     with contextlib.suppress(ConnectionError):  # who asked is gone
         serve(_wire().Stream(connection))

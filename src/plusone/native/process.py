@@ -57,7 +57,7 @@ class Process:
         self._socket = ours
         try:
             self._process = subprocess.Popen(
-                [str(python), "-I", "-B", "-u", str(_CHILD), str(theirs.fileno()), str(lifeline)],
+                [str(python), "-I", "-B", str(_CHILD), str(theirs.fileno()), str(lifeline)],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -118,7 +118,7 @@ def differing(recorded: Recorded, answer: Answer, tolerance: float) -> tuple[lis
         if expected is None or actual is None or expected.shape != np.shape(actual):
             return list(range(answer.rows)), math.inf
         gap = np.where(np.isnan(expected) & np.isnan(actual), 0.0, np.abs(expected - actual)).reshape(answer.rows, -1)
-        allowed = tolerance * (np.maximum(1.0, np.abs(expected)) if name == "numbers" else np.ones_like(expected))
+        allowed = tolerance * (np.fmax(1.0, np.abs(expected)) if name == "numbers" else np.ones_like(expected))
         bad |= (~(gap <= allowed.reshape(answer.rows, -1))).any(axis=1)
         largest = max(largest, float(np.nan_to_num(gap, nan=math.inf).max(initial=0.0)))
     if (recorded.codes is None) != (answer.codes is None):

@@ -1,0 +1,74 @@
+"""A package in an environment of its lock alone: enough or not, line by line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plusone.base.errors import BrokenArtifact
+from plusone.execution.environment import imports_of
+from plusone.execution.venvs import lines_of
+from plusone.replaying.asking import compiled_lock
+from plusone.replaying.verify import verify
+from tests.execution.made import write_distribution
+from tests.replaying.conftest import Changed
+
+
+def test_each_line_that_is_imported_is_missed_by_name_and_the_others_are_listed(
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_distribution(tmp_path / "site", "idle")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    lock = compiled_lock() + "idle==1.0\n"
+    said: list[str] = []
+    found = verify(*changed(environment=lock.encode()), each_line=True, log=said.append)
+    assert found.problems == ()
+    assert (found.rows, found.differing, found.max_difference) == (20, (), 0.0)
+    assert [line.name for line in found.lines if not line.imported] == ["idle"]
+    assert {line.name: line.module for line in found.lines if line.imported} == dict(
+        zip(lines_of(compiled_lock()), imports_of(compiled_lock()), strict=True)
+    )
+    for line in found.lines:
+        assert line.without == {"idle": "", "typing-extensions": "missed"}.get(line.name, "fails")
+    assert sum(text.startswith("without ") for text in said) == len(lines_of(compiled_lock()))
+
+
+@pytest.mark.parametrize("name", sorted(lines_of(compiled_lock())))
+def test_a_lock_that_is_not_enough_names_the_module_and_who_has_it(changed: Changed, name: str):
+    lines = compiled_lock().splitlines(keepends=True)
+    lock = "".join(line for line in lines if not line.startswith(f"{name}=="))
+    found = verify(*changed(environment=lock.encode()))
+    module = dict(zip(lines_of(compiled_lock()), imports_of(compiled_lock()), strict=True))[name]
+    assert (found.missing, found.distribution) == (module, name)
+    assert found.problems == (f"the lock is not enough: there is no module {module!r}, which {name} has",)
+
+
+def test_answers_that_are_not_the_recorded_ones_are_a_problem(changed: Changed):
+    folder, digest = changed()
+    content = json.loads((folder / "examples.json").read_bytes())
+    content["answers"]["probabilities"][3][0] += 0.01
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder, digest = changed(examples=json.dumps(content).encode())
+    found = verify(folder, digest)
+    assert found.differing == (3,)
+    assert found.max_difference == pytest.approx(0.01)
+    assert "1 of 20 examples" in found.problems[0]
+
+
+@pytest.mark.parametrize("lock", ["--index-url=x\n", "no-such-distribution-anywhere==1\n", "# python 3.7.1 cpython\n"])
+def test_an_environment_that_can_not_be_made_is_a_problem(changed: Changed, lock: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    found = verify(*changed(environment=lock.encode()))
+    assert len(found.problems) == 1
+    assert found.environment == ""
+
+
+def test_a_package_that_was_changed_or_has_no_examples_is_refused(changed: Changed):
+    folder, digest = changed()
+    (folder / "examples.json").write_bytes(b"{}")
+    with pytest.raises(BrokenArtifact, match="was changed"):
+        verify(folder, digest)
