@@ -114,6 +114,16 @@ def overload(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def native(scratch: Path) -> dict[str, Any]:
+    """Measure what a process of its own costs a model, and print it."""
+    from . import native
+
+    result = native.measure(scratch)
+    for line in native.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
 def swaps(scratch: Path) -> dict[str, Any]:
     """Measure what requests notice of swaps, canary steps and rollbacks, and print it."""
     from . import swaps
@@ -224,6 +234,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "beside": beside,
     "worker": worker,
     "overload": overload,
+    "native": native,
     "swaps": swaps,
     "chaos": chaos,
     "labels": labels,

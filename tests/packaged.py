@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -21,6 +23,15 @@ def one_thread() -> Iterator[None]:
     """Small models on many threads wait for each other more than they work."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def environments() -> Iterator[Path]:
+    """Have environments made in one folder for all runs of pytest: they are made from locks, and some take a minute."""
+    folder = Path(tempfile.gettempdir()) / f"plusone-test-environments-{os.getuid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUSONE_ENVIRONMENTS", str(folder))
+        yield folder
 
 
 @pytest.fixture

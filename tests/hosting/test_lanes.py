@@ -311,3 +311,61 @@ def test_compute_gives_each_job_its_own_part(folder: Path):
         assert run.answer.rows == 6
 
     asyncio.run(live())
+
+
+class InProcess(Model):
+    """Says of itself that it runs in a process of its own, which dies of rows with x over 100."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.native: Any = self
+        self.limits: list[float] = []
+
+    def limit(self, seconds: float) -> None:
+        self.limits.append(seconds)
+
+    def run(self, columns: Any) -> Any:
+        try:
+            return super().run(columns)
+        except RuntimeError as error:
+            raise Unavailable("The process died.") from error
+
+
+def _native(folder: Path) -> Bench:
+    bench = Bench(folder)
+    bench.model = InProcess(folder)
+    route = RouteTarget(release=1, digest="d", package="p", folder="f", share=1.0)
+    bench.target = Target("m", route, bench.model, folder, 1e-6)  # type: ignore[arg-type]  # it behaves as a predictor
+    return bench
+
+
+def test_a_model_in_a_process_of_its_own_never_holds_up_the_loop_and_is_given_the_time_limit(folder: Path):
+    async def live() -> Bench:
+        bench = _native(folder)
+        for number in range(20):
+            bench.put(f"one {number}", 0.5)
+        await bench.caller.all(20)
+        bench.lane.close()
+        return bench
+
+    bench = asyncio.run(live())
+    assert isinstance(bench.model, InProcess)
+    assert all(name.startswith("model-m") for name in bench.model.threads)
+    assert set(bench.model.limits) == {30.0}
+
+
+def test_the_death_of_its_process_costs_the_whole_batch_and_one_process(folder: Path):
+    async def live() -> Bench:
+        bench = _native(folder)
+        bench.model.go.clear()
+        bench.put("first", 0.5)  # runs; the others wait for it and become one batch
+        for number in range(5):
+            bench.put(f"one {number}", 1000.0 if number == 2 else 0.5)
+        bench.model.go.set()
+        await bench.caller.all(6)
+        bench.lane.close()
+        return bench
+
+    bench = asyncio.run(live())
+    assert bench.model.batches == [1, 5]
+    assert all(isinstance(bench.caller.results[f"one {number}"], Unavailable) for number in range(5))

@@ -149,7 +149,9 @@ def make_project(root: Path, *, files: dict[str, str] | None = None, serve: dict
 
 def environment(**more: str) -> dict[str, str]:
     """Return this process's environment without what would reach into a project's commands."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PLUSONE_", "PYTEST_"))}
+    kept = {
+        k: v for k, v in os.environ.items() if k == "PLUSONE_ENVIRONMENTS" or not k.startswith(("PLUSONE_", "PYTEST_"))
+    }
     # The plugin of hypothesis imports all of it, and no test of these projects uses it: a second for each pytest.
     return {**kept, "PLUSONE_BY": "a person", "PYTEST_ADDOPTS": "-p no:hypothesispytest", **more}
 

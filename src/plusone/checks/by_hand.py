@@ -70,10 +70,12 @@ def _outputs(store: Any) -> dict[str, Dataset]:
 
 def _reference(row: dict[str, Any] | None, store: Any, project: Project) -> ReleaseRef | None:
     from ..packaging import keeping
+    from ..packaging.environments import make_environment
     from ..store.rows import from_row
 
     if row is None:
         return None
     release = from_row(Release, row)
     folder = keeping.give(release.package, store.blobs, project.store / "serving" / "packages")
+    make_environment(folder)
     return ReleaseRef(number=release.number, digest=release.digest, package=release.package, folder=str(folder))

@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from ..base import clock
-from ..base.errors import BrokenArtifact
+from ..base.errors import BrokenArtifact, BrokenEnvironment
 from ..base.records import ModelRoute, Release, Route, RouteFile, RouteTarget, Share, Stage
 from ..packaging import keeping
+from ..packaging.environments import make_environment
 from ..store import Store
 from ..store.rows import from_row
 from ..workers import routes
@@ -47,7 +48,7 @@ class Publisher:
             try:
                 if route.shares:
                     models[model] = self._model(route)
-            except BrokenArtifact as error:
+            except (BrokenArtifact, BrokenEnvironment) as error:
                 broken.append((model, route.version, error.message))
                 if before is not None and model in before.models:
                     models[model] = before.models[model]
@@ -93,7 +94,7 @@ class Publisher:
         if route.previous is not None:
             try:
                 targets.append(self._target(route.model, route.previous, "previous"))
-            except BrokenArtifact:
+            except (BrokenArtifact, BrokenEnvironment):
                 pass  # the previous release is only kept warm: the live one is served without it
         return ModelRoute(version=route.version, targets=tuple(targets))
 
@@ -102,7 +103,8 @@ class Publisher:
         if row is None:
             raise BrokenArtifact(f"The route of {model} names release {share.release}, which is not in the store.")
         release = from_row(Release, row)
-        keeping.give(release.package, self.store.blobs, self.folder / "packages")
+        place = keeping.give(release.package, self.store.blobs, self.folder / "packages")
+        make_environment(place)
         return RouteTarget(
             release=release.number,
             digest=release.digest,

@@ -30,7 +30,7 @@ from ..base import clock, files
 from ..base.errors import BrokenEnvironment, UsageError
 from . import environment
 
-__all__ = ["Environment", "ensure", "environments", "folder", "lines_of", "remove", "site_of", "without"]
+__all__ = ["Environment", "ensure", "environments", "find", "folder", "lines_of", "remove", "site_of", "without"]
 
 Log = Callable[[str], None]
 
@@ -125,6 +125,19 @@ def ensure(lock: str, *, log: Log | None = None) -> Path:
             f"The environment {place} can't be made: {error}.",
             mend="make room or give the right to write there, or set PLUSONE_ENVIRONMENTS to another folder",
         ) from error
+
+
+def find(lock: str) -> Path | None:
+    """Return the Python of the environment of a lock if it is there, as it was made; nothing is made.
+
+    Raises:
+        UsageError: when the lock can't be read.
+        BrokenEnvironment: when it was made by another Python.
+    """
+    wanted = lines_of(lock)
+    _check_python(lock)
+    place = folder() / _name(wanted)
+    return _used(place) if _intact(place) else None
 
 
 @contextlib.contextmanager

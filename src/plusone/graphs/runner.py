@@ -15,7 +15,7 @@ import numpy as np
 from ..base.errors import BrokenArtifact
 from .layout import Columns
 
-__all__ = ["Answer", "OnnxRunner"]
+__all__ = ["Answer", "OnnxRunner", "class_array"]
 
 _BOUND_ROWS = 32
 """Up to so many rows arrays are bound: for more, what that saves is nothing beside what the graph takes."""
@@ -104,7 +104,7 @@ class OnnxRunner:
             value.type != "tensor(string)" for value in (*session.get_inputs(), *session.get_outputs())
         )
         self._local = _Local()
-        self.classes = _class_array(classes)
+        self.classes = class_array(classes)
 
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
@@ -163,7 +163,7 @@ class _Bound:
         return self._output.copy()
 
 
-def _class_array(classes: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+def class_array(classes: tuple[Any, ...]) -> np.ndarray[Any, Any]:
     """Return the labels as an array whose dtype is theirs (bool, int64), or object for strings."""
     kinds = {type(label) for label in classes}
     if kinds == {bool}:

@@ -2,7 +2,8 @@
 
 A model that is quick runs on the event loop: all requests that came in during one turn of the loop are one batch, made
 when the turn ends. Nothing waits for a timer, a lone request is a batch of one, and under load the work that does not
-depend on the number of rows is shared. A model that is slow, or a batch that would hold up the loop, runs in a thread;
+depend on the number of rows is shared. A model that is slow or has a process of its own, or a batch that would hold up
+the loop, runs in a thread;
 what comes in meanwhile is the next batch, so that the batch grows with the load. What a batch may take is bounded by
 the time it is expected to need, learnt from the runs before.
 
@@ -155,7 +156,7 @@ class Lane:
             Overloaded: when as many wait as may, or it could not be begun in time.
         """
         target = job.target
-        if job.count * target.row_s > INLINE_S:
+        if target.is_native or job.count * target.row_s > INLINE_S:
             self._put_slow(job)
             return
         waiting = self._quick
@@ -233,6 +234,9 @@ class Lane:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix=f"model-{self.model}")
+        native = alive[0].target.predictor.native
+        if native is not None:
+            native.limit(self._timeout_s)
         self._runs = number = self._runs + 1
         self._running[number] = (present, alive)
         self._pool.submit(_timed, alive).add_done_callback(
@@ -339,13 +343,14 @@ def _timed(batch: _Batch) -> tuple[list[Run], float]:
 def compute(batch: _Batch) -> list[Run]:
     """Return the results of all jobs of a batch, all of one release. Never raises.
 
-    When the model raises, each job runs alone: only the one that made it raise gets an error.
+    When the model raises, each job runs alone: only the one that made it raise gets an error. When its own process
+    died or hung, all of them do: to try each would end as many processes.
     """
     try:
         return [_together(batch[0].target.predictor, batch)]
     except Exception as error:  # whatever a model raises, its callers get an answer
-        if len(batch) == 1:
-            return [Run(batch, [error], None)]
+        if len(batch) == 1 or isinstance(error, (Unavailable, TooSlow)):
+            return [Run(batch, [error] * len(batch), None)]
         return [run for job in batch for run in compute([job])]
 
 

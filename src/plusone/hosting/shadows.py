@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from ..base.errors import InvalidInput
+from ..base.errors import InvalidInput, TooSlow, Unavailable
 from ..predictor import Answer, Columns, Predictor
 from .lanes import Job
 from .ledger import Books
@@ -111,16 +111,17 @@ def _types(predictor: Predictor) -> dict[str, tuple[str, bool]]:
 def try_copies(predictor: Predictor, fit: Fit, copies: Sequence[Copy]) -> Tried:
     """Run copies of what one release answered, and compare. Never raises.
 
-    When the shadow raises, each copy runs alone: only the one that made it raise counts as failed.
+    When the shadow raises, each copy runs alone: only the one that made it raise counts as failed. When its own process
+    died or hung, all of them do.
     """
     try:
         answer = predictor.run(fit.gather(copies))
         given = [copy.answer.take(copy.at, copy.at + copy.size) for copy in copies]
         return Tried([answer], len(copies), 0, 0, answer.rows, count_differing(given, answer))
     except Exception as error:  # whatever a model raises
-        if len(copies) == 1:
+        if len(copies) == 1 or isinstance(error, (Unavailable, TooSlow)):
             refused = int(isinstance(error, InvalidInput))
-            return Tried([], 0, 1 - refused, refused, 0, 0)
+            return Tried([], 0, len(copies) - refused, refused, 0, 0)
     tried = [try_copies(predictor, fit, [copy]) for copy in copies]
     return Tried(
         [answer for one in tried for answer in one.answers],

@@ -22,6 +22,7 @@ class Target:
     __slots__ = (
         "books",
         "folder",
+        "is_native",
         "mirror",
         "model",
         "package",
@@ -44,6 +45,8 @@ class Target:
         self.shadow = target.shadow
         """The share of the model's requests of which it gets a copy."""
         self.predictor = predictor
+        self.is_native = getattr(predictor, "native", None) is not None
+        """Whether it runs in a process of its own: the event loop must not wait for that."""
         self.folder = folder
         """Where its files lie."""
         self.mirror: Target | None = None

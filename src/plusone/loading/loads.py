@@ -201,7 +201,7 @@ class Loads:
             _give_way(folder)
             self._wait_for_turn(one, folder)
             began = time.perf_counter()
-            predictor = load(folder, one.target.package)
+            predictor = load(folder, one.target.package, log=self._log)
             one.row_s = time_a_row(predictor)
             if one.given_up:
                 return

@@ -5,28 +5,35 @@ The object never leaves its process, and nothing of it is pickled.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from ..base import files
 from ..base.errors import BrokenArtifact, Incompatible, UsageError
 from ..base.ids import canonical_json, check_model_name, digest_bytes
-from ..base.records import Package, PackageFile, Signature
+from ..base.records import Package, Signature
 from ..formats import Compiled, Opened, open_model
 from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
+from ..native.plain import open_plain
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
+from .natively import listed, pack_natively
 from .signature import MAX_CATEGORIES
 from .tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .prove import Trained
+
 __all__ = ["pack"]
+
+_BECAUSE = 300
 
 
 def pack(
@@ -41,6 +48,7 @@ def pack(
     environment: str,
     folder: Path,
     tolerance: float = 1e-5,
+    root: Path | None = None,
 ) -> tuple[Package, str]:
     """Compile a fitted model, prove it equal, write its package; return the package and its digest.
 
@@ -54,6 +62,8 @@ def pack(
         environment: the text of the environment lock: of what the packaged model needs to load and answer.
         folder: an empty or absent folder to write into.
         tolerance: how far a compiled probability or number may be from the trained one.
+        root: the project's folder: with it plain Python of the project, and what can't be compiled, is packaged as it
+            is, to run in a process of its own.
 
     Raises:
         Incompatible: when the model can't be compiled, or the compiled one answers differently.
@@ -64,9 +74,9 @@ def pack(
         raise UsageError(f"tolerance is {tolerance}: expected a number of 0 or more.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: a package is written into an empty folder.")
-    package, contents = _build(model, name, target, features, train, proof, flavour, environment, tolerance)
+    package, contents = _build(model, name, target, features, train, proof, flavour, environment, tolerance, root)
     for path, data in contents.items():
-        files.write_atomic(folder / path, data)
+        files.write_atomic(files.inside(folder, path), data)
     manifest = canonical_json(package)
     # The manifest comes last: a folder without one is no package.
     files.write_atomic(folder / MANIFEST, manifest)
@@ -83,16 +93,16 @@ def _build(
     flavour: str,
     environment: str,
     tolerance: float,
+    root: Path | None,
 ) -> tuple[Package, dict[str, bytes]]:
-    """Return the package's record and its files."""
+    """Return the package's record and the bytes of its files, by path."""
     from ..data.profile import profile
-    from .examples import EXAMPLES, make_examples
     from .prove import Trained
     from .signature import make_fields, make_output, order_features, settle_fields
 
     if target in features:
         raise UsageError(f"The target {target!r} is among the features.", mend="leave it out of features=")
-    opened = open_model(model, _labels(train, target))
+    opened = _open(model, _labels(train, target), root)
     output = make_output(opened, target)
     ordered = order_features(opened.trained, features, target)
     trained = Trained(opened.trained, ordered, flavour)
@@ -100,32 +110,94 @@ def _build(
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
     tables = [("training data", train), *((f"proof table {n}", table) for n, table in enumerate(proof, 1))]
-    compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
-    known = {n: frozenset(v) for n, v in _all_known(compiled, signature, train).items()}
-    runner = OnnxRunner(compiled.graph, compiled.output, output.classes)
+    made = _make(model, name, opened, trained, signature, blocks, tables, environment, tolerance, root)
+    package = Package(
+        model=name,
+        format=made.format,
+        signature=signature,
+        files=listed(made.contents),
+        options=made.options,
+        proof=made.record,
+        profile=profile(train.select(ordered)),
+        environment=digest_bytes(made.contents[ENVIRONMENT]),
+        trained=f"{type(model).__module__}.{type(model).__qualname__}",
+    )
+    return package, made.contents
+
+
+class _Made(NamedTuple):
+    """A trained object as a package, but for its manifest: compiled, or as it is."""
+
+    format: str
+    contents: dict[str, bytes]
+    options: dict[str, Any]
+    record: dict[str, Any]
+
+
+def _make(
+    model: Any,
+    name: str,
+    opened: Opened,
+    trained: Trained,
+    signature: Signature,
+    blocks: Sequence[Block],
+    tables: Sequence[tuple[str, pa.Table]],
+    environment: str,
+    tolerance: float,
+    root: Path | None,
+) -> _Made:
+    """Return the object compiled or, in a project, as it is where it can't be compiled."""
+    from .examples import EXAMPLES, make_examples
+
+    train = tables[0][1]
+    try:
+        compiled, blocks, record = _first_proven(opened, trained, signature, blocks, tables, tolerance)
+    except Incompatible as error:
+        if root is None:
+            raise
+        known = _all_known({}, signature, train)
+        allowed = {name: frozenset(values) for name, values in known.items()}
+        native = pack_natively(
+            model,
+            trained,
+            signature,
+            blocks,
+            allowed,
+            tables,
+            name=name,
+            root=root,
+            tolerance=tolerance,
+            because=error.message.partition("\n")[0][:_BECAUSE],
+            examples=functools.partial(make_examples, train, signature, blocks, allowed),
+        )
+        contents = {ENVIRONMENT: native.environment.encode(), EXAMPLES: native.examples, **native.packed.files}
+        return _Made(native.packed.format, contents, {**native.options, "known_values": known}, native.record)
+    known = _all_known(compiled.known_values, signature, train)
+    runner = OnnxRunner(compiled.graph, compiled.output, signature.output.classes)
+    allowed = {name: frozenset(values) for name, values in known.items()}
     contents = {
         MODEL: compiled.graph,
         ENVIRONMENT: environment.encode(),
-        EXAMPLES: make_examples(train, signature, blocks, known, runner.run),
+        EXAMPLES: make_examples(train, signature, blocks, allowed, runner.run),
     }
     options: dict[str, Any] = {
         "blocks": [msgspec.to_builtins(block) for block in blocks],
         "output": compiled.output,
         "precision": compiled.precision,
-        "known_values": _all_known(compiled, signature, train),
+        "known_values": known,
     }
-    package = Package(
-        model=name,
-        format="onnx",
-        signature=signature,
-        files=tuple(_file(path, data) for path, data in sorted(contents.items())),
-        options=options,
-        proof=record,
-        profile=profile(train.select(ordered)),
-        environment=digest_bytes(environment.encode()),
-        trained=f"{type(model).__module__}.{type(model).__qualname__}",
-    )
-    return package, contents
+    return _Made("onnx", contents, options, record)
+
+
+def _open(model: Any, labels: Sequence[Any], root: Path | None) -> Opened:
+    """Return the trained object as its format has it: that of an installed one, or else plain Python of the project."""
+    try:
+        return open_model(model, labels)
+    except Incompatible:
+        plain = open_plain(model, labels, root) if root is not None else None
+        if plain is None:
+            raise
+        return plain
 
 
 def _first_proven(
@@ -144,7 +216,7 @@ def _first_proven(
     cases: Any = None
     for compiled in opened.compile(signature.fields, blocks):
         try:
-            known = {n: frozenset(v) for n, v in _all_known(compiled, signature, tables[0][1]).items()}
+            known = {n: frozenset(v) for n, v in _all_known(compiled.known_values, signature, tables[0][1]).items()}
             if cases is None:
                 cases = make_cases(trained, signature, blocks, known, tables)
             graph, entry = strings_to_codes(compiled.graph, blocks)
@@ -158,11 +230,13 @@ def _first_proven(
     raise failure or Incompatible("There was no way to compile this model.")
 
 
-def _all_known(compiled: Compiled, signature: Signature, train: pa.Table) -> dict[str, tuple[Any, ...]]:
+def _all_known(
+    numbers: Mapping[str, Sequence[float]], signature: Signature, train: pa.Table
+) -> dict[str, tuple[Any, ...]]:
     """Return, by field, the only values it may hold: numbers as the graph has them, strings as in training."""
     import pyarrow as pa
 
-    found: dict[str, tuple[Any, ...]] = {name: tuple(sorted(values)) for name, values in compiled.known_values.items()}
+    found: dict[str, tuple[Any, ...]] = {name: tuple(sorted(values)) for name, values in numbers.items()}
     for field in signature.fields:
         if field.dtype == "string" and field.unseen == "refuse":
             values = field.categories
@@ -172,10 +246,6 @@ def _all_known(compiled: Compiled, signature: Signature, train: pa.Table) -> dic
                 )
             found[field.name] = values
     return found
-
-
-def _file(path: str, data: bytes) -> PackageFile:
-    return PackageFile(path=path, digest=digest_bytes(data), size_bytes=len(data))
 
 
 def _labels(train: pa.Table, target: str) -> tuple[Any, ...]:

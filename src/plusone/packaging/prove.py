@@ -1,13 +1,13 @@
 """Proves that a compiled model answers as the trained one does, on real rows and on the edges of its signature.
 
-The compiled side is read and run by the very code that serves: `tables.read_table` and `runner.OnnxRunner`.
+The compiled side is read and run by the very code that serves: `tables.read_table` and the runner of its format.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,17 +15,25 @@ from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
 from ..data.tables import from_arrow
 from ..graphs.layout import Block, Columns
-from ..graphs.runner import OnnxRunner
+from ..graphs.runner import Answer
 from .signature import UNSEEN, base_row, with_value
 from .tables import Known, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Case", "Trained", "make_cases", "prove"]
+__all__ = ["Case", "Runner", "Trained", "make_cases", "prove"]
 
 MAX_ROWS = 10_000
 _NAMED = 5
+
+
+class Runner(Protocol):
+    """What answers for a packaged model: `graphs.runner.OnnxRunner` or `native.runner.NativeRunner`."""
+
+    def run(self, columns: Columns) -> Answer:
+        """Return the answers for these rows."""
+        ...
 
 
 class Trained:
@@ -39,13 +47,20 @@ class Trained:
         self.model = model
         self._features = list(features)
         self._flavour = flavour if flavour in ("pandas", "polars") else "pandas"
-        self._named = getattr(model, "feature_names_in_", None) is not None
+        self._named = getattr(model, "feature_names_in_", None) is not None or hasattr(model, "takes_frames")
         self._classes = getattr(model, "classes_", None)
 
     def frame(self, table: pa.Table) -> Any:
         """Return the features of a table as the model wants them: a dataframe, or a matrix if it was fitted on one."""
         frame = from_arrow(table.select(self._features), self._flavour)
         return frame if self._named else frame.to_numpy()
+
+    def frame_of(self, table: pa.Table) -> tuple[str, Any]:
+        """Return of what kind the things are that the model is asked with, and the features of a table before that: a
+        dataframe whose columns have their types.
+        """
+        frame = from_arrow(table.select(self._features), self._flavour)
+        return (self._flavour if self._named else "matrix"), frame
 
     def probabilities(self, table: pa.Table) -> Any:
         """Return the probabilities, shape (rows, classes), or None when the model has none."""
@@ -150,7 +165,7 @@ def _spread(table: pa.Table) -> pa.Table:
 
 def prove(
     cases: Sequence[Case],
-    runner: OnnxRunner,
+    runner: Runner,
     signature: Signature,
     blocks: Sequence[Block],
     known: Known,
@@ -219,9 +234,7 @@ def _distance(left: Any, right: Any) -> Any:
         return np.where(same, 0.0, np.abs(left - right))
 
 
-def _prove_single(
-    case: Case, columns: Columns, runner: OnnxRunner, answer: Any, tolerance: float, precision: str
-) -> None:
+def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tolerance: float, precision: str) -> None:
     """A row answers the same alone as among others."""
     for row in {0, columns.rows - 1}:
         alone = runner.run(columns.take(row, row + 1))

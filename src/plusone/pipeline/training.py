@@ -74,7 +74,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any]) -> str:
     engine.on_event({"event": "step", "step": "package", "status": "running"})
     scratch = Path(tempfile.mkdtemp(prefix=".tmp-package-", dir=store.folder))
     try:
-        _, digest = pack(
+        package, digest = pack(
             fitted,
             name=spec.model.name,
             target=spec.model.target,
@@ -85,7 +85,10 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any]) -> str:
             environment=compiled_lock(),
             folder=scratch,
             tolerance=spec.model.tolerance,
+            root=engine.root,
         )
+        if because := package.options.get("native_because"):
+            engine.on_event({"event": "native", "because": because})
         kept = keeping.keep(scratch, store.blobs)
         engine.on_event({"event": "step", "step": "package", "status": "done", "duration_s": 0.0, "outputs": {}})
         return kept if kept == digest else digest

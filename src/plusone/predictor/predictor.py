@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,11 @@ from ..base.ids import digest_file
 from ..base.records import Package
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer, OnnxRunner
-from ..packaging.artifact import MANIFEST, known_values, read
+from ..native.pythons import find_interpreter
+from ..native.runner import NativeRunner
+from ..native.trust import Trusted, require_trust
+from ..packaging.artifact import ENVIRONMENT, MANIFEST, MODEL, known_values, read
+from ..packaging.environments import NATIVE
 from ..packaging.tables import invalid, read_table
 from .arrays import read_arrays
 from .arrow import read_stream, write_stream
@@ -32,23 +36,43 @@ ARROW_BYTES = 256 * 1024 * 1024
 """How large a table that comes as Arrow may be once it is decompressed, unless the caller says otherwise."""
 
 
-def load(folder: Path, digest: str | None = None) -> Predictor:
+def load(
+    folder: Path,
+    digest: str | None = None,
+    *,
+    trusted: Trusted = frozenset(),
+    python: Path | None = None,
+    log: Callable[..., None] | None = None,
+) -> Predictor:
     """Return the packaged model in `folder`, its bytes verified, ready to answer.
+
+    A model that was not compiled runs in a process of its own, which is started here and ends with the predictor.
 
     Args:
         digest: what the sha256 of the package's manifest must be; None takes any.
+        trusted: the packages that may make types which are not known to be safe.
+        python: the interpreter of a model's own process; None for that of the environment of its lock.
+        log: told what becomes of that process; None for stderr.
 
     Raises:
-        BrokenArtifact: when a file is missing or changed, or onnxruntime can't load the model.
+        BrokenArtifact: when a file is missing or changed, or the model can't be loaded.
+        UnsafeValue: when it names types that are not known to be safe, and nobody trusted it.
+        Unavailable: when its process can't be started.
     """
-    graph = folder / "model.onnx"
+    graph = folder / MODEL
     before = _identity(graph)
     package = read(folder, digest)
+    digest = digest or digest_file(folder / MANIFEST)
+    if package.format in NATIVE:
+        require_trust(package, digest, trusted)
+        python = python or find_interpreter((folder / ENVIRONMENT).read_text("utf-8"))
+        return Predictor(package, digest, NativeRunner(folder, package, python, log=log))
     if package.format != "onnx":
         raise BrokenArtifact(
-            f"The package in {folder} has the format {package.format!r}: this version of plusone runs 'onnx'."
+            f"The package in {folder} has the format {package.format!r}: this version of plusone runs 'onnx', "
+            f"{' and '.join(map(repr, NATIVE))}."
         )
-    predictor = Predictor(package, digest or digest_file(folder / MANIFEST), graph)
+    predictor = Predictor(package, digest, graph)
     if _identity(graph) != before:
         raise BrokenArtifact(
             f"{graph} was changed while it was loaded: what was verified may not be what was loaded.",
@@ -78,14 +102,20 @@ class Predictor:
         order: the names of the fields, in the order of the blocks: that of the values in a row of `decode_rows`.
     """
 
-    def __init__(self, package: Package, digest: str, graph: bytes | Path) -> None:
+    def __init__(self, package: Package, digest: str, graph: bytes | Path | NativeRunner) -> None:
         self.package = package
         self.digest = digest
         self.signature = package.signature
         self.blocks: tuple[Block, ...] = msgspec.convert(package.options["blocks"], tuple[Block, ...])
         self.known = known_values(package)
         self.order = [name for block in self.blocks for name in block.fields]
-        self._runner = OnnxRunner(graph, package.options["output"], package.signature.output.classes)
+        self.native = graph if isinstance(graph, NativeRunner) else None
+        """What holds the model's own process, of one that was not compiled."""
+        self._runner = (
+            graph
+            if isinstance(graph, NativeRunner)
+            else OnnxRunner(graph, package.options["output"], package.signature.output.classes)
+        )
         gatherer = Gatherer(package.signature.fields, self.blocks)
         decoder = Decoder(package.signature.fields, self.blocks, self.known, gatherer)
         self.decode_rows = decoder.rows
@@ -196,6 +226,15 @@ class Predictor:
         if answer.probabilities is None:
             raise UsageError(f"The model {self.package.model!r} has no probabilities: expected a classifier that has.")
         return answer.probabilities
+
+    def imported(self) -> list[str]:
+        """Return the file of each module that the model's own process has imported; of a compiled one there is none."""
+        return self.native.imported() if self.native is not None else []
+
+    def close(self) -> None:
+        """End the model's own process, if it has one; whoever lets go of the predictor need not."""
+        if self.native is not None:
+            self.native.close()
 
     def warm_up(self) -> None:
         """Answer once to the example of the signature, so that the first request is as fast as the next.

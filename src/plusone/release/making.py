@@ -30,6 +30,7 @@ from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
+from ..packaging.environments import make_environment
 from ..registry.sources import keep_package
 from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
@@ -282,6 +283,7 @@ class _Making:
         if release is None:
             return None
         folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
+        make_environment(folder)
         return ReleaseRef(
             number=release.number or None, digest=release.digest, package=release.package, folder=str(folder)
         )

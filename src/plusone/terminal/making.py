@@ -73,6 +73,8 @@ class Progress:
             what = "unchanged" if event["status"] == "cached" else f"{event['duration_s']:.1f} s"
             if event["step"] != "package":
                 self._say(f"  {event['step']:<24} {what}")
+        elif kind == "native":
+            self._say(f"  runs in a process of its own: {event['because']}")
         elif kind == "check":
             self._check(event["check"])
         elif kind == "line" and not self._quiet:

@@ -62,6 +62,8 @@ def print_release(found: ReleaseDetail) -> None:
     if found.freed_at:
         click.secho(f"  freed     {found.freed_at[:10]} by plusone gc: it can't go live again", fg="yellow")
     click.echo(f"  model     {package.trained}, packaged as {package.format} ({package.options.get('precision', '-')})")
+    if because := package.options.get("native_because"):
+        click.echo(f"            runs in a process of its own: {because}")
     click.echo(
         f"  proven    equal on {proof.get('rows', 0):,} rows: largest difference {proof.get('max_difference', 0):.1e}, "
         f"allowed {proof.get('tolerance', 0):.0e}"

@@ -1,0 +1,191 @@
+"""Plain Python of a project: what of it is packaged, that the package answers alike, and what is refused and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from plusone.base.errors import Incompatible, PlusoneError, UnsafeValue
+from plusone.native.plain import open_plain, pack_object
+from plusone.predictor import load
+from tests.native.conftest import SCRIPTS, data, pack
+
+
+@pytest.fixture
+def forecaster(on_path: None) -> Any:
+    import forecaster  # pyright: ignore[reportMissingImports] - of the project
+
+    return forecaster
+
+
+def test_an_object_is_packaged_with_its_state_its_code_and_its_files(forecaster: Any, tmp_path: Path):
+    frame = data()
+    model = forecaster.Seasonal().fit(frame, frame["target"])
+    packed = pack(model, tmp_path / "package")
+    predictor = load(packed.folder, packed.digest)
+    assert predictor.package.format == "python"
+    assert "plain Python" in predictor.package.options["native_because"]
+    assert predictor.package.proof["max_difference"] == 0.0
+    names = {file.path for file in predictor.package.files}
+    assert {"project/forecaster.py", "project/inner/__init__.py", "project/inner/scaling.py"} <= names
+    assert {"project/inner/numbers.py", "project/factors.csv", "environment.txt"} <= names
+    assert "project/wild.py" not in names  # nothing reaches it
+    assert predictor.predict(frame) == pytest.approx(model.predict(frame), abs=0.0)
+    # The lock has what was imported, and not what else is installed.
+    lock = (packed.folder / "environment.txt").read_text()
+    assert f"pandas=={pd.__version__}" in lock
+    assert "scikit-learn" not in lock
+    predictor.warm_up()
+
+
+@pytest.mark.parametrize("flavour", ["pandas", "polars"])
+def test_functions_labels_and_probabilities(forecaster: Any, tmp_path: Path, flavour: str):
+    frame = data()
+    packed = pack(forecaster.hours, tmp_path / "hours", flavour=flavour)
+    assert load(*reversed(packed)).predict(frame) == pytest.approx(frame["hour"] * 1.5)
+    frame["target"] = np.where(frame["weekend"], "weekend", "weekday")
+    packed = pack(forecaster.weekday, tmp_path / "weekday", frame, flavour=flavour)
+    assert load(*reversed(packed)).predict(frame).tolist() == frame["target"].tolist()
+
+
+def test_of_labels_the_most_probable_one_is_taken_unless_the_model_says_otherwise(forecaster: Any, tmp_path: Path):
+    frame = data()
+    frame["target"] = np.where(frame["hour"] > 12, "late", "early")
+    sharp = load(*reversed(pack(forecaster.Late(12.0), tmp_path / "sharp", frame)))
+    other = load(*reversed(pack(forecaster.Late(12.0, sharp=False), tmp_path / "other", frame)))
+    assert sharp.package.options.get("ask_labels") is None
+    assert other.package.options["ask_labels"] is True
+    assert (sharp.predict_proba(frame) == other.predict_proba(frame)).all()
+    assert sharp.predict(frame).tolist() == forecaster.Late(12.0).predict(frame).tolist()
+    assert other.predict(frame).tolist() == forecaster.Late(12.0, sharp=False).predict(frame).tolist()
+    assert sharp.predict(frame).tolist() != other.predict(frame).tolist()
+
+
+def test_what_writes_itself_is_asked_to(forecaster: Any, tmp_path: Path):
+    packed = pack(forecaster.Saved(2.5), tmp_path / "package")
+    assert (packed.folder / "state/saved/deep/bias.txt").read_text() == "2.5"
+    assert load(*reversed(packed)).predict(data())[:3].tolist() == [0.0, 2.5, 5.0]
+
+
+def test_code_that_is_imported_late_comes_too(forecaster: Any, tmp_path: Path):
+    packed = pack(forecaster.lazily, tmp_path / "package")
+    assert (packed.folder / "project/inner/late.py").exists()
+    assert load(*reversed(packed)).predict(data())[:2].tolist() == [3.0, 4.0]
+
+
+def test_equal_objects_have_equal_packages(forecaster: Any):
+    frame = data()
+    found = [pack_object(forecaster.Seasonal().fit(frame, frame["target"]), SCRIPTS).files for _ in range(2)]
+    assert found[0] == found[1]
+
+
+class Stranger:
+    """Not of the project."""
+
+    def predict(self, frame: Any) -> Any:
+        return frame["hour"]
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        ("open(__file__)", r"Keeps\.thing is a _io\.TextIOWrapper"),
+        ("[1, {'a': object()}]", r"Keeps\.thing\[1\]\['a'\] is a builtins\.object"),
+        ("np.array([None])", "array of Python objects"),
+        ("Path('/etc/passwd')", "below the project's folder"),
+        ("Path('../test_plain.py')", "below the project's folder"),
+        ("Path('none.csv')", "that exists"),
+        ("lambda: 1", "can't be found under that name"),
+        ("__import__('re').compile('a')", r"a re\.Pattern"),
+        ("pd.DataFrame({'a': [object()]})", "Keeps.thing: "),
+    ],
+)
+def test_what_cannot_be_kept_is_named_with_what_to_do(forecaster: Any, thing: str, message: str):
+    value = eval(thing, {"np": np, "Path": Path, "pd": pd, "__file__": __file__, "__name__": "forecaster"})  # noqa: S307 - of this file
+    with pytest.raises(Incompatible, match=message) as refused:
+        pack_object(forecaster.Keeps(value), SCRIPTS)
+    assert refused.value.mend
+    if hasattr(value, "close"):
+        value.close()
+
+
+def test_what_holds_itself_is_refused(forecaster: Any):
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(Incompatible, match="holds itself"):
+        pack_object(forecaster.Keeps(circle), SCRIPTS)
+
+
+def test_no_pickle_comes_in_by_save(forecaster: Any):
+    with pytest.raises(UnsafeValue, match="is a pickle"):
+        pack_object(forecaster.Pickler(1.0), SCRIPTS)
+
+
+def test_code_beside_the_pipeline_is_needed(tmp_path: Path, on_path: None):
+    import pipeline_like  # pyright: ignore[reportMissingImports] - of the project
+
+    with pytest.raises(Incompatible, match="which imports plusone") as refused:
+        pack(pipeline_like.forecast, tmp_path / "package")
+    assert "module of its own" in refused.value.mend
+
+
+def test_what_is_not_the_projects_is_no_plain_model(forecaster: Any, tmp_path: Path):
+    assert open_plain(Stranger(), [], SCRIPTS) is None
+    assert open_plain(len, [], SCRIPTS) is None
+    with pytest.raises(Incompatible, match="no method predict"):
+        open_plain(forecaster.NoPredict(), [], SCRIPTS)
+    with pytest.raises(Incompatible, match="no format knows"):
+        pack(Stranger(), tmp_path / "stranger")
+    with pytest.raises(Incompatible, match="no format knows"):  # without a project there is none of its code
+        pack(forecaster.hours, tmp_path / "none", root=None)
+
+
+def test_whole_numbers_are_labels_only_where_the_model_says_so(forecaster: Any):
+    opened = open_plain(forecaster.hours, [0, 1, 2], SCRIPTS)
+    assert opened is not None
+    assert getattr(opened.trained, "classes_", None) is None
+    opened = open_plain(forecaster.weekday, ["a", "b"], SCRIPTS)
+    assert opened is not None
+    assert opened.trained.classes_.tolist() == ["a", "b"]
+
+
+def test_state_that_is_not_kept_is_found_by_the_proof(forecaster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # A module's variable that training changed: the process that only has the sources does not know.
+    from inner import numbers  # pyright: ignore[reportMissingImports] - of the project
+
+    frame = data()
+    model = forecaster.Seasonal().fit(frame, frame["target"])
+    monkeypatch.setattr(numbers, "ZERO", 100.0)
+    with pytest.raises(Incompatible, match="does not answer as the trained one"):
+        pack(model, tmp_path / "package")
+
+
+def test_a_model_that_needs_what_is_not_packaged_fails_with_its_traceback(
+    forecaster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(forecaster, "hidden", 1.0, raising=False)
+    monkeypatch.setattr(forecaster.hours, "__code__", (lambda frame: frame["hour"] + hidden).__code__)  # noqa: F821 - of the other module
+    with pytest.raises(Incompatible, match=r"does not answer as the trained one|own process"):
+        pack(forecaster.hours, tmp_path / "package")
+
+
+def test_the_state_is_plain_json(forecaster: Any):
+    frame = data()
+    files = pack_object(forecaster.Seasonal().fit(frame, frame["target"]), SCRIPTS).files
+    state = json.loads(files["state/state.json"])
+    assert state["file"] == {"$": "path", "path": "factors.csv"}
+    assert state["mixed"][4] == {"$": "tuple", "items": [1, {"$": "set", "items": [2]}]}
+    assert not any(data.startswith(b"\x80") for data in files.values())
+
+
+def test_the_errors_are_ours(forecaster: Any):
+    for thing in (object(), circle := [], {1: object()}):
+        if thing is circle:
+            circle.append(circle)
+        with pytest.raises(PlusoneError):
+            pack_object(forecaster.Keeps(thing), SCRIPTS)
