@@ -22,6 +22,7 @@ from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
 from ..base.records import Check, Dataset, Decision, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
+from ..checks.clean import environment_check
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
@@ -38,7 +39,6 @@ from ..store.rows import from_row, to_row
 from ..tracking.changing import add_settings, set_tags
 from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
-from .clean import environment_check
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
