@@ -44,8 +44,16 @@ def measure(folder: Path) -> dict[str, Any]:
         data: Any = pipeline.departures(until="2013-03")
         model: Any = pipeline.SeasonalForecaster().fit(data[pipeline.FEATURES], data["departures"])
         table = pa.Table.from_pandas(data, preserve_index=False)
-        names = {"name": "departures", "target": "departures", "features": pipeline.FEATURES}
-        _, digest = pack(model, **names, train=table, environment="", folder=folder / "package", root=PROJECT)
+        _, digest = pack(
+            model,
+            name="departures",
+            target="departures",
+            features=pipeline.FEATURES,
+            train=table,
+            environment="",
+            folder=folder / "package",
+            root=PROJECT,
+        )
     finally:
         sys.path.remove(str(PROJECT))
     predictor = load(folder / "package", digest)

@@ -66,7 +66,7 @@ VARIABLES = {
     "PLUSONE_BLOBS": "where the blobs are, instead of what `[tool.plusone] blobs` says",
     "PLUSONE_SYSTEM_METRICS": "whether `plusone.run` logs system metrics: `1`, `0`, or seconds between samples",
     "PLUSONE_SIGNING_KEY": "the file of that key, instead of what `[tool.plusone] sign_with` says",
-    "PLUSONE_ENVIRONMENTS": "the folder of environments made from locks, instead of one in the user's cache",
+    "PLUSONE_ENVIRONMENTS": "where environments of models lie; default: `plusone/environments` in the user's cache",
     "PLUSONE_BY": "the name that decisions are recorded under; default: the user of the operating system",
     "PLUSONE_MODEL": "in a project with several models, the one that tests run by hand are about",
 }

@@ -10,9 +10,9 @@ import pytest
 
 from plusone.app.app import App
 from plusone.base.ids import digest_bytes
+from plusone.checks.clean import CLEAN
 from plusone.cli import main as cli
 from plusone.execution.venvs import lines_of
-from plusone.release.clean import CLEAN
 from plusone.replaying.asking import compiled_lock
 from tests.release.written import Written
 from tests.shared import once

@@ -170,6 +170,7 @@ def test_its_death_is_a_503_of_its_own_and_others_never_notice(up: Up):
             until(lambda: _ask(up, 0.5)[0] == 200, "it is up again", seconds=60.0)
         for pid in _children(up):
             os.kill(pid, signal.SIGKILL)
+        until(lambda: not _children(up), "their end")
         assert _ask(up, 0.5)[0] == 200  # it died of no request
         status, found = _ask(up, 903.0)
         assert status == 500

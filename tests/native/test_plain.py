@@ -12,8 +12,12 @@ import pytest
 
 from plusone.base.errors import Incompatible, PlusoneError, UnsafeValue
 from plusone.native.plain import open_plain, pack_object
-from plusone.predictor import load
-from tests.native.conftest import SCRIPTS, data, pack
+from plusone.predictor import Predictor, load
+from tests.native.conftest import SCRIPTS, Packed, data, pack
+
+
+def loaded(packed: Packed) -> Predictor:
+    return load(packed.folder, packed.digest)
 
 
 @pytest.fixture
@@ -47,17 +51,17 @@ def test_an_object_is_packaged_with_its_state_its_code_and_its_files(forecaster:
 def test_functions_labels_and_probabilities(forecaster: Any, tmp_path: Path, flavour: str):
     frame = data()
     packed = pack(forecaster.hours, tmp_path / "hours", flavour=flavour)
-    assert load(*reversed(packed)).predict(frame) == pytest.approx(frame["hour"] * 1.5)
+    assert loaded(packed).predict(frame) == pytest.approx(frame["hour"] * 1.5)
     frame["target"] = np.where(frame["weekend"], "weekend", "weekday")
     packed = pack(forecaster.weekday, tmp_path / "weekday", frame, flavour=flavour)
-    assert load(*reversed(packed)).predict(frame).tolist() == frame["target"].tolist()
+    assert loaded(packed).predict(frame).tolist() == frame["target"].tolist()
 
 
 def test_of_labels_the_most_probable_one_is_taken_unless_the_model_says_otherwise(forecaster: Any, tmp_path: Path):
     frame = data()
     frame["target"] = np.where(frame["hour"] > 12, "late", "early")
-    sharp = load(*reversed(pack(forecaster.Late(12.0), tmp_path / "sharp", frame)))
-    other = load(*reversed(pack(forecaster.Late(12.0, sharp=False), tmp_path / "other", frame)))
+    sharp = loaded(pack(forecaster.Late(12.0), tmp_path / "sharp", frame))
+    other = loaded(pack(forecaster.Late(12.0, sharp=False), tmp_path / "other", frame))
     assert sharp.package.options.get("ask_labels") is None
     assert other.package.options["ask_labels"] is True
     assert (sharp.predict_proba(frame) == other.predict_proba(frame)).all()
@@ -69,13 +73,13 @@ def test_of_labels_the_most_probable_one_is_taken_unless_the_model_says_otherwis
 def test_what_writes_itself_is_asked_to(forecaster: Any, tmp_path: Path):
     packed = pack(forecaster.Saved(2.5), tmp_path / "package")
     assert (packed.folder / "state/saved/deep/bias.txt").read_text() == "2.5"
-    assert load(*reversed(packed)).predict(data())[:3].tolist() == [0.0, 2.5, 5.0]
+    assert loaded(packed).predict(data())[:3].tolist() == [0.0, 2.5, 5.0]
 
 
 def test_code_that_is_imported_late_comes_too(forecaster: Any, tmp_path: Path):
     packed = pack(forecaster.lazily, tmp_path / "package")
     assert (packed.folder / "project/inner/late.py").exists()
-    assert load(*reversed(packed)).predict(data())[:2].tolist() == [3.0, 4.0]
+    assert loaded(packed).predict(data())[:2].tolist() == [3.0, 4.0]
 
 
 def test_equal_objects_have_equal_packages(forecaster: Any):
@@ -169,7 +173,8 @@ def test_a_model_that_needs_what_is_not_packaged_fails_with_its_traceback(
     forecaster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(forecaster, "hidden", 1.0, raising=False)
-    monkeypatch.setattr(forecaster.hours, "__code__", (lambda frame: frame["hour"] + hidden).__code__)  # noqa: F821 - of the other module
+    other = compile("lambda frame: frame['hour'] + hidden", "forecaster.py", "eval").co_consts[0]
+    monkeypatch.setattr(forecaster.hours, "__code__", other)
     with pytest.raises(Incompatible, match=r"does not answer as the trained one|own process"):
         pack(forecaster.hours, tmp_path / "package")
 

@@ -34,7 +34,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Any:
     return own_parts
 
 
-def _pack(model: Any, folder: Path, **more: Any) -> str:
+def _pack(model: Any, folder: Path, root: Path | None = PROJECT) -> str:
     table = pa.Table.from_pandas(FRAME, preserve_index=False)
     _, digest = packaging.pack(
         model.fit(FRAME[["x", "z"]], FRAME["y"]),
@@ -44,7 +44,7 @@ def _pack(model: Any, folder: Path, **more: Any) -> str:
         train=table,
         environment="a==1\n",
         folder=folder,
-        **{"root": PROJECT, **more},
+        root=root,
     )
     return digest
 

@@ -96,7 +96,7 @@ def ensure(lock: str, *, log: Log | None = None) -> Path:
     """Return the Python of a virtual environment that holds exactly the distributions of the lock.
 
     One that was made before is taken if none of its files was added, removed or written to since (sizes and times are
-    compared; 4,000 files take some 30 ms); otherwise it is made anew. Processes that want the same one at once wait
+    compared: some 30 ms for 2,000 files); otherwise it is made anew. Processes that want the same one at once wait
     for the first of them.
 
     Args:

@@ -143,7 +143,7 @@ def _frame(trained: Trained, signature: Signature, train: pa.Table) -> dict[str,
         column: Any = frame[field.name]
         described: dict[str, Any] = {"name": field.name, "dtype": field.dtype, "as": str(column.dtype)}
         categories: Any = getattr(column.dtype, "categories", None)
-        if categories is not None:
+        if categories is not None and (flavour != "polars" or described["as"].startswith("Enum")):
             described |= {"categories": [str(one) for one in categories], "ordered": bool(_ordered(column.dtype))}
         columns.append(described)
     return {"flavour": flavour, "columns": columns}

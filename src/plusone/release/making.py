@@ -22,6 +22,7 @@ from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
 from ..base.records import Check, Dataset, Decision, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
+from ..checks.clean import environment_check
 from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
@@ -40,7 +41,6 @@ from ..tracking.code import capture_code
 from ..tracking.runs import OpenRun, get_run, latest_metrics, list_steps, recover_runs, start_run
 from ..trust.keys import PrivateKey
 from ..trust.records import check_signed, sign_in, signer_of, trusted_digests
-from .clean import environment_check
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in

@@ -12,23 +12,32 @@ import msgspec
 
 from ..base.errors import BrokenEnvironment
 from ..execution import environment
-from ..packaging.environments import is_native
-from .native import replay_native
-from .replay import Failure, Replay
 
 __all__ = ["Failure", "Replay", "compiled_lock", "replay"]
 
 _PATIENCE_S = 300.0
 
 
-def replay(
-    python: Path,
-    folder: Path | None,
-    digest: str = "",
-    *,
-    options: Sequence[str] = ("-I",),
-    trusted: frozenset[str] = frozenset(),
-) -> Replay:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a replay came to no answer."""
+
+    kind: str
+    message: str
+    module: str = ""
+    """The module that could not be found, where that was why."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fresh Python reported: what it answered, or why it did not, and what it imported besides plusone."""
+
+    files: tuple[str, ...]
+    rows: int = 0
+    differing: tuple[int, ...] = ()
+    max_difference: float | None = 0.0
+    error: Failure | None = None
+
+
+def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequence[str] = ("-I",)) -> Replay:
     """Return what a Python reports of the package in `folder`; None asks a tiny model of its own.
 
     It finds plusone's own source and what is in its environment, and nothing else.
@@ -36,8 +45,6 @@ def replay(
     Raises:
         BrokenEnvironment: when the process dies or hangs.
     """
-    if folder is not None and is_native(folder):
-        return replay_native(python, folder, digest, trusted=trusted)
     here = Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory(prefix="plusone-replay-") as name:
         scratch = Path(name)

@@ -17,9 +17,9 @@ from ..base.ids import canonical_json, digest_bytes
 from ..base.records import Field, Output, Package, PackageFile, Signature
 from ..packaging.artifact import MANIFEST, MODEL
 from ..packaging.examples import EXAMPLES, Examples, Recorded, differing, read_examples
-from ..predictor import load
+from ..predictor import Predictor, load
 
-__all__ = ["answer"]
+__all__ = ["answer", "ask_examples"]
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replay(folder: Path, digest: str) -> dict[str, Any]:
-    predictor = load(folder, digest)
+    return ask_examples(load(folder, digest), folder)
+
+
+def ask_examples(predictor: Predictor, folder: Path) -> dict[str, Any]:
+    """Return what came of asking a model that is loaded the examples of its package: see `answer`."""
     examples = read_examples(folder)
     if not examples.rows:
         predictor.warm_up()

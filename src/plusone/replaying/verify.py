@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,10 @@ from ..base.errors import BrokenArtifact, BrokenEnvironment, PlusoneError
 from ..base.records import Package, Record
 from ..execution import environment, venvs
 from ..packaging.artifact import ENVIRONMENT, read
+from ..packaging.environments import NATIVE
 from ..packaging.examples import read_examples
 from .asking import Replay, replay
+from .natively import replay_natively
 
 __all__ = ["Line", "Verified", "verify"]
 
@@ -85,13 +87,15 @@ def verify(
         python = venvs.ensure(lock, log=log)
         name = python.parent.parent.name
         (log or _silent)(f"asking {rows} examples in the environment {name}")
-        found = replay(python, folder, digest, trusted=trusted)
-        used, missing = _imported(found, python, lock)
+        ask: Callable[..., Replay] = replay
+        if package.format in NATIVE:
+            ask = partial(replay_natively, package=package, trusted=trusted)
+        found = ask(python, folder, digest)
+        used, missing = _imported(found, python, lock, folder)
         lines = tuple(Line(name=one, version=version, imported=one in used) for one, version in wanted.items())
         problems = _problems(found, missing)
         if each_line and not problems:
-            ask = functools.partial(_without, lock=lock, folder=folder, digest=digest, log=log, trusted=trusted)
-            lines = tuple(ask(line) if line.imported else line for line in lines)
+            lines = tuple(_without(line, lock, ask, folder, digest, log) if line.imported else line for line in lines)
             problems += [_unnamed(line) for line in lines if line.imported and not line.module]
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
@@ -121,16 +125,21 @@ def _lock_of(folder: Path, package: Package) -> str:
     return (folder / ENVIRONMENT).read_text()
 
 
-def _imported(found: Replay, python: Path, lock: str) -> tuple[set[str], str]:
+def _imported(found: Replay, python: Path, lock: str, folder: Path) -> tuple[set[str], str]:
     """Return the distributions of which something was imported, and the first module that was not there, or ''."""
     owners = environment.owners(found.files, path=[str(venvs.site_of(python.parent.parent))])
-    if strays := [file for file, owner in owners.items() if owner is None]:
+    # A model in a process of its own brings modules of its own.
+    if strays := [file for file, owner in owners.items() if owner is None and not _below(file, folder)]:
         raise BrokenEnvironment(f"{strays[0]} was imported, which is in no distribution of the lock.")
     used = {owner.name for owner in owners.values() if owner is not None}
     if found.error is not None:
         return used, found.error.module
     modules = {environment.module_of(file, owner) for file, owner in owners.items() if owner is not None}
     return used, next((name for name in environment.imports_of(lock) if name not in modules), "")
+
+
+def _below(file: str, folder: Path) -> bool:
+    return Path(file).resolve().is_relative_to(folder.resolve())
 
 
 def _problems(found: Replay, missing: str) -> list[str]:
@@ -149,11 +158,11 @@ def _problems(found: Replay, missing: str) -> list[str]:
     return []
 
 
-def _without(line: Line, lock: str, folder: Path, digest: str, log: Log | None, trusted: frozenset[str]) -> Line:
+def _without(line: Line, lock: str, ask: Callable[..., Replay], folder: Path, digest: str, log: Log | None) -> Line:
     (log or _silent)(f"without {line.name}=={line.version}")
     with venvs.without(lock, line.name) as python:
-        found = replay(python, folder, digest, trusted=trusted)
-        _, missing = _imported(found, python, lock)
+        found = ask(python, folder, digest)
+        _, missing = _imported(found, python, lock, folder)
     own = missing if missing and environment.owner_of(missing) == line.name else ""
     if found.error is not None:
         return _replaced(line, "fails", own)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from plusone.base.records import Check
+from plusone.checks.clean import CLEAN, environment_check
 from plusone.checks.verdict import closes
-from plusone.release.clean import CLEAN, environment_check
 
 
 def test_a_package_that_can_not_even_be_read_fails_it(tmp_path: Path):
