@@ -39,8 +39,9 @@ def test_an_image_of_the_wanted_size_is_its_pixels():
     first = Image(height=4, width=6, layout="CHW")
     assert first.shape == (3, 4, 6)
     assert np.array_equal(first.decode(saved(COLOURS)), COLOURS.transpose(2, 0, 1))
-    for layout, shape in (("", (4, 6)), ("HW", (4, 6)), ("HWC", (4, 6, 1)), ("CHW", (1, 4, 6))):
-        grey = Image(height=4, width=6, mode="L", layout=layout)  # type: ignore[arg-type]  # from a list
+    layouts: dict[Any, tuple[int, ...]] = {"": (4, 6), "HW": (4, 6), "HWC": (4, 6, 1), "CHW": (1, 4, 6)}
+    for layout, shape in layouts.items():
+        grey = Image(height=4, width=6, mode="L", layout=layout)
         assert np.array_equal(grey.decode(saved(GREY)), GREY.reshape(shape))
         assert grey.decode(saved(GREY)).flags["C_CONTIGUOUS"]
 
@@ -56,9 +57,9 @@ def test_values_are_scaled_and_normalised_in_single_precision():
 def test_sizes_are_reached_by_stretching_cutting_or_padding():
     half = np.zeros((4, 8), dtype=np.uint8)
     half[:, 2:6] = 200
+    fits: tuple[Any, ...] = ("stretch", "crop", "pad")
     stretched, cut, padded = (
-        Image(height=4, width=4, mode="L", fit=fit, resize="nearest").decode(saved(half))  # type: ignore[arg-type]
-        for fit in ("stretch", "crop", "pad")
+        Image(height=4, width=4, mode="L", fit=fit, resize="nearest").decode(saved(half)) for fit in fits
     )
     assert np.array_equal(cut, np.full((4, 4), 200))
     assert np.array_equal(stretched[0], [0, 200, 200, 0])

@@ -165,3 +165,28 @@ def test_answers_as_streams() -> None:
     assert alone.to_pydict() == {"label": [5, 3]}
     numbers = pa.ipc.open_stream(write_stream(Answer(None, None, None, shares[:, 0]), [], {})).read_all()
     assert numbers.to_pydict() == {"prediction": [0.75, 0.5, 0.125]}
+
+
+def test_of_lists_only_those_of_numbers_and_of_a_fixed_size_are_taken() -> None:
+    storage = pa.array([[1.0, 2.0, 3.0, 4.0]], pa.list_(pa.float32(), 4))
+    tensor = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float32(), (2, 2)), storage)
+    turned = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float32(), (2, 2), permutation=[1, 0]), storage)
+    nested = pa.array([[[1, 2], [3, 4]]], pa.list_(pa.list_(pa.uint8(), 2), 2))
+    field = Field(name="x", dtype="float32", shape=(2, 2))
+    blocks = plan_blocks([field])
+    for good in (storage, tensor, nested):
+        columns, bad = read_table(read_stream(stream(pa.table({"x": good})), MEGABYTE), [field], blocks, {})
+        assert not bad.any()
+        assert columns.feeds["tensor_0"].tolist() == [[[1.0, 2.0], [3.0, 4.0]]]
+    _, bad = read_table(read_stream(stream(pa.table({"x": turned})), MEGABYTE), [field], blocks, {})
+    assert bad.all()
+    deep: Any = pa.float32()
+    for _ in range(10):
+        deep = pa.list_(deep, 1)
+    # A list of nothing has no bytes, however long it says that it is.
+    hollow = pa.FixedSizeListArray.from_arrays(pa.nulls(1 << 20), 1 << 20)
+    for wrong in (pa.array([[1.0]]), pa.array([["a"]], pa.list_(pa.string(), 1)), pa.nulls(1, deep), hollow):
+        with pytest.raises(InvalidInput, match="fixed-size lists or fixed-shape tensors of numbers"):
+            read_stream(stream(pa.table({"x": wrong})), MEGABYTE)
+    with pytest.raises(InvalidInput, match="has 3 rows of 1000 values"):
+        read_stream(stream(pa.table({"x": pa.nulls(3, pa.list_(pa.int8(), 1000))})), 20_000)
