@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 MAX_CATEGORIES = 1000
+MAX_CATEGORY_CHARACTERS = 200
 UNSEEN = "\ue000never seen"
 """A string that is in no training data: what the model is asked with to learn how it takes unseen values."""
 
@@ -236,7 +237,9 @@ def _field(name: str, column: Any, example: Any) -> Field:
     values = column.drop_null()
     if dtype == "string":
         distinct = compute().unique(values.cast(pa.string()))
-        if len(distinct) <= MAX_CATEGORIES:
+        lengths = compute().utf8_length(distinct)
+        # What is longer is text and no category: a mail does not belong into a schema.
+        if len(distinct) <= MAX_CATEGORIES and (compute().max(lengths).as_py() or 0) <= MAX_CATEGORY_CHARACTERS:
             categories = tuple(sorted(distinct.to_pylist()))
     elif dtype != "bool" and len(values):
         numbers = values.cast(pa.float64(), safe=False)
