@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.murmurhash import murmurhash3_32
 
+from plusone.graphs.graph import Graph
+from plusone.graphs.layout import Block, Columns
+from plusone.graphs.runner import OnnxRunner
 from plusone.graphs.texts import Text, _murmur, read_texts, write_texts
 
 DEFAULTS: dict[str, Any] = {
@@ -117,3 +120,16 @@ def test_what_is_written_comes_back() -> None:
     data = write_texts([one])
     assert data.isascii()
     assert read_texts(data) == (one,)
+
+
+def test_many_rows_are_answered_in_parts() -> None:
+    """One long text among many short ones takes no more room than a few rows of its length."""
+    graph = Graph([Block("strings", "string", ("t",))])
+    how = {key: value for key, value in DEFAULTS.items() if key not in ("input", "block", "column")}
+    view = graph.text(graph.view(["t"])[0], **how, vocabulary=("aa", "bb"))
+    total = graph.product(view, np.array([[1.0], [10.0]]))
+    runner = OnnxRunner(graph.finish(total, np.float64, flat=True), "number", ())
+    texts = [" ".join(["aa"] * (row % 3) + ["bb"] * (row % 2)) for row in range(300)]
+    found = runner.run(Columns(300, {"strings": np.array(texts, dtype=object).reshape(-1, 1)}))
+    assert found.numbers.tolist() == [row % 3 + 10.0 * (row % 2) for row in range(300)]
+    assert len(runner.run(Columns(0, {"strings": np.empty((0, 1), dtype=object)})).numbers) == 0

@@ -21,6 +21,7 @@ __all__ = ["AT_ONCE", "Answer", "OnnxRunner", "class_array"]
 AT_ONCE = "plusone.rows_at_once"
 """The property of a graph that says how many rows it takes at once; more are run one part after the other. A ranking
 makes a score for each item and row on its way, so the rows bound its memory."""
+_TEXT_ROWS = 64
 _BOUND_ROWS = 32
 """Up to so many rows arrays are bound: for more, what that saves is nothing beside what the graph takes."""
 _BOUND_BYTES = 64 * 1024
@@ -127,6 +128,8 @@ class OnnxRunner:
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
         if self._texts:
+            if columns.rows > _TEXT_ROWS:
+                return self._run_in_parts(columns)
             columns = self._with_texts(columns)
         rows = columns.rows
         if rows <= _BOUND_ROWS and self._bindable:
@@ -141,6 +144,13 @@ class OnnxRunner:
         if self._output == "codes":
             return Answer(self.classes, out, None, None)
         return Answer(None, None, None, out)
+
+    def _run_in_parts(self, columns: Columns) -> Answer:
+        """Return the answers to many texts, of which each takes as much room as the longest beside it."""
+        parts = [self.run(columns.take(row, row + _TEXT_ROWS)) for row in range(0, columns.rows, _TEXT_ROWS)]
+        columned = zip(*((one.codes, one.probabilities, one.numbers, one.scores) for one in parts), strict=True)
+        joined = [None if found[0] is None else np.concatenate(found) for found in columned]
+        return Answer(None if joined[0] is None else self.classes, *joined)
 
     def _with_texts(self, columns: Columns) -> Columns:
         """Return the columns with the terms of each text, and without the text."""
