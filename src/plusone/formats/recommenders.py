@@ -111,7 +111,7 @@ class Recommender:
         Raises:
             UsageError: when it is something else, or not fitted.
         """
-        factors = [getattr(model, name, None) for name in ("user_factors", "item_factors")]
+        factors: list[Any] = [getattr(model, name, None) for name in ("user_factors", "item_factors")]
         if all(one is not None for one in factors):
             # On a GPU they are matrices of the package's own.
             mine, theirs = (one.to_numpy() if hasattr(one, "to_numpy") else one for one in factors)
@@ -164,7 +164,7 @@ class Recommender:
         return np.array(found, dtype=np.int64)
 
     def _begin(
-        self, users: Sequence[Any], items: Sequence[Any], seen: Any, k: int, unknown: str, popularity: Any
+        self, users: Sequence[Any], items: Sequence[Any], seen: Any, k: Any, unknown: str, popularity: Any
     ) -> None:
         self.users = _ids("users", users)
         self.items = _ids("items", items)

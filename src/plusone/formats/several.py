@@ -26,7 +26,7 @@ def count_targets(part: Any) -> int:
         return 1
     if class_of(part) in _LISTS:
         return len(part.estimators_)
-    coefficients = getattr(part, "coef_", None)
+    coefficients: Any = getattr(part, "coef_", None)
     if getattr(coefficients, "ndim", 1) == 2 and hasattr(part, "intercept_"):
         return int(coefficients.shape[0])
     if getattr(getattr(part, "_y", None), "ndim", 1) == 2:  # that of neighbours, which keep the targets
