@@ -54,7 +54,7 @@ def missing(cell: Cell) -> str:
 
 def _writes_text() -> bool:
     """Whether this version writes the graphs of vectorisers itself."""
-    from plusone.formats import transformers
+    from plusone.estimators import transformers
 
     return any("TfidfVectorizer" in name for name in transformers._handlers())
 

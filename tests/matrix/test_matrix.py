@@ -22,7 +22,7 @@ from plusone import packaging
 from plusone.base.config import Serve
 from plusone.base.errors import PlusoneError
 from plusone.base.records import ModelRoute, Package, RouteFile, RouteTarget
-from plusone.packaging.prove import Trained
+from plusone.proving.prove import Trained
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor, stop_workers
 from tests.matrix.cells import CELLS, Cell, missing, table

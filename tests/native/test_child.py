@@ -17,9 +17,9 @@ from plusone.graphs.layout import plan_blocks
 from plusone.native import child
 from plusone.native.wire import Frame
 from plusone.packaging.natively import _frame
-from plusone.packaging.prove import Trained
-from plusone.packaging.signature import make_fields
-from plusone.packaging.tables import read_table
+from plusone.proving.prove import Trained
+from plusone.signatures.signature import make_fields
+from plusone.signatures.tables import read_table
 
 NAMES = ["whole", "real", "truth", "text", "kind"]
 

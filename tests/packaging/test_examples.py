@@ -23,8 +23,8 @@ from plusone import packaging
 from plusone.base.errors import BrokenArtifact
 from plusone.graphs.runner import Answer
 from plusone.packaging.examples import EXAMPLES, MAX_BYTES, Recorded, differing, read_examples
-from plusone.packaging.signature import UNSEEN
 from plusone.predictor import load
+from plusone.signatures.signature import UNSEEN
 
 CLASSES = np.array(["a", "b"], dtype=object)
 

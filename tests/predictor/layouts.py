@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from plusone.base.records import Field
 from plusone.data.tensors import to_table
 from plusone.graphs.layout import MISSING, Block, Code, Columns, plan_blocks
-from plusone.packaging.tables import Known, read_table
 from plusone.predictor.arrays import read_arrays
 from plusone.predictor.arrow import read_stream
 from plusone.predictor.decode import Decoder
 from plusone.predictor.gather import Gatherer
+from plusone.signatures.tables import Known, read_table
 
 Row = dict[str, Any]
 TEXTS = ["", "a", "b", "ä€😀", "a\0b", "\ufeff", " ", '"\\', "null"]

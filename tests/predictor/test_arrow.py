@@ -14,8 +14,8 @@ from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
 from plusone.graphs.layout import MISSING, Columns, plan_blocks
 from plusone.graphs.runner import Answer
-from plusone.packaging.tables import read_table
 from plusone.predictor.arrow import read_stream, write_stream
+from plusone.signatures.tables import read_table
 
 from .layouts import Layout, assert_same, from_table, stream
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from plusone.base.errors import BodyTooLarge, InvalidInput, NotFound, PlusoneError, WrongContentType
 from plusone.base.records import Field
 from plusone.predictor import Predictor
-from plusone.predictor.direct import LEAST
 from plusone.protocols.inference import Infer, _without_nan, header_length, inflate, read_infer, refusal
+from plusone.tensors.direct import LEAST
 from plusone.tensors.tensors import interface_of
 from tests.protocols.asking import answer, binary_body, binary_tensor, json_body
 

@@ -11,11 +11,11 @@ from ..base.errors import Incompatible
 from ..base.records import Field, Output
 from ..boosters.lightgbm import is_lightgbm
 from ..boosters.xgboost import is_xgboost
+from ..estimators.estimators import estimate
+from ..estimators.texts import OneText, reads_text
 from ..graphs.layout import Block
 from . import Compiled, Opened
-from .estimators import estimate
 from .finishing import compile_with
-from .texts import OneText, reads_text
 
 __all__ = ["open_model"]
 

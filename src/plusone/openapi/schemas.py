@@ -13,8 +13,8 @@ from typing import Any
 from ..base.errors import WrongContentType
 from ..base.records import Field, Output, Signature
 from ..media import example_bytes, expected
-from ..packaging.tables import Known, describe
 from ..predictor.media import field_of
+from ..signatures.tables import Known, describe
 
 __all__ = [
     "MEDIA_TYPES",

@@ -22,16 +22,16 @@ from ..graphs.layout import Block, plan_blocks
 from ..graphs.runner import OnnxRunner
 from ..media import Audio, Image
 from ..native.plain import open_plain
+from ..signatures.shapes import width_of, with_media
+from ..signatures.signature import MAX_CATEGORIES
+from ..signatures.tables import compute
 from .artifact import ENVIRONMENT, MANIFEST, MODEL
 from .natively import listed, pack_natively
-from .shapes import width_of, with_media
-from .signature import MAX_CATEGORIES
-from .tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .prove import Trained
+    from ..proving.prove import Trained
 
 __all__ = ["pack"]
 
@@ -109,8 +109,8 @@ def _build(
 ) -> tuple[Package, dict[str, bytes]]:
     """Return the package's record and the bytes of its files, by path."""
     from ..data.profile import profile
-    from .prove import Trained
-    from .signature import base_row, make_fields, make_output, order_features, settle_fields, targets_of
+    from ..proving.prove import Trained
+    from ..signatures.signature import base_row, make_fields, make_output, order_features, settle_fields, targets_of
 
     targets = targets_of(target)
     if both := [name for name in targets if name in features]:
@@ -228,10 +228,10 @@ def _first_proven(
     quantise: float | None,
 ) -> tuple[Compiled, Sequence[Block], dict[str, Any]]:
     """Return the first attempt that loads and is proven equal, how rows enter it, and the record of its proof."""
-    from .codes import strings_to_codes
-    from .edges import prove_edges
-    from .prove import make_cases, prove
-    from .quantise import try_int8
+    from ..proving.codes import strings_to_codes
+    from ..proving.edges import prove_edges
+    from ..proving.prove import make_cases, prove
+    from ..proving.quantise import try_int8
 
     failure: Exception | None = None
     cases: Any = None

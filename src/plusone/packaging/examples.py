@@ -23,7 +23,7 @@ from ..graphs.runner import Answer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .tables import Known
+    from ..signatures.tables import Known
 
 __all__ = ["EXAMPLES", "Examples", "Recorded", "differing", "make_examples", "read_examples"]
 
@@ -60,7 +60,7 @@ def make_examples(
 
     Rows that the signature refuses are left out, and so are those whose answers are infinite, which JSON can't hold.
     """
-    from .tables import read_table
+    from ..signatures.tables import read_table
 
     rows: list[dict[str, Any]] = []
     answers: dict[str, list[Any]] = {}
@@ -144,7 +144,7 @@ def _other_labels(recorded: Recorded, answer: Answer, tolerance: float) -> Any:
 
 def _candidates(train: pa.Table, signature: Signature) -> Iterator[pa.Table]:
     """Give one row at a time: the first, the edges, and then rows that are evenly spread."""
-    from .signature import UNSEEN, base_row, with_value
+    from ..signatures.signature import UNSEEN, base_row, with_value
 
     names = [field.name for field in signature.fields]
     table = train.select(names)

@@ -24,8 +24,8 @@ from ..graphs.runner import Answer
 from ..native.plain import Packed, pack_object
 from ..native.pythons import make_interpreter
 from ..native.runner import NativeRunner
-from .prove import Case, Trained, make_cases, prove
-from .tables import Known
+from ..proving.prove import Case, Trained, make_cases, prove
+from ..signatures.tables import Known
 
 if TYPE_CHECKING:
     import pyarrow as pa

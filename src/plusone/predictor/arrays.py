@@ -14,8 +14,8 @@ import numpy as np
 from ..base.errors import InvalidInput
 from ..base.records import Field
 from ..graphs.layout import Block, Columns
-from ..packaging.shapes import settle
-from ..packaging.tables import Known, describe, fits, invalid, is_text
+from ..signatures.shapes import settle
+from ..signatures.tables import Known, describe, fits, invalid, is_text
 from .walk import unknown
 
 __all__ = ["read_arrays"]

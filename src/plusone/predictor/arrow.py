@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput, PlusoneError
 from ..graphs.runner import Answer
-from ..packaging.tables import compute
+from ..signatures.tables import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from ..base.records import Field
 from ..graphs.layout import Block, Columns
-from ..packaging.tables import Known
+from ..signatures.tables import Known
 from . import media, walk
 from .gather import Gatherer
 

@@ -19,8 +19,8 @@ from ..native.runner import NativeRunner
 from ..native.trust import Trusted, require_trust
 from ..packaging.artifact import ENVIRONMENT, MANIFEST, MODEL, known_values, read
 from ..packaging.environments import NATIVE
-from ..packaging.shapes import plain
-from ..packaging.tables import invalid, read_table
+from ..signatures.shapes import plain
+from ..signatures.tables import invalid, read_table
 from . import media
 from .arrays import read_arrays
 from .arrow import read_stream, write_stream

@@ -15,7 +15,7 @@ import msgspec
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..packaging.tables import Known, describe, fits, invalid, shown
+from ..signatures.tables import Known, describe, fits, invalid, shown
 from . import media
 
 __all__ = ["rows", "told", "unknown"]

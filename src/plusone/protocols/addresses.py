@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..base.errors import MethodNotAllowed, NotFound
-from ..packaging.tables import shown
+from ..signatures.tables import shown
 
 __all__ = ["Address", "read_address"]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..base.errors import InvalidInput
-from ..packaging.tables import shown
+from ..signatures.tables import shown
 from ..tensors.tensors import Slot, interface_of
 from .served import Served
 

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from ..base.errors import BodyTooLarge, InvalidInput, PlusoneError, WrongContentType
-from ..packaging.tables import shown
 from ..predictor import Predictor
-from ..predictor.direct import Plan
 from ..predictor.predictor import Answer, Columns
+from ..signatures.tables import shown
+from ..tensors.direct import Plan
 from ..tensors.tensors import Interface, Read, Tensor, answer_tensors, interface_of, pack_strings, read_tensors
 from ..tensors.values import DTYPES
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from ..base.errors import InvalidInput
-from ..packaging.tables import shown
 from ..predictor import Predictor
 from ..predictor.predictor import Answer
+from ..signatures.tables import shown
 from ..tensors.tensors import Read, Tensor, answer_tensors, interface_of, read_tensors
 from .descriptions import config, index, model_metadata, properties
 from .inference import check_output, tensor_bytes

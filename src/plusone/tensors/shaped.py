@@ -10,8 +10,8 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..packaging.shapes import settle
-from ..packaging.tables import shown
+from ..signatures.shapes import settle
+from ..signatures.tables import shown
 from .values import DTYPES, FLOATS
 
 __all__ = ["read_shaped"]

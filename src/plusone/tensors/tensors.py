@@ -21,10 +21,10 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field, Output
-from ..packaging.tables import shown
 from ..predictor import Predictor
-from ..predictor.direct import DATATYPES, Direct
 from ..predictor.predictor import Answer, Columns
+from ..signatures.tables import shown
+from .direct import DATATYPES, Direct
 from .rows import find_turn, read_rows
 from .shaped import read_shaped
 from .values import FLOATS, INTEGERS, read_binary, read_list

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field
-from ..packaging.tables import shown
+from ..signatures.tables import shown
 
 __all__ = ["DTYPES", "FLOATS", "INTEGERS", "read_binary", "read_list", "unpack_strings"]
 

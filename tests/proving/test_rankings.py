@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.packaging.rankings import compare_rankings
+from plusone.proving.rankings import compare_rankings
 
 NAN = np.nan
 

@@ -20,8 +20,8 @@ from sklearn.preprocessing import OneHotEncoder
 from plusone.base.errors import InvalidInput, UsageError
 from plusone.base.records import Field
 from plusone.data.profile import profile
-from plusone.packaging.signature import make_fields, settle_fields
 from plusone.predictor import Predictor
+from plusone.signatures.signature import make_fields, settle_fields
 
 Package = Callable[..., Predictor]
 

@@ -19,8 +19,8 @@ from ..base.records import Field, Signature
 from ..graphs.layout import Block
 from ..graphs.runner import OnnxRunner
 from ..graphs.splits import find_turns
+from ..signatures.tables import Known, compute, read_table
 from .prove import Case, Trained, _compare
-from .tables import Known, compute, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,8 +23,8 @@ from plusone import Audio, Image, packaging
 from plusone.base.errors import InvalidInput, UsageError
 from plusone.base.records import Field
 from plusone.data.tensors import to_table
-from plusone.packaging.shapes import EXAMPLE_VALUES, find_wrong, settle
 from plusone.predictor import Predictor, load
+from plusone.signatures.shapes import EXAMPLE_VALUES, find_wrong, settle
 
 Pack = Callable[..., Predictor]
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from plusone.formats.estimators import estimate
+from plusone.estimators.estimators import estimate
 from plusone.formats.finishing import compile_with
 from plusone.graphs.layout import Block, Columns
 from plusone.graphs.runner import Answer, OnnxRunner

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.records import Field
 from ..graphs.layout import Block, Code, Columns
-from ..packaging.tables import Known
+from ..signatures.tables import Known
 
 __all__ = ["DATATYPES", "LEAST", "Direct", "Plan"]
 

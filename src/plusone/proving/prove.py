@@ -17,9 +17,9 @@ from ..data.tables import from_arrow
 from ..data.tensors import shape_of, tabled, to_arrays
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer
+from ..signatures.signature import UNSEEN, base_row, with_value
+from ..signatures.tables import Known, read_table
 from .rankings import compare_rankings
-from .signature import UNSEEN, base_row, with_value
-from .tables import Known, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,8 +13,8 @@ from plusone.base.errors import InvalidInput
 from plusone.base.records import Field
 from plusone.graphs.layout import MISSING, Block, Code, Columns
 from plusone.predictor.arrays import read_arrays
-from plusone.predictor.direct import LEAST, Direct
 from plusone.predictor.gather import Gatherer
+from plusone.tensors.direct import LEAST, Direct
 from plusone.tensors.values import read_binary
 from tests.predictor.layouts import Layout, Row, assert_same, layouts_and_rows
 from tests.protocols.asking import binary_tensor

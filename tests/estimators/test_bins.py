@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
 
-from plusone.formats.transformers import transform
+from plusone.estimators.transformers import transform
 from plusone.graphs.graph import Graph
 from plusone.graphs.layout import Block, Columns
 from plusone.graphs.runner import OnnxRunner

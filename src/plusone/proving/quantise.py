@@ -20,10 +20,10 @@ from ..formats import Compiled, Opened
 from ..graphs.int8 import count_layers, to_int8
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import OnnxRunner
+from ..signatures.tables import Known, read_table
 from .codes import strings_to_codes
 from .edges import prove_edges
 from .prove import Case, Trained, _distance
-from .tables import Known, read_table
 
 __all__ = ["CHANGED_LABELS", "try_int8"]
 

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from plusone.formats.onnx import OnnxModel
 from plusone.graphs.int8 import count_layers
-from plusone.packaging import quantise
 from plusone.predictor import Predictor
+from plusone.proving import quantise
 
 Package = Callable[..., Predictor]
 LEFT, RIGHT = "before", "after"

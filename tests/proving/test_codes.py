@@ -17,8 +17,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from plusone.graphs.layout import MISSING, Block, Code, Columns
 from plusone.graphs.runner import OnnxRunner
-from plusone.packaging.codes import strings_to_codes
 from plusone.predictor import Predictor
+from plusone.proving.codes import strings_to_codes
 
 Package = Callable[..., Predictor]
 BLOCKS = (Block("numbers", "float64", ("x", "y")), Block("strings", "string", ("s", "t")))

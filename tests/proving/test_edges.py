@@ -19,8 +19,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from plusone.base.errors import Incompatible
 from plusone.formats import sklearn as format_module
 from plusone.graphs import trees
-from plusone.packaging import edges
 from plusone.predictor import Predictor
+from plusone.proving import edges
 
 Package = Callable[..., Predictor]
 
@@ -107,7 +107,7 @@ def test_a_fault_of_the_writer_at_thresholds_alone_is_found(package: Package, mo
     def moved(tree: Any, values: Any) -> Any:
         return [node._replace(threshold=math.nextafter(node.threshold, -math.inf)) for node in real(tree, values)]
 
-    monkeypatch.setattr("plusone.formats.estimators.classic_nodes", moved)
+    monkeypatch.setattr("plusone.estimators.estimators.classic_nodes", moved)
     monkeypatch.setattr(format_module, "_WAYS", (("float64", True),))
     with pytest.raises(Incompatible, match="at edges of kind 'threshold'") as caught:
         package(model, frame)

@@ -15,7 +15,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MaxAbsScaler, OneHotEncoder, PolynomialFeatures, StandardScaler
 
-from plusone.formats.sparseness import is_sparse
+from plusone.estimators.sparseness import is_sparse
 
 ONE_HOT = OneHotEncoder(handle_unknown="ignore")
 PARTS: dict[str, Any] = {
