@@ -41,7 +41,6 @@ def test_equal_models_give_equal_bytes_and_the_digest_is_the_manifests(tmp_path:
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
         "environment.txt",
         "examples.json",
-        "examples.json",
         "manifest.json",
         "model.onnx",
     ]
