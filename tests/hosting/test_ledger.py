@@ -138,6 +138,20 @@ def test_releases_that_were_not_used_for_long_are_forgotten(tmp_path: Path, targ
     assert set(found) == {("other", 1), *(("m", number) for number in range(20, KEPT + 20))}
 
 
+def test_a_worker_that_opens_several_releases_at_once_forgets_none_of_them(tmp_path: Path):
+    ledger = Ledger(tmp_path, 0)
+    for number in range(1, KEPT + 1):
+        ledger.books(SERVED, "m", number).fail()
+    ledger.flush()
+    after = Ledger(tmp_path, 0)  # of the worker that is started next in the slot
+    opened = [after.books(SERVED, "m", number) for number in (101, 102, 103)]
+    for books in reversed(opened):
+        books.fail()
+    after.flush()
+    found = read_evidence(tmp_path).served
+    assert [found["m", number].errors for number in (101, 102, 103)] == [1, 1, 1]
+
+
 def test_classes_are_counted_under_their_names(tmp_path: Path):
     class Sees:
         class signature:

@@ -141,7 +141,9 @@ class Ledger:
         key = (kind, model, release)
         found = self._books.get(key)
         if found is None:
-            found = self._books[key] = Books(Counts(kind=kind, model=model, release=release), self._mark)
+            # It is used from now on: a worker that opens two at once must not forget the first for the second.
+            counts = Counts(kind=kind, model=model, release=release, used_at=time.time())
+            found = self._books[key] = Books(counts, self._mark)
             self._forget(kind, model)
         return found
 
