@@ -44,8 +44,9 @@ def changed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Changed
         folder.mkdir()
         manifest = json.loads((source / "manifest.json").read_bytes())
         for file in manifest["files"]:
-            data = replaced.get(file["path"].partition(".")[0], (source / file["path"]).read_bytes())
-            (folder / file["path"]).write_bytes(data)
+            path = str(file["path"])
+            data: bytes = replaced.get(path.partition(".")[0], (source / path).read_bytes())
+            (folder / path).write_bytes(data)
             file |= {"digest": digest_bytes(data), "size_bytes": len(data)}
         (folder / "manifest.json").write_bytes(canonical_json(manifest))
         return folder, digest_bytes(canonical_json(manifest))
