@@ -7,7 +7,9 @@ Modules are imported where they are used: the documentation is written from this
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .inputs import INPUTS, Data
@@ -264,16 +266,12 @@ def recommended(model: Any, data: Data) -> list[Any]:
 
 def plain_function(data: Data, kind: str) -> Any:
     """Return a function of the project that answers a number."""
-    from tests.matrix.project import plain
-
-    return plain.count_what_is_there
+    return _project_module().count_what_is_there
 
 
 def plain_object(data: Data, kind: str) -> Any:
     """Return an object of a class of the project that answers a label."""
-    from tests.matrix.project import plain
-
-    return plain.MoreThanUsual().fit(frame_of(data))
+    return _project_module().MoreThanUsual().fit(frame_of(data))
 
 
 def neighbours(data: Data, kind: str) -> Any:
@@ -283,10 +281,18 @@ def neighbours(data: Data, kind: str) -> Any:
     return sklearn_model(lambda: KNeighborsClassifier(3), LABEL)(data, kind)
 
 
-def _project() -> dict[str, Any]:
-    from pathlib import Path
+_FOLDER = Path(__file__).parent / "project"
 
-    return {"root": Path(__file__).parent / "project"}
+
+def _project() -> dict[str, Any]:
+    return {"root": _FOLDER}
+
+
+def _project_module() -> Any:
+    """Return the project's module, imported as a project's own process finds it: from its folder."""
+    if str(_FOLDER) not in sys.path:
+        sys.path.append(str(_FOLDER))
+    return importlib.import_module("matrix_models")
 
 
 # ---------------------------------------------------------------------------------------------- the list

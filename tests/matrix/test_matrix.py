@@ -26,7 +26,7 @@ from plusone.proving.prove import Trained
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor, stop_workers
 from tests.matrix.cells import CELLS, Cell, missing, table
-from tests.matrix.formats import COMPILED, FORMATS
+from tests.matrix.formats import COMPILED, FORMATS, NATIVE, frame_of
 from tests.matrix.inputs import INPUTS
 from tests.packaged import one_thread
 from tests.serving.serving_folder import all_ready, ask, until
@@ -78,8 +78,11 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
     )
     if form.expects is not None:
         return Made(package, form.expects(model, data), None, data.rows), digest
-    opened = packaging.building.open_model(model, [False, True]) if cell.way == COMPILED else None
-    asked = Trained(model if opened is None else opened.trained, data.features, form.flavour)
+    if cell.way == NATIVE:
+        answers = np.asarray(getattr(model, "predict", model)(frame_of(data).head(len(data.rows))))
+        return Made(package, answers.tolist(), None, data.rows), digest
+    opened = packaging.building.open_model(model, [False, True])
+    asked = Trained(opened.trained, data.features, form.flavour)
     few = data.table.slice(0, len(data.rows))
     probabilities = asked.probabilities(few)
     answers = np.asarray(asked.answers(few))
