@@ -52,7 +52,7 @@ def beside(matrix: Any, edges: Any) -> Any:
 @pytest.mark.parametrize("count", [5, 300])
 def test_quantiles(distribution: Any, count: int) -> None:
     matrix = table()
-    part = QuantileTransformer(n_quantiles=count, output_distribution=distribution).fit(matrix)
+    part: Any = QuantileTransformer(n_quantiles=count, output_distribution=distribution).fit(matrix)
     for rows in (matrix, table(1) * 1.2, beside(matrix, part.quantiles_.T)):
         np.testing.assert_allclose(transformed(part, rows), part.transform(rows), rtol=1e-9, atol=1e-9)
     holes = matrix.copy()
@@ -66,9 +66,9 @@ def test_quantiles(distribution: Any, count: int) -> None:
 def test_bins(encode: Any, strategy: Any) -> None:
     matrix = table()
     options: dict[str, Any] = {"quantile_method": "averaged_inverted_cdf"} if strategy == "quantile" else {}
-    part = KBinsDiscretizer(4, encode=encode, strategy=strategy, **options).fit(matrix)
+    part: Any = KBinsDiscretizer(4, encode=encode, strategy=strategy, **options).fit(matrix)
     for rows in (matrix, table(1) * 1.2, beside(matrix, part.bin_edges_)):
-        expected = part.transform(rows)
+        expected: Any = part.transform(rows)
         expected = expected.toarray() if hasattr(expected, "toarray") else expected
         np.testing.assert_array_equal(transformed(part, rows), expected)
 

@@ -20,12 +20,13 @@ from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
 datasets: Any = sklearn_datasets
+isolation: Any = IsolationForest
 
 DETECTORS: dict[str, Any] = {
-    "isolation forest": IsolationForest(n_estimators=20, random_state=0),
-    "isolation forest, a share of all": IsolationForest(n_estimators=9, contamination=0.1, random_state=0),
-    "isolation forest, some columns": IsolationForest(n_estimators=9, max_features=0.5, random_state=0),
-    "isolation forest, one row": IsolationForest(n_estimators=2, max_samples=1, random_state=0),
+    "isolation forest": isolation(n_estimators=20, random_state=0),
+    "isolation forest, a share of all": isolation(n_estimators=9, contamination=0.1, random_state=0),
+    "isolation forest, some columns": isolation(n_estimators=9, max_features=0.5, random_state=0),
+    "isolation forest, one row": isolation(n_estimators=2, max_samples=1, random_state=0),
     "envelope": EllipticEnvelope(random_state=0, contamination=0.1),
     "one class": OneClassSVM(nu=0.1),
     "one class, polynomial": OneClassSVM(kernel="poly", degree=2, coef0=1.0),

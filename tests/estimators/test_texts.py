@@ -26,6 +26,9 @@ from plusone.base.errors import Incompatible
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]
+hashing: Any = HashingVectorizer
+counting: Any = CountVectorizer
+weighting: Any = TfidfTransformer
 
 SPAM = ["win", "free", "cash", "prize", "click", "ÉTÉ", "straße", "İstanbul", "now!!!", "100%"]
 HAM = ["meeting", "tomorrow", "lunch", "report", "the", "and", "naïve", "ﬁle", "東京", "thanks"]
@@ -66,9 +69,9 @@ ALONE: dict[str, Any] = {
     "weighted": make_pipeline(TfidfVectorizer(strip_accents="unicode", stop_words="english"), LogisticRegression()),
     "weighted, pairs": make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), MultinomialNB()),
     "weighted, l1": make_pipeline(TfidfVectorizer(norm="l1", use_idf=False), ComplementNB()),
-    "weighted afterwards": make_pipeline(CountVectorizer(), TfidfTransformer(norm=None), LinearSVC()),
+    "weighted afterwards": make_pipeline(CountVectorizer(), weighting(norm=None), LinearSVC()),
     "hashed": make_pipeline(HashingVectorizer(), SGDClassifier(loss="log_loss", random_state=0)),
-    "hashed, few": make_pipeline(HashingVectorizer(n_features=64, norm=None), SGDClassifier(loss="modified_huber")),
+    "hashed, few": make_pipeline(hashing(n_features=64, norm=None), SGDClassifier(loss="modified_huber")),
     "characters": make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3)), LogisticRegression()),
     "selected": make_pipeline(TfidfVectorizer(), SelectKBest(k=8), LogisticRegression()),
     "varied": make_pipeline(CountVectorizer(), VarianceThreshold(0.1), MaxAbsScaler(), MultinomialNB()),
@@ -140,9 +143,9 @@ def test_a_number_from_text(package: Package) -> None:
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (CountVectorizer(tokenizer=str.split, token_pattern=None), "has a tokenizer of its own"),
+        (counting(tokenizer=str.split, token_pattern=None), "has a tokenizer of its own"),
         (CountVectorizer(preprocessor=str.upper), "has a preprocessor of its own"),
-        (CountVectorizer(analyzer=str.split), "has a analyzer of its own"),
+        (counting(analyzer=str.split), "has a analyzer of its own"),
         (CountVectorizer(strip_accents=str.upper), "has a strip_accents of its own"),
     ],
 )

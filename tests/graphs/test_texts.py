@@ -52,7 +52,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def text(part: Any, **more: Any) -> Text:
     """How a vectoriser takes a text apart."""
-    own = {
+    own: dict[str, Any] = {
         "kind": part.analyzer,
         "lowercase": part.lowercase,
         "accents": part.strip_accents,
@@ -90,7 +90,8 @@ def test_the_hash_is_murmur(data: bytes) -> None:
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("width", [1, 7, 2**20])
 def test_hashed_counts(signed: bool, binary: bool, width: int) -> None:
-    part = HashingVectorizer(n_features=width, alternate_sign=signed, norm=None, binary=binary, ngram_range=(1, 2))
+    hashing: Any = HashingVectorizer
+    part = hashing(n_features=width, alternate_sign=signed, norm=None, binary=binary, ngram_range=(1, 2))
     ours = text(part, hashed=width, signed=signed, binary=binary)
 
     @settings(max_examples=100, deadline=None)
@@ -116,7 +117,8 @@ def test_counts_are_filled_up_with_a_term_that_is_none() -> None:
 
 
 def test_what_is_written_comes_back() -> None:
-    one = Text(**{**DEFAULTS, "stop": ("ü", "\x00"), "pattern": "[\ud800\n]"}, vocabulary=("\ud800", "é", '"'))
+    fields: dict[str, Any] = {**DEFAULTS, "stop": ("ü", "\x00"), "pattern": "[\ud800\n]"}
+    one = Text(**fields, vocabulary=("\ud800", "é", '"'))
     data = write_texts([one])
     assert data.isascii()
     assert read_texts(data) == (one,)
