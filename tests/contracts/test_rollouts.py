@@ -110,6 +110,12 @@ def test_first_labels_come_in_the_order_of_their_coming(written: Written) -> Non
     again = store.db.all("label_first_since", model="m", since=rows[0]["received_at"], after_id="a", count=1)
     assert [row["prediction_id"] for row in again] == ["c"]
     found = judge_labels(
-        store, "m", [1], since="2026-01-01T00:00:00.000000Z", place=("2026", ""), until="2026-01-01T00:00:00.500000Z"
+        store,
+        "m",
+        {1: None},
+        since="2026-01-01T00:00:00.000000Z",
+        place=("2026", ""),
+        until="2026-01-01T00:00:00.500000Z",
     )
-    assert found == ({1: 0}, {1: 0}, ("2026-01-01T00:00:00.000000Z", "c"))
+    assert (found.labelled, found.wrong) == ({1: 0}, {1: 0})
+    assert found.place == ("2026-01-01T00:00:00.000000Z", "c")

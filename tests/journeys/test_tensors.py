@@ -6,6 +6,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_a_model_of_images_lives(tmp_path: Path) -> None:
     tests.write_text(tests.read_text("utf-8") + NO_WORSE, "utf-8")
     made = run_json(root, "release", "--set", "train_rows=1100")
     assert (made["outcome"], made["release"]) == ("live", 2)
-    found = load_digits()
+    found: Any = load_digits()
     sink = io.BytesIO()
     Image.fromarray(found.images[0].astype(np.uint8)).save(sink, "PNG")
     with Up(root) as up:

@@ -173,7 +173,7 @@ def onnx_file(data: Data, kind: str) -> Any:
         initial_types=inputs if strings else [("x", FloatTensorType([None, width]))],
         target_opset={"": 18, "ai.onnx.ml": 3},
     )
-    return OnnxModel(proto.SerializeToString(), beside=lambda _: None, labels=[False, True])
+    return OnnxModel(proto.SerializeToString(), beside=lambda _: None)
 
 
 # ---------------------------------------------------------------------------------------------- LightGBM, XGBoost

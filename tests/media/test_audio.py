@@ -155,8 +155,9 @@ def test_damaged_bytes_are_a_sound_or_an_error(data: bytes, draw: st.DataObject)
 
 @pytest.mark.parametrize("options", [{"sample_rate_hz": 10}, {"seconds": 0.0}, {"seconds": 1e9}, {"seconds": 1e-9}])
 def test_rates_and_lengths_that_can_not_be_are_errors(options: dict[str, Any]):
+    given: dict[str, Any] = {"sample_rate_hz": 8000, "seconds": 1.0, **options}
     with pytest.raises(UsageError, match="Audio"):
-        Audio(**{"sample_rate_hz": 8000, "seconds": 1.0, **options})
+        Audio(**given)
 
 
 def test_what_is_stored_of_it_decodes_the_same():

@@ -145,8 +145,9 @@ def test_damaged_bytes_are_an_image_or_an_error(data: bytes, draw: st.DataObject
     ],
 )
 def test_options_that_can_not_be_are_errors(options: dict[str, Any]):
+    given: dict[str, Any] = {"height": 2, "width": 2, **options}
     with pytest.raises(UsageError, match="Image"):
-        Image(**{"height": 2, "width": 2, **options})
+        Image(**given)
 
 
 def test_what_is_stored_of_it_decodes_the_same():

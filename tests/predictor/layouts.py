@@ -181,7 +181,7 @@ def coded(draw: st.DrawFn, blocks: Sequence[Block]) -> tuple[Block, ...]:
 def values_of(field: Field, known: Mapping[str, frozenset[Any]]) -> st.SearchStrategy[Any]:
     """What fits a field, as JSON has it."""
     if field.shape is not None:
-        finite = {"allow_nan": False, "allow_infinity": False}
+        finite: Any = {"allow_nan": False, "allow_infinity": False}
         values: dict[str, Any] = {
             "float32": st.floats(width=32, **finite) | st.integers(-9, 9),
             "float64": st.floats(**finite),

@@ -189,7 +189,7 @@ def test_convolutions_are_quantised_too(
 ) -> None:
     speeds(monkeypatch, 0.9, 0.9)
     monkeypatch.setattr(quantise, "CHANGED_LABELS", 0.1)  # nobody trained it: its labels lie close to each other
-    model = OnnxModel(convolutions(), beside=lambda _: None, labels=list(range(10)))
+    model = OnnxModel(convolutions(), beside=lambda _: None)
     predictor = package(model, digits, quantise=0.2)
     found = predictor.package.proof["quantised"]
     assert found["kept"], found["reason"]

@@ -45,7 +45,7 @@ def changed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Changed
         manifest = json.loads((source / "manifest.json").read_bytes())
         for file in manifest["files"]:
             path = str(file["path"])
-            data: bytes = replaced.get(path.partition(".")[0], (source / path).read_bytes())
+            data = replaced.get(path.partition(".")[0]) or (source / path).read_bytes()
             (folder / path).write_bytes(data)
             file |= {"digest": digest_bytes(data), "size_bytes": len(data)}
         (folder / "manifest.json").write_bytes(canonical_json(manifest))

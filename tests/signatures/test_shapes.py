@@ -49,7 +49,7 @@ def pack(tmp_path: Path) -> Pack:
 
 
 def digits(dtype: Any = np.float32) -> dict[str, Any]:
-    found = load_digits()
+    found: Any = load_digits()
     return {"image": found.images[:600].astype(dtype), "digit": found.target[:600]}
 
 

@@ -29,22 +29,25 @@ from plusone.tensors.values import DTYPES
 WIRE = {"float32": "FP32", "float64": "FP64", "uint8": "UINT8", "int64": "INT64"}
 
 
+DIGITS: Any = load_digits()
+
+
 def images(dtype: str) -> Any:
-    return load_digits().images[:200].astype(dtype)
+    return DIGITS.images[:200].astype(dtype)
 
 
 @pytest.fixture(scope="session", params=list(WIRE))
 def digits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     """A model of images of one dtype."""
     found = images(request.param)
-    model = RandomForestClassifier(5, random_state=0).fit(found.reshape(-1, 64), load_digits().target[:200])
+    model = RandomForestClassifier(5, random_state=0).fit(found.reshape(-1, 64), DIGITS.target[:200])
     folder: Path = tmp_path_factory.mktemp("package") / "digits"
     _, digest = packaging.pack(
         model,
         name="digits",
         target="digit",
         features=["image"],
-        train=to_table({"image": found, "digit": load_digits().target[:200]}),
+        train=to_table({"image": found, "digit": DIGITS.target[:200]}),
         flavour="numpy",
         environment="none==0\n",
         folder=folder,
