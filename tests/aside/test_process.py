@@ -195,7 +195,7 @@ def test_it_ends_when_its_worker_is_killed(packed: Packed, kind: str) -> None:
 def test_packages_that_were_not_used_for_long_are_let_go(packed: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 
-    def load(folder: Path, digest: str) -> Any:
+    def load(folder: Path, digest: str, **_: Any) -> Any:
         loaded.append(digest)
         return digest
 
@@ -209,9 +209,9 @@ def test_packages_that_were_not_used_for_long_are_let_go(packed: Packed, monkeyp
     with ours, theirs:
         digests = [str(number) for number in range(9)] + ["8", "1", "0", "3"]
         for digest in digests:
-            ours.sendall(pack(Kind.PREDICT, 1, {"package": digest, "folder": "f", "kind": "name"}))
+            ours.sendall(pack(Kind.PREDICT, 1, {"package": digest, "folder": "serving/packages/f", "kind": "name"}))
         ours.sendall(pack(Kind.UNLOAD, 0, {"package": "8"}))
-        ours.sendall(pack(Kind.LOAD, 1, {"package": "8", "folder": "f"}))
+        ours.sendall(pack(Kind.LOAD, 1, {"package": "8", "folder": "serving/packages/f"}))
         ours.shutdown(socket.SHUT_WR)
         serve(theirs, {"name": name})
         answers = [frame.meta["info"].get("name") for frame in Parser().feed(ours.recv(1 << 16))]

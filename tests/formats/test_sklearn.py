@@ -238,6 +238,5 @@ class FakeModel:
 def test_several_outputs_are_refused(flights: pd.DataFrame, package: Package) -> None:
     data = flights[["hour", "distance", "target"]]
     targets = np.column_stack([data["target"], data["target"]])
-    for model in (RandomForestClassifier(2), RandomForestRegressor(2)):
-        with pytest.raises(Incompatible, match="multi-output"):
-            package(model.fit(data[["hour", "distance"]], targets), data)
+    with pytest.raises(Incompatible, match=r"multi-output|labels at once"):
+        package(RandomForestClassifier(2).fit(data[["hour", "distance"]], targets), data)

@@ -88,13 +88,16 @@ def test_a_release_is_never_deleted_renamed_or_changed_by_the_registry(project: 
     assert history(project.store) == before
 
 
+FILES = ("manifest.json", "model.onnx", "environment.txt", "examples.json")
+
+
 def test_the_package_of_a_release_lies_among_the_artifacts_of_its_run(project: Written):
     release = project.release()
     uri = catalogue.download_uri(project.store, "m", 1)
     assert uri == f"mlflow-artifacts:/0/{release.run_id}/artifacts/{PACKAGE}"
     for _ in range(2):
         files = {row["path"]: row["blob"] for row in project.store.db.all("owner_files", owner=release.run_id)}
-        assert set(files) == {f"{PACKAGE}/{name}" for name in ("manifest.json", "model.onnx", "environment.txt")}
+        assert set(files) == {f"{PACKAGE}/{name}" for name in FILES}
         assert files[f"{PACKAGE}/manifest.json"] == release.package
         catalogue.download_uri(project.store, "m", 1)
 

@@ -19,7 +19,7 @@ from ..graphs.trees import Forest, Node
 from .asked import Asked, classes_of
 from .categories import coded, is_text
 
-__all__ = ["is_lightgbm", "open_lightgbm", "write_lightgbm"]
+__all__ = ["is_lightgbm", "open_lightgbm", "raw_lightgbm", "write_lightgbm"]
 
 _ZERO = 1.0000000180025095e-35  # kZeroThreshold, a float32: what is no further from 0 is 0
 _INFINITE = 1e300
@@ -91,6 +91,21 @@ def write_lightgbm(graph: Graph, model: Any, view: View, path: str) -> Answered:
             mend='use objective="binary" or "multiclass", or return the model as a regressor',
             path=path,
         )
+    return _answered(graph, _sums(graph, booster, dump, view, path), dump, classifier, path)
+
+
+def raw_lightgbm(graph: Graph, model: Any, view: View, path: str) -> str:
+    """Write what `decision_function` of a fitted LightGBM classifier answers: shape (rows, classes), of two (rows, 1).
+
+    Raises:
+        Incompatible: as `write_lightgbm` does.
+    """
+    booster = _booster_of(model)
+    return _sums(graph, booster, _dump(booster), view, path)
+
+
+def _sums(graph: Graph, booster: Any, dump: dict[str, Any], view: View, path: str) -> str:
+    """Write the trees; return their sums, shape (rows, trees of an iteration)."""
     width = dump["num_tree_per_iteration"]
     tables = _tables(booster, [place for place, column in enumerate(view) if column.kind == "string"])
     forest = Forest([0.0] * width)
@@ -101,7 +116,7 @@ def write_lightgbm(graph: Graph, model: Any, view: View, path: str) -> Answered:
     raw = forest.write(graph, matrix)
     if dump["average_output"]:
         raw = graph.add("Div", raw, graph.constant(float(max(1, len(dump["tree_info"]) // width))))
-    return _answered(graph, raw, dump, classifier, path)
+    return raw
 
 
 def _booster_of(model: Any) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
 from ..base.records import Check
-from ..replaying.verify import Verified, verify
+
+if TYPE_CHECKING:
+    from ..replaying.verify import Verified
 
 __all__ = ["CLEAN", "environment_check"]
 
@@ -28,6 +30,8 @@ def environment_check(
 
     It is a check on `code`: it stands for no test on the data or on the model.
     """
+    from ..replaying.verify import verify  # loads numpy: not for every release
+
     began = time.perf_counter()
     try:
         found = verify(folder, digest, trusted=trusted, log=lambda text: on_event({"event": "line", "text": text}))

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("move:rollback", "Give the traffic back to the previous release, at once."),
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
-    "trust": ("trust:trust", "Trust a package that names types not known to be safe; list."),
+    "trust": ("trust:trust", "Trust the package of a release; list who trusted what."),
     "sign": ("sign:sign", "Sign a release with a key."),
     "keys": ("sign:keys", "Make and show keys that sign releases."),
     "runs": ("runs:runs", "List and search runs; show one; compare some; print a log."),

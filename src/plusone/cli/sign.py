@@ -42,7 +42,7 @@ def sign(project: Path | None, target: str, key: Path | None, by: str, as_json: 
         click.echo(f"signed: {made.model}@{made.release} by {made.key}")
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  plusone keys new ~/.config/plusone/signing.pem")
 def keys() -> None:
     """Make and show keys that sign releases."""
 
@@ -63,7 +63,7 @@ def new(project: Path | None, file: Path, as_json: bool) -> None:
     _print_public(make_key(path).public, as_json)
 
 
-@keys.command()
+@keys.command(epilog="\b\nExample:\n  plusone keys show ~/.config/plusone/signing.pem")
 @click.argument("file", type=_FILE)
 @json_option
 def show(file: Path, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import Incompatible, PlusoneError
-from ..boosters.lightgbm import is_lightgbm, write_lightgbm
+from ..boosters.lightgbm import is_lightgbm, raw_lightgbm, write_lightgbm
 from ..boosters.xgboost import is_xgboost, write_xgboost
 from ..graphs.answers import Answered
 from ..graphs.graph import Graph, View
@@ -254,6 +254,8 @@ def _decided(graph: Graph, part: Any, view: View, path: str) -> tuple[str, bool]
         return raw_boosted_classic(graph, part, view), False
     if handler in (logistic, linear_classifier, stochastic):
         return product(graph, part, view)[0], False
+    if is_lightgbm(part) and hasattr(part, "decision_function"):  # since LightGBM 4.7
+        return raw_lightgbm(graph, part, view, path), False
     if hasattr(part, "decision_function"):
         raise _NoDecisionError
     answered = estimate(graph, part, view, path)
@@ -270,5 +272,7 @@ def _with_skl2onnx(graph: Graph, part: Any, view: View, path: str) -> Answered:
 
     tensor, kind = convert_estimator(graph, part, graph.matrix(view), len(view), path)
     if kind == "number" and getattr(part, "n_outputs_", 1) > 1:
-        return Answered(tensor, "vector")
+        # Some of its converters write all numbers below each other.
+        shape = graph.constant([-1, int(part.n_outputs_)], np.int64)
+        return Answered(graph.add("Reshape", tensor, shape), "vector")
     return Answered(tensor, kind)

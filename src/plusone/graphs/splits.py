@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .layout import Block, Columns
+from .texts import TEXTS, read_texts
 
 __all__ = ["Turn", "find_turns"]
 
@@ -61,6 +62,7 @@ def find_turns(
     from onnx import load_from_string
 
     model = load_from_string(graph)
+    columns = _with_texts(model, columns)
     found: list[Turn] = []
     for trees in _trees_of(model):
         found += _turns(model, trees, blocks, columns, ranges, most)
@@ -69,6 +71,15 @@ def find_turns(
         own = sorted({(turn.below, turn.above): turn for turn in found if turn.field == name}.items())
         chosen += [own[place][1] for place in _evenly(len(own), most)]
     return chosen
+
+
+def _with_texts(model: Any, columns: Columns) -> Columns:
+    """Return the columns with the counts of terms that a graph takes of its texts."""
+    said = {one.key: one.value for one in model.metadata_props}
+    feeds = dict(columns.feeds)
+    for text in read_texts(said.get(TEXTS, "[]")):
+        feeds |= text.feed(columns.feeds[text.block][:, text.column])
+    return Columns(columns.rows, feeds)
 
 
 def _evenly(count: int, most: int) -> list[int]:

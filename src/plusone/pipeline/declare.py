@@ -157,19 +157,19 @@ def model(
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
     near = _nearness(name, quantise_tolerance)
-
-    said: dict[str, Any] = dict(media or {})
-    if others := [field for field, how in said.items() if not isinstance(how, (Image, Audio))]:
-        raise PipelineError(
-            f"model {name!r}: media={{{others[0]!r}: ...}}: expected plusone.Image(...) or plusone.Audio(...) for a "
-            "feature."
-        )
+    said = _media(name, media)
 
     def declare(function: F) -> F:
         _check_function(function)
         listed = None if features is None else tuple(features)
-        int8 = near if quantise else None
-        made = ModelSpec(name=name, target=columns, features=listed, tolerance=tolerance, media=said, quantise=int8)
+        made = ModelSpec(
+            name=name,
+            target=columns,
+            features=listed,
+            tolerance=tolerance,
+            media=said,
+            quantise=near if quantise else None,
+        )
         if listed is not None and (not listed or set(made.targets) & set(listed) or len(set(listed)) != len(listed)):
             raise PipelineError(
                 f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
@@ -198,6 +198,17 @@ def _targets(name: str, target: Any) -> str | tuple[str, ...] | None:
             mend='for example target="late", or target=("delay", "taxi_time")',
         )
     return tuple(given) if len(given) > 1 else given[0]
+
+
+def _media(name: str, media: Mapping[str, Any] | None) -> dict[str, Image | Audio]:
+    """Return how the files of each feature are read, checked."""
+    said: dict[str, Any] = dict(media or {})
+    if others := [field for field, how in said.items() if not isinstance(how, (Image, Audio))]:
+        raise PipelineError(
+            f"model {name!r}: media={{{others[0]!r}: ...}}: expected plusone.Image(...) or plusone.Audio(...) for a "
+            "feature."
+        )
+    return said
 
 
 def _nearness(name: str, quantise_tolerance: float) -> float:

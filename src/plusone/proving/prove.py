@@ -264,7 +264,8 @@ def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) ->
     if signature.output.kind == "number":
         expected = np.asarray(case.answers, dtype=np.float64)
         differences = _distance(answer.numbers, expected)
-        return differences, ~(differences <= tolerance * np.maximum(1.0, np.abs(expected))), 0
+        with np.errstate(over="ignore"):  # of the largest numbers there are, a hundred times as much is infinite
+            return differences, ~(differences <= tolerance * np.maximum(1.0, np.abs(expected))), 0
     other = answer.labels != case.answers
     if case.probabilities is None:
         return other.astype(np.float64), other, 0

@@ -13,7 +13,6 @@ from ..base.records import Package, Record
 from ..execution import environment, venvs
 from ..packaging.artifact import ENVIRONMENT, read
 from ..packaging.environments import NATIVE
-from ..packaging.examples import read_examples
 from .asking import Replay, replay
 from .natively import replay_natively
 
@@ -75,6 +74,8 @@ def verify(
     Raises:
         BrokenArtifact: when the package was changed on disk, or has no examples.
     """
+    from ..packaging.examples import read_examples  # loads numpy: the command line names this module
+
     began = time.perf_counter()
     package = read(folder, digest)
     lock = _lock_of(folder, package)
