@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("move:reject", "Record that a release is not to go live."),
     "decisions": ("show:decisions", "Show who or what moved which release, when and why."),
     "trust": ("trust:trust", "Trust the package of a release; list who trusted what."),
-    "sign": ("sign:sign", "Sign a release with a key."),
+    "sign": ("sign:sign", "Sign a release: whoever has your public key can tell."),
     "keys": ("sign:keys", "Make and show keys that sign releases."),
     "runs": ("runs:runs", "List and search runs; show one; compare some; print a log."),
     "predictions": ("predictions:predictions", "List logged predictions and labels; show one; export."),

@@ -157,24 +157,18 @@ def model(
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
     near = _nearness(name, quantise_tolerance)
-    said = _media(name, media)
+    made = ModelSpec(
+        name=name,
+        target=columns,
+        features=None if features is None else tuple(features),
+        tolerance=tolerance,
+        media=_media(name, media),
+        quantise=near if quantise else None,
+    )
 
     def declare(function: F) -> F:
         _check_function(function)
-        listed = None if features is None else tuple(features)
-        made = ModelSpec(
-            name=name,
-            target=columns,
-            features=listed,
-            tolerance=tolerance,
-            media=said,
-            quantise=near if quantise else None,
-        )
-        if listed is not None and (not listed or set(made.targets) & set(listed) or len(set(listed)) != len(listed)):
-            raise PipelineError(
-                f"model {name!r}: features={list(listed)}: expected at least one column, each once, "
-                f"and not the target {', '.join(map(repr, made.targets))}."
-            )
+        _check_features(made)
         spec = _spec(function, (), model=made)
         if not spec.inputs:
             raise PipelineError(
@@ -198,6 +192,15 @@ def _targets(name: str, target: Any) -> str | tuple[str, ...] | None:
             mend='for example target="late", or target=("delay", "taxi_time")',
         )
     return tuple(given) if len(given) > 1 else given[0]
+
+
+def _check_features(made: ModelSpec) -> None:
+    listed = made.features
+    if listed is not None and (not listed or set(made.targets) & set(listed) or len(set(listed)) != len(listed)):
+        raise PipelineError(
+            f"model {made.name!r}: features={list(listed)}: expected at least one column, each once, "
+            f"and not the target {', '.join(map(repr, made.targets))}."
+        )
 
 
 def _media(name: str, media: Mapping[str, Any] | None) -> dict[str, Image | Audio]:
