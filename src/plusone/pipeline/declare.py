@@ -156,14 +156,13 @@ def model(
         raise PipelineError(f"model {name!r}: features={features!r}: expected a list of them: each a column name.")
     if not 0 <= tolerance < math.inf:
         raise PipelineError(f"model {name!r}: tolerance={tolerance}: expected a number of 0 or more, for example 1e-5.")
-    near = _nearness(name, quantise_tolerance)
     made = ModelSpec(
         name=name,
         target=columns,
         features=None if features is None else tuple(features),
         tolerance=tolerance,
         media=_media(name, media),
-        quantise=near if quantise else None,
+        quantise=_nearness(name, quantise_tolerance, wanted=quantise),
     )
 
     def declare(function: F) -> F:
@@ -214,13 +213,13 @@ def _media(name: str, media: Mapping[str, Any] | None) -> dict[str, Image | Audi
     return said
 
 
-def _nearness(name: str, quantise_tolerance: float) -> float:
+def _nearness(name: str, quantise_tolerance: float, *, wanted: bool) -> float | None:
     if not 0 < quantise_tolerance <= 1:
         raise PipelineError(
             f"model {name!r}: quantise_tolerance={quantise_tolerance}: expected more than 0, and 1 at most.",
             mend="quantise_tolerance=0.1",
         )
-    return quantise_tolerance
+    return quantise_tolerance if wanted else None
 
 
 def _collect(spec: StepSpec) -> None:
