@@ -68,7 +68,7 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
     package, digest = packaging.pack(
         model,
         name=model_name(cell),
-        target=form.target,  # type: ignore[arg-type]  # of some formats several, or none
+        target=form.target,
         features=data.features,
         train=data.table,
         environment=f"numpy=={np.__version__}\n",

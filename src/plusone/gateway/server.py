@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -84,3 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+    # All is closed. Threads of granian's runtime may run still, and one that comes back to an interpreter that is being
+    # taken down panics, which ended this process with a signal once in a while.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
