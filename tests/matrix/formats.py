@@ -278,7 +278,7 @@ def neighbours(data: Data, kind: str) -> Any:
     """Return nearest neighbours of scikit-learn, which no graph answers alike."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    return sklearn_model(lambda: KNeighborsClassifier(3), LABEL)(data, kind)
+    return sklearn_model(lambda: KNeighborsClassifier(3, metric="canberra"), LABEL)(data, kind)
 
 
 _FOLDER = Path(__file__).parent / "project"

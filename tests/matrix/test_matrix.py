@@ -23,6 +23,7 @@ from plusone.base.config import Serve
 from plusone.base.errors import PlusoneError
 from plusone.base.records import ModelRoute, Package, RouteFile, RouteTarget
 from plusone.proving.prove import Trained
+from plusone.trust.published import write_trusted
 from plusone.workers import routes
 from plusone.workers.supervisor import Supervisor, stop_workers
 from tests.matrix.cells import CELLS, Cell, missing, table
@@ -82,11 +83,18 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
         answers = np.asarray(getattr(model, "predict", model)(frame_of(data).head(len(data.rows))))
         return Made(package, answers.tolist(), None, data.rows), digest
     opened = packaging.building.open_model(model, [False, True])
-    asked = Trained(opened.trained, data.features, form.flavour)
     few = data.table.slice(0, len(data.rows))
+    if opened.settle is not None:
+        rows = Trained(opened.trained, data.features, form.flavour).frame(few)
+        opened = opened.settle(package.signature.fields, rows)
+    asked = Trained(opened.trained, data.features, form.flavour)
     probabilities = asked.probabilities(few)
     answers = np.asarray(asked.answers(few))
     return Made(package, answers.tolist(), None if probabilities is None else probabilities.tolist(), data.rows), digest
+
+
+def _options(made: dict[str, Made], cell: Cell) -> dict[str, Any]:
+    return made[cell.name].package.options if cell.name in made else {}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +120,9 @@ def served(one_thread: None, request: pytest.FixtureRequest) -> Iterator[Served]
             release=1, digest=digest, package=digest, folder=f"packages/{digest}", share=1.0, shadow=0.0, stage="live"
         )
         models[model_name(cell)] = ModelRoute(version=1, targets=(target,))
+    # What a person does who knows where the packages come from: `plusone trust`.
+    asking = [models[model_name(cell)].targets[0].package for cell in RUN if "types" in _options(made, cell)]
+    write_trusted(serving, asking)
     routes.publish(serving, RouteFile(sequence=1, models=models))
     supervisor = Supervisor(serving, Serve(port=0, workers=1))
     try:
