@@ -50,7 +50,9 @@ def every(way: str, **others: str) -> dict[str, str]:
     return found
 
 
-TABLES = "takes columns of single values"
+TABLES = (
+    "fitted on columns of single values here; scikit-learn's take tensors laid out flat, too (docs/tasks/tensors.md)"
+)
 RANKS_NOTHING = "a user's id is a category: no ranking comes of it"
 NO_STRINGS = "takes numbers alone"
 
