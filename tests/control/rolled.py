@@ -4,7 +4,10 @@ the time is what the test says."""
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from plusone.release.lifecycle import current_route
 from plusone.store.rows import to_row
 from tests.release.written import Written
 
-__all__ = ["START", "Rolled"]
+__all__ = ["START", "Rolled", "killer"]
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -118,3 +121,22 @@ class Rolled:
     def host(self) -> str:
         """The name of this machine."""
         return socket.gethostname()
+
+
+def killer(number: int) -> Callable[..., None]:
+    """Kill this process at the n-th boundary: before or after a statement of a write transaction."""
+    seen = 0
+
+    def hook(frame: Any, event: str, argument: Any) -> None:
+        nonlocal seen
+        if event not in ("c_call", "c_return") or getattr(argument, "__name__", "") != "execute":
+            return
+        code = frame.f_code
+        back = frame.f_back.f_code.co_name
+        writes = code.co_name == "write" or (code.co_name == "_run" and back == "execute")
+        if writes and code.co_filename.endswith("sqlite.py"):
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook

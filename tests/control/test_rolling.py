@@ -7,9 +7,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +21,7 @@ from plusone.predictions.log import PredictionLog
 from plusone.release import lifecycle, rollout
 from plusone.release.counting import State
 from plusone.release.events import list_looks, newest_rollout, read_state
-from tests.control.rolled import START, Rolled
+from tests.control.rolled import START, Rolled, killer
 from tests.predictions.written import send_labels
 from tests.release.invariants import check_invariants
 from tests.release.written import PASSED
@@ -440,7 +439,7 @@ def _carry_on(root: Path, *, killed_at: int = 0) -> None:
     rolled = Rolled(root, new=False)
     rolled.serve()
     if killed_at:
-        sys.setprofile(_killer(killed_at))
+        sys.setprofile(killer(killed_at))
     if newest_rollout(rolled.store.db, "m") is None:
         rolled.begin(*PLAN)
     for _ in range(40):
@@ -452,25 +451,6 @@ def _carry_on(root: Path, *, killed_at: int = 0) -> None:
             break
     sys.setprofile(None)
     rolled.written.close()
-
-
-def _killer(number: int) -> Callable[..., None]:
-    """Kill this process at the n-th boundary: before or after a statement of a write transaction."""
-    seen = 0
-
-    def hook(frame: Any, event: str, argument: Any) -> None:
-        nonlocal seen
-        if event not in ("c_call", "c_return") or getattr(argument, "__name__", "") != "execute":
-            return
-        code = frame.f_code
-        back = frame.f_back.f_code.co_name
-        writes = code.co_name == "write" or (code.co_name == "_run" and back == "execute")
-        if writes and code.co_filename.endswith("sqlite.py"):
-            seen += 1
-            if seen == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    return hook
 
 
 def test_killed_at_any_write_it_leaves_what_passed_its_gate_and_the_next_goes_on(tmp_path: Path):

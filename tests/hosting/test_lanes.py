@@ -78,10 +78,12 @@ class Bench:
     def __init__(self, folder: Path, *, row_s: float = 1e-5, **limits: Any) -> None:
         loop = asyncio.get_running_loop()
         self.model = Model(folder)
+        self.predictor: Any = self.model
+        """The same: it behaves as one."""
         self.caller = Caller()
         self.answered: list[int] = []
         route = RouteTarget(release=1, digest="d", package="p", folder="f", share=1.0)
-        self.target = Target("m", route, self.model, folder, row_s)  # type: ignore[arg-type]  # it behaves as a predictor
+        self.target = Target("m", route, self.predictor, folder, row_s)
         self.lane = Lane(
             "m",
             msgspec.structs.replace(LIMITS, **limits),
@@ -333,9 +335,9 @@ class InProcess(Model):
 
 def _native(folder: Path) -> Bench:
     bench = Bench(folder)
-    bench.model = InProcess(folder)
+    bench.model = bench.predictor = InProcess(folder)
     route = RouteTarget(release=1, digest="d", package="p", folder="f", share=1.0)
-    bench.target = Target("m", route, bench.model, folder, 1e-6)  # type: ignore[arg-type]  # it behaves as a predictor
+    bench.target = Target("m", route, bench.predictor, folder, 1e-6)
     return bench
 
 

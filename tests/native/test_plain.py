@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,13 @@ def test_equal_objects_have_equal_packages(forecaster: Any):
     assert found[0] == found[1]
 
 
+def nameless() -> Any:
+    """A function of the project that stands nowhere in it."""
+    found: Any = lambda: 1  # noqa: E731 - that it has no name is the point
+    found.__module__ = "forecaster"
+    return found
+
+
 class Stranger:
     """Not of the project."""
 
@@ -96,21 +106,21 @@ class Stranger:
 
 
 @pytest.mark.parametrize(
-    ("thing", "message"),
+    ("make", "message"),
     [
-        ("open(__file__)", r"Keeps\.thing is a _io\.TextIOWrapper"),
-        ("[1, {'a': object()}]", r"Keeps\.thing\[1\]\['a'\] is a builtins\.object"),
-        ("np.array([None])", "array of Python objects"),
-        ("Path('/etc/passwd')", "below the project's folder"),
-        ("Path('../test_plain.py')", "below the project's folder"),
-        ("Path('none.csv')", "that exists"),
-        ("lambda: 1", "can't be found under that name"),
-        ("__import__('re').compile('a')", r"a re\.Pattern"),
-        ("pd.DataFrame({'a': [object()]})", "Keeps.thing: "),
+        (io.StringIO, r"Keeps\.thing is a _io\.StringIO"),
+        (lambda: [1, {"a": object()}], r"Keeps\.thing\[1\]\['a'\] is a builtins\.object"),
+        (lambda: np.array([None]), "array of Python objects"),
+        (lambda: Path("/etc/passwd"), "below the project's folder"),
+        (lambda: Path("../test_plain.py"), "below the project's folder"),
+        (lambda: Path("none.csv"), "that exists"),
+        (nameless, "can't be found under that name"),
+        (lambda: re.compile("a"), r"a re\.Pattern"),
+        (lambda: pd.DataFrame({"a": [object()]}), "Keeps.thing: "),
     ],
 )
-def test_what_cannot_be_kept_is_named_with_what_to_do(forecaster: Any, thing: str, message: str):
-    value = eval(thing, {"np": np, "Path": Path, "pd": pd, "__file__": __file__, "__name__": "forecaster"})  # noqa: S307 - of this file
+def test_what_cannot_be_kept_is_named_with_what_to_do(forecaster: Any, make: Callable[[], Any], message: str):
+    value = make()
     with pytest.raises(Incompatible, match=message) as refused:
         pack_object(forecaster.Keeps(value), SCRIPTS)
     assert refused.value.mend
