@@ -21,6 +21,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -306,9 +307,23 @@ def _in_use(place: Path) -> bool:
     starts = tuple({os.fsencode(path / "bin") + b"/" for path in (place, folder() / place.name, place.resolve())})
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (process / "cmdline").read_bytes().startswith(starts):
+            if _command_line(process).startswith(starts):
                 return True
     return False
+
+
+def _command_line(process: Path) -> bytes:
+    """Return a process's command line; b"" of one that is dead, or the kernel's.
+
+    In the middle of an exec the new program is there (`exe`), and its command line is empty,
+    and this waits a moment.
+    """
+    for _ in range(50):
+        if line := (process / "cmdline").read_bytes():
+            return line
+        (process / "exe").readlink()
+        time.sleep(0.001)
+    return b""
 
 
 def _made(place: Path) -> _Made | None:
