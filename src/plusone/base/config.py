@@ -14,7 +14,7 @@ from .keys import public_bytes
 from .plans import parse_plan
 from .rollouts import RolloutStep
 
-__all__ = ["Limits", "Project", "Rollouts", "Serve", "find_project", "limits_of", "load_project", "plan_of"]
+__all__ = ["Checks", "Limits", "Project", "Rollouts", "Serve", "find_project", "limits_of", "load_project", "plan_of"]
 
 
 _FOLDER = ".plusone"
@@ -79,6 +79,15 @@ class Rollouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     expected_shift: float = 0.2
 
 
+class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.plusone.checks]`: what plusone checks by itself of each release, and its bounds."""
+
+    built_in: bool = True
+    """Whether plusone's own checks run beside the project's tests."""
+    skip: tuple[str, ...] = ()
+    """Names of built-in checks that are not run, as `plusone checks` shows them: `columns`, or `columns[train_set]`."""
+
+
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[tool.plusone.models.NAME]`: what holds for one model; None: as `[tool.plusone]` says."""
 
@@ -94,6 +103,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rollout: tuple[str, ...] = ()
     models: dict[str, ModelSettings] = {}
     rollouts: Rollouts = Rollouts()
+    checks: Checks = Checks()
     serve: Serve = Serve()
 
 
@@ -118,6 +128,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     plans: dict[str, tuple[RolloutStep, ...]] = {}
     """The same of models that have a plan of their own."""
     rollouts: Rollouts = Rollouts()
+    checks: Checks = Checks()
 
 
 def plan_of(project: Project, model: str) -> tuple[RolloutStep, ...]:
@@ -165,7 +176,8 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     try:
         settings = msgspec.convert(data["tool"]["plusone"], _Settings)
     except msgspec.ValidationError as error:
-        known = ", ".join([*_Settings.__struct_fields__[:7], *_names("rollouts", Rollouts), *_names("serve", Serve)])
+        parts = (("rollouts", Rollouts), ("checks", Checks), ("serve", Serve))
+        known = ", ".join([*_Settings.__struct_fields__[:7], *(name for part in parts for name in _names(*part))])
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
@@ -214,6 +226,7 @@ def _project(root: Path, name: str, settings: _Settings, file: Path) -> Project:
         sign_with=_key(root, settings, file),
         rollout=_plan(settings.rollout, f"{file}, [tool.plusone] rollout"),
         rollouts=settings.rollouts,
+        checks=settings.checks,
         plans={
             model: _plan(own.rollout, f"{file}, [tool.plusone.models.{model}] rollout")
             for model, own in settings.models.items()

@@ -354,6 +354,19 @@ class Release(Record, frozen=True, kw_only=True):
 # ---------------------------------------------------------------------------------------------- checks
 
 
+class Learning(Record, frozen=True, kw_only=True):
+    """What a model learns from and what it answers, as its declaration says."""
+
+    inputs: tuple[str, ...] = ()
+    """The step outputs that its function takes; the first is its training data."""
+    targets: tuple[str, ...] = ()
+    """The columns that it answers: one, several or none."""
+    features: tuple[str, ...] | None = None
+    """The columns that a request carries; None: all but the targets."""
+    upstream: tuple[str, ...] = ()
+    """Every step output that its inputs were made of, they among them."""
+
+
 class Check(Record, frozen=True, kw_only=True):
     """One test's outcome on one release."""
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PlusoneError
 from ..base.records import Check
+from .verdict import BUILT_IN
 
 if TYPE_CHECKING:
     from ..replaying.verify import Verified
 
 __all__ = ["CLEAN", "environment_check"]
 
-CLEAN = "plusone::environment"
-"""The name of the check: pytest's ids begin with a file, so that no test has it."""
+CLEAN = f"{BUILT_IN}environment"
+"""The name of the check."""
 
 
 def environment_check(

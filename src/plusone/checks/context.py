@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
+from ..base.config import Checks
 from ..base.errors import UsageError
 from ..base.files import write_atomic
-from ..base.records import Dataset, Record
+from ..base.records import Dataset, Learning, Record
 
 __all__ = ["ENVIRONMENT", "Context", "ReleaseRef", "read", "write"]
 
@@ -47,6 +48,11 @@ class Context(Record, frozen=True, kw_only=True):
     """The step outputs that were made, by name."""
     not_made: tuple[str, ...] = ()
     """Step outputs that the project declares and this run did not make."""
+    learning: Learning = Learning()
+    before: dict[str, Dataset] = msgspec.field(default_factory=dict)
+    """The step outputs that the live release was made with, by name; empty when none is live."""
+    settings: Checks = Checks()
+    """What the project says of plusone's own checks."""
     candidate: ReleaseRef | None = None
     live: ReleaseRef | None = None
     trusted: tuple[str, ...] = ()

@@ -6,68 +6,20 @@ change what another one gets: before each test, and after each fixture of a wide
 
 from __future__ import annotations
 
-import copy
 import types
 from collections.abc import Generator, Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..base.errors import UsageError
+from ..measuring.outcomes import NotApplicable
 from .by_hand import CHOICE
 from .context import Context, ReleaseRef
 from .names import OURS
-from .outcomes import NotApplicable
+from .values import Values, load_release
 
-__all__ = ["Fixtures", "Values"]
-
-
-class Values:
-    """The step outputs of a run: read from the blobs once, given as a fresh copy each time."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._kept: dict[str, Any] = {}
-
-    def fresh(self, name: str) -> Any:
-        """Return the value of the step output `name`, in an object that nobody else has.
-
-        Raises:
-            UsageError: when the run has not made it.
-            BrokenArtifact: when its bytes are missing or were changed.
-        """
-        __tracebackhide__ = True
-        if name not in self._context.outputs:
-            raise UsageError(
-                f"The step output {name!r} was not made in this run, so no test can use it.",
-                mend=f"plusone release --until STEP, where STEP is the step that makes {name}",
-            )
-        dataset = self._context.outputs[name]
-        if any("<" in column.type or "[" in column.type for column in dataset.columns):
-            # Lists and structs inside a dataframe are objects that a copy would share: read it again.
-            return self._read(name)
-        if name not in self._kept:
-            self._kept[name] = self._read(name)
-        return _copy(self._kept[name])
-
-    def _read(self, name: str) -> Any:
-        from ..data.datasets import load
-        from ..store.opening import open_blobs
-
-        return load(self._context.outputs[name], open_blobs(Path(self._context.blobs), self._context.bucket))
-
-
-def _copy(value: Any) -> Any:
-    """Return a copy that shares nothing that can be changed."""
-    top = type(value).__module__.partition(".")[0]
-    if isinstance(value, Path) or top == "pyarrow":
-        return value
-    if top == "pandas":
-        return value.copy(deep=True)
-    if top == "polars":
-        return value.clone()
-    return copy.deepcopy(value)
+__all__ = ["Fixtures"]
 
 
 class Fixtures:
@@ -122,9 +74,7 @@ class Fixtures:
             found = self._context.live
             if found is None:
                 raise NotApplicable("no release is live yet: there is nothing to compare with")
-        from ..predictor import load
-
-        return load(Path(found.folder), found.package, trusted=frozenset(self._context.trusted))
+        return load_release(found, self._context)
 
     def _no_model(self, context: Context) -> UsageError:
         if context.result:

@@ -10,7 +10,7 @@ import pytest
 
 from ..base.errors import PlusoneError
 from ..base.records import Outcome
-from .outcomes import CheckFailed, Inconclusive, NotApplicable
+from ..measuring.outcomes import CheckFailed, Inconclusive, NotApplicable
 
 __all__ = ["Phases", "clean", "explain"]
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from ..base.records import Check
+from ..measuring.outcomes import recording
+from .built_in import BuiltInItem, built_in_items
 from .context import Context
 from .names import OURS
-from .outcomes import recording
 from .phases import Phases, clean, explain
 from .result import Collected, Subject, Writer
 
@@ -62,7 +63,9 @@ class Recorder:
         self._writer.write(problem=f"{name}: broken: {message}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
         """Note what options and hooks take out, then leave aside what is not this session's."""
         for item in items:
             self._seen.setdefault(item.nodeid, item)
@@ -78,11 +81,16 @@ class Recorder:
             if mine:
                 here.add(test)
             collected.append(Collected(test=clean(test), subject=subject, here=mine, deselected=test not in kept))
-        items[:] = [item for item in items if item.nodeid in here]
+        # Ours come last and after every option, so that -k and -m are about the project's tests alone.
+        ours = built_in_items(session, self._context)
+        collected.extend(Collected(test=item.nodeid, subject=self._context.subject) for item in ours)
+        items[:] = [*(item for item in items if item.nodeid in here), *ours]
         self._writer.write(collected=tuple(collected))
         return result
 
     def _subject(self, item: pytest.Item) -> Subject:
+        if isinstance(item, BuiltInItem):
+            return self._context.subject
         names = set(getattr(item, "fixturenames", ()))
         if names.intersection(OURS):
             return "model"

@@ -91,6 +91,11 @@ class Graph:
                 names |= self._upstream(self.steps[name]) if self.steps[name].model is None else set()
         return [spec for name, spec in self.steps.items() if name in names and spec.model is None]
 
+    def upstream(self, trainer: StepSpec) -> list[str]:
+        """Return the step outputs that what `trainer` learns from was made of, its inputs among them, sorted."""
+        steps = self._upstream(trainer)
+        return sorted(output for output, maker in self.makers.items() if maker.name in steps)
+
     def _of_others(self, trainer: StepSpec | None) -> set[str]:
         """Return the steps that belong to other models than the one that `trainer` trains."""
         if trainer is None:

@@ -22,6 +22,7 @@ from ..execution.local import serve_requests
 from ..recording import active
 from ..recording.recorder import Recorder
 from ..store import open_store
+from .declare import StepSpec
 from .engine import Engine
 from .graph import Graph, load_graph
 from .settings import settings_for
@@ -91,6 +92,7 @@ class _Worker:
             "model": trainer.model.name if trainer and trainer.model else None,
             "trainer": trainer.name if trainer else None,
             "models": list(graph.models),
+            "learning": _learning(graph, trainer),
             "steps": [spec.name for spec in wanted],
             "outputs": list(graph.makers),
             "settings": {key: value for spec in relevant for key, value in settings[spec.name].items()},
@@ -121,6 +123,18 @@ class _Worker:
         if self.graph is None or self.engine is None:
             raise PlusoneError("The pipeline was not planned yet: expected the request 'plan' first.")
         return self.graph, self.engine
+
+
+def _learning(graph: Graph, trainer: StepSpec | None) -> dict[str, Any] | None:
+    """Return what a model learns from and what it is to answer, as its declaration says."""
+    if trainer is None or trainer.model is None:
+        return None
+    return {
+        "inputs": trainer.inputs,
+        "targets": trainer.model.targets,
+        "features": trainer.model.features,
+        "upstream": graph.upstream(trainer),
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:

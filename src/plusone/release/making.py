@@ -20,17 +20,15 @@ from ..base import clock, errors
 from ..base.config import Project, plan_of
 from ..base.errors import Conflict, PlusoneError
 from ..base.ids import canonical_json, digest_json
-from ..base.records import Check, Dataset, Decision, Release, Route, Session, finite
+from ..base.records import Check, Dataset, Decision, Learning, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
 from ..checks.clean import environment_check
-from ..checks.context import Context, ReleaseRef
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
 from ..checks.session import assemble, pytest_options, run_tests, test_sources
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
-from ..packaging.environments import make_environment
 from ..registry.sources import keep_package
 from ..registry.taking import Taken, check_open, find_taken
 from ..store import Store
@@ -44,6 +42,7 @@ from ..trust.records import check_signed, sign_in, signer_of, trusted_digests
 from .gate import may_take_traffic, newest_session
 from .lifecycle import Move, decide, go_live, list_releases
 from .rollout import begin_in
+from .testing import add_session, context_for
 
 __all__ = ["Made", "Request", "make_release"]
 
@@ -232,12 +231,19 @@ class _Making:
             raise _as_error(reply["error"])
         return reply
 
+    @property
+    def learning(self) -> Learning:
+        """What the model learns from, as the project declares it."""
+        return msgspec.convert(self.plan["learning"], Learning)
+
     def _fingerprint(self, child: Child) -> str:
         asked = {"do": "fingerprint", "model": self.model, "taken": self.taken.files if self.taken else None}
         training = self._ask(child, asked)["fingerprint"]
         self.sources = test_sources(self.project.tests, self.project.root)
         # What pytest is told decides which tests run, so it belongs to them.
-        return digest_json({"training": training, "tests": self.sources, "options": pytest_options(self.project.root)})
+        options = pytest_options(self.project.root)
+        checks = msgspec.to_builtins(self.project.checks)
+        return digest_json({"training": training, "tests": self.sources, "options": options, "checks": checks})
 
     def _unchanged(self, fingerprint: str) -> Made | None:
         if self.taken is not None:
@@ -254,19 +260,18 @@ class _Making:
 
     def _test(self, subject: Literal["data", "model"], candidate: Release | None) -> Part:
         live = self.compared = _live(self.store.db, self.model)
-        context = Context(
-            root=str(self.project.root),
-            tests=str(self.project.tests),
-            blobs=str(self.store.blobs.folder),
-            bucket=self.store.blobs.address,
+        context = context_for(
+            self.project,
+            self.store,
             subject=subject,
             model=self.model,
-            models=tuple(self.plan["models"]),
+            models=self.plan["models"],
             outputs=self.outputs,
-            not_made=tuple(sorted(set(self.plan["outputs"]) - set(self.outputs))),
-            candidate=self._reference(candidate),
-            live=self._reference(live),
-            trusted=tuple(sorted(trusted_digests(self.store.db))),
+            declared=self.plan["outputs"],
+            learning=self.learning,
+            candidate=candidate,
+            live=live,
+            packages=self.run.folder / "packages",
         )
         with self.run.output.open("ab") as log:
 
@@ -288,15 +293,6 @@ class _Making:
         self.on_event({"event": "check", "check": msgspec.to_builtins(check)})
         return check
 
-    def _reference(self, release: Release | None) -> ReleaseRef | None:
-        if release is None:
-            return None
-        folder = keeping.give(release.package, self.store.blobs, self.run.folder / "packages")
-        make_environment(folder)
-        return ReleaseRef(
-            number=release.number or None, digest=release.digest, package=release.package, folder=str(folder)
-        )
-
     def _stopped(self, data: Part) -> Made | None:
         problems = problems_so_far(data.checks, data.problems)
         if not problems:
@@ -305,7 +301,7 @@ class _Making:
         session = assemble(None, data, run_id=self.run.record.id)
         session = msgspec.structs.replace(session, problems=data.problems, checks=data.checks)
         with self.store.db.write() as tx:
-            _add_session(tx, session)
+            add_session(tx, session)
         self._finish("failed", error=f"The tests on the data failed: {problems[0]}")
         return Made(
             outcome="stopped", run_id=self.run.record.id, model=self.model, session=session, problems=tuple(problems)
@@ -323,6 +319,7 @@ class _Making:
                 "tests": self.sources,
                 "run": self.run.record.id,
                 "fingerprint": fingerprint,
+                "learning": msgspec.to_builtins(self.learning),
                 **(self.taken.evidence if self.taken else {}),
             }
         )
@@ -354,7 +351,7 @@ class _Making:
                 sign_in(tx, self.key, release, by=self.request.by)
             keep_package(tx, release, self.store.blobs)
             tx.execute("freed_remove", package=release.package)  # its files were stored again, by this run
-            _add_session(tx, session)
+            add_session(tx, session)
             evidence = {"session": session.id, "problems": problems, **(self.taken.evidence if self.taken else {})}
             after = "failed" if problems else "passed"
             why = problems[0] if problems else f"all {len(session.checks)} checks are done and none closes the gate"
@@ -446,14 +443,6 @@ def _sweep(store: Store) -> None:
             shutil.rmtree(place, ignore_errors=True)
         else:
             place.unlink(missing_ok=True)
-
-
-def _add_session(tx: Transaction, session: Session) -> None:
-    row = to_row(session)
-    del row["checks"]
-    tx.execute("session_add", **row)
-    for position, check in enumerate(session.checks):
-        tx.execute("check_add", session_id=session.id, position=position, **to_row(check))
 
 
 def _as_error(body: dict[str, Any]) -> PlusoneError:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from plusone.checks.outcomes import record, recording
+from plusone.measuring.outcomes import record, recording
 
 
 def test_what_is_recorded_goes_to_the_innermost_recording():

@@ -1,20 +1,20 @@
-"""Comparisons for the tests of a project: `plusone.check.no_worse(...)`, `plusone.check.at_least(...)`.
+"""A metric of a release against that of the live one, or against a number.
 
-Each says passed, failed or inconclusive by the interval of what it measured, not by the number alone, and leaves what
-it measured with the test that called it. It knows models by what they answer, and metrics by name.
+Each says passed, failed or inconclusive by the interval of what it measured, not by the number alone. They know models
+by what they answer, and metrics by name.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from .base.errors import UsageError
-from .checks.outcomes import CheckFailed, Inconclusive, NotApplicable, record
+from ..base.errors import UsageError
+from ..measuring.outcomes import NotApplicable
+from .concluding import OnInconclusive, check_arguments, conclude, outcome_of
 
 if TYPE_CHECKING:
-    from .predictor import Predictor
-    from .statistics.bootstrap import Interval
+    from ..predictor import Predictor
+    from ..statistics.bootstrap import Interval
 
 __all__ = ["at_least", "no_worse"]
 
@@ -29,7 +29,7 @@ def no_worse(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-    inconclusive: Literal["closes", "allowed"] = "closes",
+    inconclusive: OnInconclusive = "closes",
 ) -> None:
     """Pass when `model` is shown to be at most `margin` worse than `live` on the rows of `data`.
 
@@ -52,11 +52,11 @@ def no_worse(
         NotApplicable: there is no live release.
         UsageError: the data, the metric or an argument can't be used.
     """
-    _check_arguments(inconclusive, margin=margin)
+    check_arguments(inconclusive, margin=margin)
     if margin < 0:
         raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of {metric}.")
-    from .checks.rows import Rows, choose
-    from .statistics import bootstrap, metrics
+    from ..measuring.rows import Rows, choose
+    from ..statistics import bootstrap, metrics
 
     chosen = choose(model.signature.output, metric)
     if live is None:
@@ -90,7 +90,7 @@ def at_least(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-    inconclusive: Literal["closes", "allowed"] = "closes",
+    inconclusive: OnInconclusive = "closes",
 ) -> None:
     """Pass when `model` is shown to be at least as good as `value` on the rows of `data`.
 
@@ -99,9 +99,9 @@ def at_least(
 
     Args and errors are those of `no_worse`.
     """
-    _check_arguments(inconclusive, value=value)
-    from .checks.rows import Rows, choose
-    from .statistics import bootstrap
+    check_arguments(inconclusive, value=value)
+    from ..measuring.rows import Rows, choose
+    from ..statistics import bootstrap
 
     chosen = choose(model.signature.output, metric)
     rows = Rows(data, model.signature.output, chosen)
@@ -125,36 +125,13 @@ def _better(difference: float) -> str:
     return f"{abs(difference):.4g} {'better' if difference > 0 else 'worse'}"
 
 
-def _check_arguments(inconclusive: str, **numbers: Any) -> None:
-    if inconclusive not in ("closes", "allowed"):
-        raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            raise UsageError(f"{name} = {number!r}: expected a finite number.")
-
-
 def _conclude(
-    text: str, found: Interval, limit: float, inconclusive: str, measured: dict[str, Any], sign: float = 1.0
+    text: str, found: Interval, limit: float, inconclusive: OnInconclusive, measured: dict[str, Any], sign: float = 1.0
 ) -> None:
     """Record what was measured and raise what it means; `sign` is -1 where lower values are better."""
     low, high = sorted((sign * (found.low - limit), sign * (found.high - limit)))
-    outcome = "passed" if low >= 0 else "failed" if high < 0 else "inconclusive"
-    message = (
-        text if outcome != "inconclusive" else f"{text}: the interval has the limit inside, so the data can't tell"
-    )
-    record(
-        {
-            **measured,
-            "low": found.low,
-            "high": found.high,
-            "resamples": found.resamples,
-            "confidence": found.confidence,
-            "outcome": outcome,
-            "allowed": outcome == "inconclusive" and inconclusive == "allowed",
-            "message": message,
-        }
-    )
-    if outcome == "failed":
-        raise CheckFailed(message)
-    if outcome == "inconclusive" and inconclusive == "closes":
-        raise Inconclusive(f"{message}. More rows would.")
+    outcome = outcome_of(low, high)
+    measured |= {"low": found.low, "high": found.high, "resamples": found.resamples, "confidence": found.confidence}
+    if outcome == "inconclusive":
+        text = f"{text}: the interval has the limit inside, so the data can't tell"
+    conclude(text, outcome, measured, inconclusive=inconclusive, more="More rows would.")

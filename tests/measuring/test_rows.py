@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 import plusone
 from plusone import check
 from plusone.base.errors import UsageError
-from plusone.checks.outcomes import CheckFailed, recording
+from plusone.measuring.outcomes import CheckFailed, recording
 from plusone.predictor import Predictor
 from tests.packaged import package
 

@@ -13,7 +13,7 @@ import pytest
 
 from plusone import check
 from plusone.base.errors import PlusoneError, UsageError
-from plusone.checks.outcomes import CheckFailed, Inconclusive, NotApplicable, recording
+from plusone.measuring.outcomes import CheckFailed, Inconclusive, NotApplicable, recording
 from plusone.predictor import Predictor, load
 from tests.checks.models import make_packages, rows
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plusone.checks.shifts import prediction_shift
 from plusone.evidence.histograms import count_outputs, name_classes
 from plusone.graphs.runner import Answer
+from plusone.measuring.shifts import prediction_shift
 from plusone.predictor.encode import key_of
 
 CLASSES = ("no", "yes")

@@ -1,0 +1,55 @@
+"""How a check ends: what was measured is recorded whatever comes of it, and the outcome is raised."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from ..base.errors import UsageError
+from ..measuring.outcomes import CheckFailed, Inconclusive, record
+
+__all__ = ["Judgement", "OnInconclusive", "check_arguments", "conclude", "outcome_of"]
+
+Judgement = Literal["passed", "failed", "inconclusive"]
+OnInconclusive = Literal["closes", "allowed"]
+"""What an inconclusive outcome does to the gate."""
+
+
+def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
+    """Raise UsageError if one of the numbers is not finite, or `inconclusive` is no word for what it may be."""
+    if inconclusive not in ("closes", "allowed"):
+        raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise UsageError(f"{name} = {number!r}: expected a finite number.")
+
+
+def outcome_of(low: float, high: float) -> Judgement:
+    """Return the outcome of an interval that has to lie at or above 0."""
+    return "passed" if low >= 0 else "failed" if high < 0 else "inconclusive"
+
+
+def conclude(
+    message: str,
+    outcome: Judgement,
+    measured: dict[str, Any],
+    *,
+    inconclusive: OnInconclusive = "closes",
+    more: str = "",
+) -> None:
+    """Record what was measured with its outcome and message, and raise what the outcome means.
+
+    Args:
+        measured: plain JSON values; `check` is the check's name, `figure` what to draw (see `measuring.figures`).
+        more: what to do about an inconclusive outcome, a sentence.
+
+    Raises:
+        CheckFailed: outcome 'failed'.
+        Inconclusive: outcome 'inconclusive', and `inconclusive` is 'closes'.
+    """
+    allowed = outcome == "inconclusive" and inconclusive == "allowed"
+    record({**measured, "outcome": outcome, "allowed": allowed, "message": message})
+    if outcome == "failed":
+        raise CheckFailed(message)
+    if outcome == "inconclusive" and not allowed:
+        raise Inconclusive(f"{message}. {more}" if more else message)
