@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ SETTINGS = {
     "rollout": "how a release takes the place of the live one: steps such as `shadow 2m`, `5% 5m`, `50% 5m 1000` (a "
     "share of the requests, how long, and how many requests at least: 100); empty: at once",
     "models": "what holds for single models, e.g. `[tool.plusone.models.NAME] rollout = []`: `rollout`",
+    "checks.built_in": "whether plusone's own checks run beside the project's tests",
+    "checks.skip": "names of built-in checks that are not run: `columns`, or `columns[train_set]`",
     "rollouts.alpha": "of candidates that are no worse than the live release, at most this share is rolled back",
     "rollouts.alpha_tolerated": "of candidates that are worse in one respect, by no more than is tolerated there, at "
     "most this share is rolled back for it",
@@ -163,12 +166,20 @@ def records_page() -> str:
     return "\n".join(parts)
 
 
+_PARTS: tuple[tuple[str, Any], ...] = (
+    ("", config._Settings),
+    ("rollouts.", config.Rollouts),
+    ("checks.", config.Checks),
+    ("serve.", config.Serve),
+)
+
+
 def known_settings() -> dict[str, tuple[str, Any]]:
     """Every setting of `[tool.plusone]`: its type and default, from the code that reads it."""
     found: dict[str, tuple[str, Any]] = {}
-    for prefix, kind in (("", config._Settings), ("rollouts.", config.Rollouts), ("serve.", config.Serve)):
+    for prefix, kind in _PARTS:
         for name, default in zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True):
-            if not isinstance(default, (config.Rollouts, config.Serve)):
+            if not isinstance(default, tuple(kind for _, kind in _PARTS)):
                 found[prefix + name] = (type(default).__name__, default)
     return found
 
@@ -198,8 +209,8 @@ def settings_page() -> str:
     parts = [
         NOTE,
         "# Settings\n",
-        "In the project's `pyproject.toml`, below `[tool.plusone]`, `[tool.plusone.rollouts]` and",
-        "`[tool.plusone.serve]`. A name that is not here is an error, so that a misspelt one is not ignored.\n",
+        "In the project's `pyproject.toml`, below `[tool.plusone]`, `[tool.plusone.rollouts]`, `[tool.plusone.checks]`",
+        "and `[tool.plusone.serve]`. A name that is not here is an error, so that a misspelt one is not ignored.\n",
         "| setting | type | default | what it is |",
         "|---|---|---|---|",
         *(f"| `{name}` | {kind} | `{default}` | {SETTINGS[name]} |" for name, (kind, default) in known.items()),
@@ -209,6 +220,36 @@ def settings_page() -> str:
         *(f"| `{name}` | {VARIABLES[name]} |" for name in VARIABLES if name in variables),
     ]
     return "\n".join(parts) + "\n"
+
+
+def check_page() -> str:
+    """docs/reference/check.md: every public check with its signature and docstring, from the code."""
+    from plusone import check
+
+    parts = [NOTE, "# plusone.check\n", f"{' '.join((check.__doc__ or '').split())}\n"]
+    for name in sorted(check.__all__):
+        function = getattr(check, name)
+        text = inspect.cleandoc(function.__doc__ or "")
+        parts += [f"## {name}\n", f"```text\n{name}{_signature(function)}\n\n{text}\n```\n"]
+    return "\n".join(parts)
+
+
+def _signature(function: Any) -> str:
+    """Return the parameters as they are written, a line each where there are many."""
+    shown = [str(one) for one in _parameters(function)]
+    line = f"({', '.join(shown)})"
+    return line if len(line) < 100 else "(\n    " + ",\n    ".join(shown) + ",\n)"
+
+
+def _parameters(function: Any) -> list[str]:
+    found: list[str] = []
+    starred = False
+    for one in inspect.signature(function).parameters.values():
+        if one.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
+            found.append("*")
+        starred = starred or one.kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_POSITIONAL)
+        found.append(str(one))
+    return found
 
 
 def formats_page() -> str:
@@ -221,6 +262,7 @@ def formats_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "errors.md": errors_page,
+    "check.md": check_page,
     "formats.md": formats_page,
     "records.md": records_page,
     "settings.md": settings_page,
