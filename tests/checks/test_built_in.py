@@ -8,6 +8,7 @@ import pytest
 
 from plusone.base.config import Checks
 from plusone.base.records import Learning
+from plusone.checks.built_in import Given
 from plusone.checks.session import assemble
 from plusone.checks.verdict import problems_of
 from tests.checks.parts import only
@@ -98,3 +99,15 @@ def test_they_do_not_stand_for_the_tests_of_the_project(project, packages, holdo
     problems = problems_of(assemble("d", data, model))
     assert any("no test passed on the model" in problem for problem in problems)
     assert any("no test passed on the data" in problem for problem in problems)
+
+
+def test_a_table_with_all_fields_that_the_model_did_not_learn_from_is_a_holdout(sandbox):
+    table = pd.DataFrame({"a": [1.0], "late": [True]})
+    sandbox.output(train_set=table, holdout=table, joined=table, other=table[["a"]], note={"a": 1})
+    learning = Learning(inputs=("train_set",), targets=("late",), upstream=("joined", "train_set"))
+    sandbox.change(learning=learning)
+    assert Given(sandbox.context).holdouts == ("holdout",)
+    sandbox.change(learning=msgspec.structs.replace(learning, features=("b",)))
+    assert Given(sandbox.context).holdouts == ()
+    sandbox.change(learning=Learning())
+    assert Given(sandbox.context).holdouts == ()

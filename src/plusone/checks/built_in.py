@@ -69,6 +69,23 @@ class Given:
         """The step outputs that the live release was made with; empty when none is live."""
         return self.context.before
 
+    @property
+    def holdouts(self) -> tuple[str, ...]:
+        """The tables of this run that the model did not learn from and can be asked about: its fields and targets."""
+        known = self.outputs
+        training = known.get(self.learning.inputs[0]) if self.learning.inputs else None
+        if training is None or not self.learning.targets:
+            return ()
+        features = self.learning.features or tuple(column.name for column in training.columns)
+        needed = {*features, *self.learning.targets}
+        return tuple(
+            name
+            for name, dataset in sorted(known.items())
+            if dataset.kind == "table"
+            and name not in self.learning.upstream
+            and needed <= {column.name for column in dataset.columns}
+        )
+
     def value(self, name: str) -> Any:
         """Return a step output of this run as the project's tests get it, in an object of its own."""
         return self._values.fresh(name)

@@ -9,9 +9,9 @@ import click
 
 from ..app.app import App
 from ..app.packages import verify_package
+from ..completing import complete_release
 from ..terminal.output import json_option, print_json
 from ..terminal.packages import print_package, print_verified
-from .completing import complete_release
 
 __all__ = ["package"]
 

@@ -12,9 +12,9 @@ from click.shell_completion import CompletionItem
 from ..app.app import App
 from ..base.errors import StoreError, UsageError
 from ..base.rollouts import Rollout
+from ..completing import complete_model, complete_release, complete_rollout
 from ..terminal.output import by_option, json_option, print_json
 from ..terminal.rollouts import is_over, print_looks, print_rollout, print_rollout_event, print_rollouts
-from .completing import complete_model, complete_release, complete_rollout
 from .move import follow_option, show_moved
 
 __all__ = ["rollout"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from ..app.app import App
+from ..completing import complete_model
 from ..terminal.output import json_option, print_json
 from ..terminal.routes import print_route, print_routes
-from .completing import complete_model
 
 __all__ = ["route"]
 

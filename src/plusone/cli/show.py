@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from ..app.app import App
+from ..completing import complete_model
 from ..terminal.output import json_option, print_json
 from ..terminal.releases import print_decisions, print_difference, print_release, print_session, print_status
-from .completing import complete_model
 from .watch import watch
 
 __all__ = ["checks", "decisions", "diff", "show", "status"]

@@ -8,10 +8,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..app.app import App
-from ..base.errors import PlusoneError
-from ..base.records import Release
-from ..base.rollouts import Rollout
+from .app.app import App
+from .base.errors import PlusoneError
+from .base.records import Release
+from .base.rollouts import Rollout
 
 __all__ = ["complete_model", "complete_release", "complete_rollout"]
 
