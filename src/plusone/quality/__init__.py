@@ -1,1 +1,1 @@
-"""The commands about tests and what they say: of data, of releases, of the whole project. They are thin: `app` does it."""
+"""The commands about tests and what they say: of data, of releases, of the project. They are thin: `app` does it."""
