@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from plusone.base.errors import UsageError
+from plusone.statistics.proportions import at_least_so_many, clopper_pearson, differ, wilson
+
+COUNTS = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+CONFIDENCE = st.floats(0.5, 0.9999)
+
+
+@given(COUNTS, CONFIDENCE)
+def test_the_exact_interval_is_scipys(counts: tuple[int, int], confidence: float):
+    expected = stats.binomtest(*counts).proportion_ci(confidence, method="exact")
+    assert clopper_pearson(*counts, confidence) == pytest.approx((expected.low, expected.high), rel=1e-8, abs=1e-12)
+
+
+@given(COUNTS, CONFIDENCE)
+def test_the_score_interval_is_scipys(counts: tuple[int, int], confidence: float):
+    expected = stats.binomtest(*counts).proportion_ci(confidence, method="wilson")
+    assert wilson(*counts, confidence) == pytest.approx((expected.low, expected.high), rel=1e-8, abs=1e-12)
+
+
+@given(COUNTS, st.floats(0, 1))
+def test_the_tail_is_scipys(counts: tuple[int, int], rate: float):
+    successes, n = counts
+    assert at_least_so_many(successes, n, rate) == pytest.approx(stats.binom.sf(successes - 1, n, rate), abs=1e-10)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_the_paired_test_is_the_binomial_one(first: int, second: int):
+    expected = stats.binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
+    assert differ(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(3, 1_000_000), (999_999, 1_000_000), (412_345, 1_000_000), (0, 10**7)])
+def test_many_trials(successes: int, n: int):
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
+    assert clopper_pearson(successes, n) == pytest.approx((expected.low, expected.high), rel=1e-7)
+
+
+def test_by_hand():
+    assert clopper_pearson(0, 10) == (0.0, pytest.approx(1 - 0.025**0.1))
+    assert clopper_pearson(10, 10) == (pytest.approx(0.025**0.1), 1.0)
+    assert wilson(0, 10) == (0.0, pytest.approx(0.2775, abs=1e-4))
+    assert at_least_so_many(2, 3, 0.5) == pytest.approx(0.5)
+    assert differ(0, 5) == pytest.approx(2 / 32)
+    assert differ(0, 0) == 1.0
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.8, 0.97])
+@pytest.mark.parametrize("n", [5, 20, 101])
+def test_each_end_of_the_exact_interval_is_wrong_no_more_often_than_it_says(n: int, rate: float):
+    """Summed over all that can happen, so nothing is left to chance."""
+    chances = stats.binom.pmf(np.arange(n + 1), n, rate)
+    ends = [clopper_pearson(successes, n, 0.95) for successes in range(n + 1)]
+    above = sum(chance for chance, (low, _) in zip(chances, ends, strict=True) if low > rate)
+    below = sum(chance for chance, (_, high) in zip(chances, ends, strict=True) if high < rate)
+    assert max(above, below) <= 0.025
+
+
+@given(COUNTS)
+def test_an_interval_holds_its_rate(counts: tuple[int, int]):
+    for low, high in (wilson(*counts), clopper_pearson(*counts)):
+        assert 0.0 <= low <= counts[0] / counts[1] <= high <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0), "no rate of 0 trials"),
+        ((5, 4), "5 of 4 trials"),
+        ((-1, 4), "-1 of 4 trials"),
+        ((1, 4, 95), "confidence = 95"),
+        ((1, 4, math.nan), "confidence = nan"),
+    ],
+)
+def test_what_is_no_rate_is_refused(arguments: tuple, message: str):
+    for interval in (wilson, clopper_pearson):
+        with pytest.raises(UsageError, match=message):
+            interval(*arguments)
+    with pytest.raises(UsageError, match="expected 0 or more"):
+        differ(-1, 2)
+
+
+def test_it_needs_no_numpy():
+    code = "import sys, plusone.statistics.proportions; assert not {'numpy', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
