@@ -10,15 +10,18 @@ import numpy as np
 from ..base.errors import UsageError
 from ..data.datasets import to_arrow
 from ..statistics import metrics
-from . import pictures
+from . import learners, pictures
 from .outcomes import CheckFailed
 from .shifts import prediction_shift
+from .stability import not_finite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from ..base.records import Output
+    from ..base.records import Field, Output
     from ..predictor import Answer, Predictor
     from ..statistics.metrics import Metric
 
@@ -104,6 +107,11 @@ class Rows:
         return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that hold the truth."""
+        return self._output.names or (self._output.name,)
+
+    @property
     def table(self) -> pa.Table:
         """The rows as they were given, with all of their columns."""
         return self._table
@@ -120,6 +128,27 @@ class Rows:
     def figure(self, **answers: NDArray[Any]) -> dict[str, Any]:
         """Return, under `figure`, what to draw of what models answered, as `answer` gave it."""
         return {"figure": pictures.draw(self._metric, self._output, self.truth, answers)}
+
+    def baselines(self, train: Any, fields: Sequence[Field]) -> dict[str, NDArray[Any]]:
+        """Return what the simplest models answer, as the metric takes it, by name: `constant` and, where it can be
+        learned, `linear`.
+
+        Args:
+            train: what they learn from: a table with the fields and targets.
+            fields: those of the model that they are compared with.
+        """
+        learned = Rows(train, self._output, self._metric)
+        if self._output.kind == "ranking":
+            items = learners.popular(learned._right, self._output.width)
+            return {"constant": np.array([[item in right for item in items] for right in self._right])}
+        models = {
+            "constant": learners.constant(learned.truth, self._output),
+            "linear": learners.linear(learned.table, learned.truth, fields, self._output),
+        }
+        answers = {name: answer(self._table) for name, answer in models.items() if answer is not None}
+        if self._metric.needs == "labels":
+            return {name: answer.argmax(axis=1) for name, answer in answers.items()}
+        return answers
 
     def by_target(self, name: str, **answers: NDArray[Any]) -> dict[str, Any]:
         """Return what the metric `name` is for each of several targets, by answer; nothing where there is one."""
@@ -264,17 +293,8 @@ class Rows:
 
 def _check_finite(answer: Answer, who: str) -> None:
     """Fail where a model answers no number: no metric of that says anything."""
-    values = answer.probabilities if answer.codes is not None else answer.numbers
-    if values is None:
-        return
-    values = np.asarray(values).reshape(len(values), -1)
-    wrong = ~np.isfinite(values).all(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
-        shown = values[row][~np.isfinite(values[row])][0]
-        raise CheckFailed(
-            f"{_capital(who)} answers {shown} in {int(wrong.sum()):,} of {len(wrong):,} rows, first in row {row}"
-        )
+    if problem := not_finite(answer):
+        raise CheckFailed(_capital(problem.replace("the model", who, 1)))
 
 
 def _capital(who: str) -> str:

@@ -92,8 +92,8 @@ def t_quantile(share: float, freedom: float) -> float:
 
 
 def chi_square_quantile(share: float, freedom: float) -> float:
-    """Return the quantile of chi-square with `freedom` degrees of freedom, 1 or more, for shares of 0.1 to 0.9: Wilson &
-    Hilferty (1931), "The distribution of chi-square", PNAS 17. From 5 degrees on it is wrong by less than 1 %; with
+    """Return the quantile of chi-square with `freedom` degrees of freedom, 1 or more, for shares of 0.1 to 0.9: Wilson
+    & Hilferty (1931), "The distribution of chi-square", PNAS 17. From 5 degrees on it is wrong by less than 1 %; with
     fewer the low quantiles come out too low.
 
     By hand: of 0.5 with 9 degrees: 9 (1 - 2/81)^3 = 8.3499.

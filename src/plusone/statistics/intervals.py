@@ -40,7 +40,7 @@ def of_metric(
     rows = len(truth)
     bootstrap.check_arguments(rows, confidence, resamples)
     if metric.binary and metric.losses is not None:
-        hits = int(round(float(metric.losses(truth, answer).sum())))
+        hits = round(float(metric.losses(truth, answer).sum()))
         low, high = clopper_pearson(hits, rows, confidence)
         share = hits / rows
         error = float(np.sqrt(share * (1 - share) / rows))

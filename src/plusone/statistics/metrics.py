@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import UsageError
 
-__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "value", "viewed"]
+__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "row_losses", "value", "viewed"]
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -73,6 +73,20 @@ def value(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> float:
     return float(metric.prepare(truth, answer)(np.ones((1, len(truth))))[0])
 
 
+def row_losses(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    """Return what each row loses, shape (rows,): the lower, the better; of metrics up to 1 what is missing to 1.
+
+    By hand: of accuracy, truth 0 1 and labels 0 0: 0 and 1.
+
+    Raises:
+        UsageError: when the metric has no value for a single row.
+    """
+    if metric.losses is None:
+        raise UsageError(f"{metric.name} has no value for a single row: brier, log_loss, accuracy, mae and ndcg have.")
+    found = metric.losses(truth, answer)
+    return 1.0 - found if metric.higher_is_better else found
+
+
 def viewed(metric: Metric, view: Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]) -> Metric:
     """Return the metric of what `view` makes of a truth and an answer: one of several targets, the first items."""
     prepare, losses = metric.prepare, metric.losses
@@ -93,13 +107,13 @@ def averaged(metric: Metric) -> Metric:
         parts = [metric.prepare(truth[:, place], answer[:, place]) for place in range(truth.shape[1])]
         return lambda weights: np.mean([part(weights) for part in parts], axis=0)
 
-    single = metric.losses
+    if (single := metric.losses) is None:
+        return replace(metric, prepare=prepare)
 
     def losses(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
-        assert single is not None
         return np.mean([single(truth[:, place], answer[:, place]) for place in range(truth.shape[1])], axis=0)
 
-    return replace(metric, prepare=prepare, losses=None if single is None else losses)
+    return replace(metric, prepare=prepare, losses=losses)
 
 
 def roc_auc(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:

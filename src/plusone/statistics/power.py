@@ -36,10 +36,8 @@ def rows_for(found: Interval, rows: int, margin: float, *, power: float = POWER)
     """
     if not margin > 0 or found.method == "the same answers":
         return None
-    if found.method == "Tango":
-        needed = _paired(found, rows, margin, power)
-    else:
-        needed = _resampled(found, rows, margin, power)
+    count = _paired if found.method == "Tango" else _resampled
+    needed = count(found, rows, margin, power)
     return math.ceil(needed) if needed is not None and needed <= _MOST else None
 
 
