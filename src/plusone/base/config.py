@@ -86,6 +86,18 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether plusone's own checks run beside the project's tests."""
     skip: tuple[str, ...] = ()
     """Names of built-in checks that are not run, as `plusone checks` shows them: `columns`, or `columns[train_set]`."""
+    performance_loss: float = 0.3
+    """What share of a gain over a constant answer may be lost: of the live release's, and of a linear model's."""
+    slice_loss: float = 0.2
+    """How much more than live a slice may lose, as a share of what a constant answer loses on all rows."""
+    feature_loss: float = 0.8
+    """What share of a field's importance to the live release may be lost."""
+    calibration_loss: float = 0.1
+    """How much further than live's the probabilities may be off, 0 to 1."""
+    overfit: float = 0.25
+    """How much more than live a candidate may lose from its training data to a holdout, as a share as above."""
+    slower: float = 2.0
+    """How many times live's time a candidate may take."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,6 +193,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
+    _check_checks(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
@@ -304,6 +317,24 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
         if not least <= value <= highest:
             usual = getattr(Rollouts(), key)
             raise ConfigError(f"{where}: {key} = {value}: expected {least} to {highest}.", mend=f"{key} = {usual}")
+
+
+_RANGES = {
+    "performance_loss": (0.0, 1.0),
+    "slice_loss": (0.0, 100.0),
+    "feature_loss": (0.0, 1.0),
+    "calibration_loss": (0.0, 1.0),
+    "overfit": (0.0, 100.0),
+    "slower": (1.0, 1000.0),
+}
+
+
+def _check_checks(checks: Checks, where: str) -> None:
+    for key, (least, most) in _RANGES.items():
+        value = getattr(checks, key)
+        if not least <= value <= most:
+            usual = getattr(Checks(), key)
+            raise ConfigError(f"{where}: {key} = {value}: expected {least:g} to {most:g}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,13 +11,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .baselines import simpler_is_not_better
+    from .calibration import calibrated
     from .comparisons import at_least, no_worse
+    from .fairness import fair
+    from .sanity import fast, fresh, stable
+    from .slices import slices
 
-__all__ = ["at_least", "no_worse"]
+__all__ = [
+    "at_least",
+    "calibrated",
+    "fair",
+    "fast",
+    "fresh",
+    "no_worse",
+    "simpler_is_not_better",
+    "slices",
+    "stable",
+]
 
 _WHERE = {
     "at_least": ".comparisons",
+    "calibrated": ".calibration",
+    "fair": ".fairness",
+    "fast": ".sanity",
+    "fresh": ".sanity",
     "no_worse": ".comparisons",
+    "simpler_is_not_better": ".baselines",
+    "slices": ".slices",
+    "stable": ".sanity",
 }
 
 

@@ -33,8 +33,10 @@ def no_worse(
 ) -> None:
     """Pass when `model` is shown to be at most `margin` worse than `live` on the rows of `data`.
 
-    The difference is taken so that positive means: the candidate is better. Its interval is a paired bootstrap's
-    (see `statistics.bootstrap`). Wholly at or above -margin: passed; wholly below: failed; else inconclusive.
+    The difference is taken so that positive means: the candidate is better. Its interval is Tango's for shares of rows
+    (accuracy, hit_rate) and a paired bootstrap's for all others (see `statistics.intervals`). Wholly at or above
+    -margin: passed; wholly below: failed; else inconclusive. A candidate that is worse by just the margin passes in
+    2.5 % of cases, and one that is no worse passes in 80 % with as many rows as the message names (`statistics.power`).
 
     Args:
         model: the candidate, as the fixture `model` gives it.
@@ -56,18 +58,17 @@ def no_worse(
     if margin < 0:
         raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of {metric}.")
     from ..measuring.rows import Rows, choose
-    from ..statistics import bootstrap, metrics
+    from ..statistics import intervals, metrics
+    from ..statistics.power import POWER, rounded_up, rows_for
 
     chosen = choose(model.signature.output, metric)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
     rows = Rows(data, model.signature.output, chosen)
     ours, theirs = rows.answer(model, "the candidate"), rows.answer(live, "the live release")
-    sign = 1.0 if chosen.higher_is_better else -1.0
-    first, second = chosen.prepare(rows.truth, ours), chosen.prepare(rows.truth, theirs)
-    found = bootstrap.paired_difference(
-        lambda weights: sign * first(weights), lambda weights: sign * second(weights),
-        rows.count, confidence=confidence, resamples=resamples, seed=seed,
+    found = intervals.of_difference(
+        chosen, rows.truth, ours, theirs,
+        confidence=confidence, resamples=resamples, seed=seed, same=rows.same(model, live),
     )  # fmt: skip
     candidate, before = (metrics.value(chosen, rows.truth, one) for one in (ours, theirs))
     text = (
@@ -77,7 +78,11 @@ def no_worse(
     )
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
     measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
-    measured |= rows.by_target(metric, candidate=ours, live=theirs)
+    measured |= rows.by_target(metric, candidate=ours, live=theirs) | rows.figure(candidate=ours, live=theirs)
+    needed = rows_for(found, rows.count, margin)
+    if needed is not None:
+        measured["rows_needed"] = needed
+        text += f". With no difference about {rounded_up(needed):,} rows pass, in {POWER * 100:g}% of cases"
     _conclude(text, found, -margin, inconclusive, measured)
 
 
@@ -94,28 +99,36 @@ def at_least(
 ) -> None:
     """Pass when `model` is shown to be at least as good as `value` on the rows of `data`.
 
-    For a metric where lower is better (log_loss, brier, rmse, mae) that means at most `value`. The interval is a
-    bootstrap's. Wholly on the good side of `value`: passed; wholly on the other: failed; else inconclusive.
+    For a metric where lower is better (log_loss, brier, rmse, mae) that means at most `value`. The interval is Clopper
+    and Pearson's for shares of rows (accuracy, hit_rate) and a bootstrap's for all others. Wholly on the good side of
+    `value`: passed; wholly on the other: failed; else inconclusive, and the message says how many rows would tell if
+    the metric stays what it is.
 
     Args and errors are those of `no_worse`.
     """
     check_arguments(inconclusive, value=value)
     from ..measuring.rows import Rows, choose
-    from ..statistics import bootstrap
+    from ..statistics import intervals
+    from ..statistics.power import POWER, rounded_up, rows_for
 
     chosen = choose(model.signature.output, metric)
     rows = Rows(data, model.signature.output, chosen)
     sign = 1.0 if chosen.higher_is_better else -1.0
     answer = rows.answer(model, "the model")
-    statistic = chosen.prepare(rows.truth, answer)
-    found = bootstrap.interval(statistic, rows.count, confidence=confidence, resamples=resamples, seed=seed)
+    found = intervals.of_metric(
+        chosen, rows.truth, answer, confidence=confidence, resamples=resamples, seed=seed
+    )  # fmt: skip
     text = (
         f"{metric} is {found.value:.4g} ({confidence * 100:g}% interval {found.low:.4g} to {found.high:.4g}, "
         f"{rows.count:,} rows); expected is {'at least' if sign > 0 else 'at most'} {value:g}"
     )
     measured = {"check": "at_least", "metric": metric, "candidate": found.value, "value": value}
     measured |= {"difference": sign * (found.value - value), "rows": rows.count}
-    measured |= rows.by_target(metric, candidate=answer)
+    measured |= rows.by_target(metric, candidate=answer) | rows.figure(candidate=answer)
+    needed = rows_for(found, rows.count, abs(found.value - value))
+    if needed is not None:
+        measured["rows_needed"] = needed
+        text += f". If it stays so, about {rounded_up(needed):,} rows tell, in {POWER * 100:g}% of cases"
     _conclude(text, found, value, inconclusive, measured, sign)
 
 
@@ -132,6 +145,7 @@ def _conclude(
     low, high = sorted((sign * (found.low - limit), sign * (found.high - limit)))
     outcome = outcome_of(low, high)
     measured |= {"low": found.low, "high": found.high, "resamples": found.resamples, "confidence": found.confidence}
+    measured |= {"method": found.method}
     if outcome == "inconclusive":
-        text = f"{text}: the interval has the limit inside, so the data can't tell"
+        text = f"{text}. The interval has the limit inside, so the data can't tell"
     conclude(text, outcome, measured, inconclusive=inconclusive, more="More rows would.")

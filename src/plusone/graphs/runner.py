@@ -67,6 +67,10 @@ class Answer:
         """Return a copy of the answers of some rows, one truth for each row."""
         return self._of(np.asarray(wanted, dtype=np.bool_))
 
+    def at(self, places: Sequence[int]) -> Answer:
+        """Return a copy of the answers of some rows, by their places, in that order."""
+        return self._of(np.asarray(places, dtype=np.int64))
+
     def _of(self, rows: Any) -> Answer:
         parts = (self.codes, self.probabilities, self.numbers, self.scores)
         return Answer(self._classes, *(None if part is None else part[rows] for part in parts))

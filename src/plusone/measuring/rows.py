@@ -10,12 +10,18 @@ import numpy as np
 from ..base.errors import UsageError
 from ..data.datasets import to_arrow
 from ..statistics import metrics
+from . import learners, pictures
+from .outcomes import CheckFailed
 from .shifts import prediction_shift
+from .stability import not_finite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-    from ..base.records import Output
+    from ..base.records import Field, Output
     from ..predictor import Answer, Predictor
     from ..statistics.metrics import Metric
 
@@ -52,7 +58,8 @@ def choose(output: Output, name: str) -> Metric:
 
 
 def _of_target(metric: Metric, name: str, place: int) -> Metric:
-    return replace(metric, name=name, prepare=lambda truth, answer: metric.prepare(truth[:, place], answer[:, place]))
+    one = metrics.viewed(metric, lambda truth, answer: (truth[:, place], answer[:, place]))
+    return replace(one, name=name)
 
 
 class Rows:
@@ -99,6 +106,50 @@ class Rows:
         )
         return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that hold the truth."""
+        return self._output.names or (self._output.name,)
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows as they were given, with all of their columns."""
+        return self._table
+
+    def same(self, model: Predictor, live: Predictor) -> bool:
+        """Return whether two models that were asked answered the same to the last bit, in every row."""
+        a, b = (self._answers[id(one)] for one in (model, live))
+        parts = ("codes", "numbers", "probabilities", "scores")
+        pairs = [(getattr(a, part), getattr(b, part)) for part in parts]
+        return model.signature.output == live.signature.output and all(
+            (one is None) == (other is None) and (one is None or np.array_equal(one, other)) for one, other in pairs
+        )
+
+    def figure(self, **answers: NDArray[Any]) -> dict[str, Any]:
+        """Return, under `figure`, what to draw of what models answered, as `answer` gave it."""
+        return {"figure": pictures.draw(self._metric, self._output, self.truth, answers)}
+
+    def baselines(self, train: Any, fields: Sequence[Field]) -> dict[str, NDArray[Any]]:
+        """Return what the simplest models answer, as the metric takes it, by name: `constant` and, where it can be
+        learned, `linear`.
+
+        Args:
+            train: what they learn from: a table with the fields and targets.
+            fields: those of the model that they are compared with.
+        """
+        learned = Rows(train, self._output, self._metric)
+        if self._output.kind == "ranking":
+            items = learners.popular(learned._right, self._output.width)
+            return {"constant": np.array([[item in right for item in items] for right in self._right])}
+        models = {
+            "constant": learners.constant(learned.truth, self._output),
+            "linear": learners.linear(learned.table, learned.truth, fields, self._output),
+        }
+        answers = {name: answer(self._table) for name, answer in models.items() if answer is not None}
+        if self._metric.needs == "labels":
+            return {name: answer.argmax(axis=1) for name, answer in answers.items()}
+        return answers
+
     def by_target(self, name: str, **answers: NDArray[Any]) -> dict[str, Any]:
         """Return what the metric `name` is for each of several targets, by answer; nothing where there is one."""
         if ":" in name or not self._output.names:
@@ -118,7 +169,10 @@ class Rows:
                 f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
             )
         _check_fit(output, self._metric)
-        found = self._answers[id(model)] = model.run(model.columns(self._table))
+        if id(model) not in self._answers:
+            self._answers[id(model)] = model.run(model.columns(self._table))
+        found = self._answers[id(model)]
+        _check_finite(found, who)
         if output.kind == "number":
             return np.asarray(found.numbers, dtype=np.float64).reshape(-1)
         if output.kind == "vector":
@@ -235,6 +289,12 @@ class Rows:
             return np.asarray(column.to_numpy(), dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise UsageError(f"The target {target!r} is of type {column.type}: expected numbers.") from error
+
+
+def _check_finite(answer: Answer, who: str) -> None:
+    """Fail where a model answers no number: no metric of that says anything."""
+    if problem := not_finite(answer):
+        raise CheckFailed(_capital(problem.replace("the model", who, 1)))
 
 
 def _capital(who: str) -> str:

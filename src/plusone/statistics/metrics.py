@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import UsageError
 
-__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "value"]
+__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "row_losses", "value", "viewed"]
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -39,6 +39,10 @@ class Metric:
     binary_only: bool = False
     at: int | None = None
     """Of a ranking: how many of its items count; None: all that there are."""
+    losses: Callable[[NDArray[Any], NDArray[Any]], Floats] | None = None
+    """Of a metric that is a mean over rows: what it averages, shape (rows,); it has a value for any few rows."""
+    binary: bool = False
+    """Whether each row counts 0 or 1: then there are intervals that need no resampling."""
 
 
 def find(name: str) -> Metric:
@@ -57,13 +61,40 @@ def find(name: str) -> Metric:
     at = int(count[:9])
     if at < 1:
         raise UsageError(f"{name} counts no item: expected {base}@1 or more, for example ndcg@10.")
-    prepare = metric.prepare
-    return replace(metric, name=name, at=at, prepare=lambda truth, answer: prepare(truth, answer[:, :at]))
+    return replace(
+        viewed(metric, lambda truth, answer: (truth, answer[:, :at])),
+        name=name,
+        at=at,
+    )
 
 
 def value(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> float:
     """Return the metric on all rows, each counted once; NaN where it is not defined."""
     return float(metric.prepare(truth, answer)(np.ones((1, len(truth))))[0])
+
+
+def row_losses(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    """Return what each row loses, shape (rows,): the lower, the better; of metrics up to 1 what is missing to 1.
+
+    By hand: of accuracy, truth 0 1 and labels 0 0: 0 and 1.
+
+    Raises:
+        UsageError: when the metric has no value for a single row.
+    """
+    if metric.losses is None:
+        raise UsageError(f"{metric.name} has no value for a single row: brier, log_loss, accuracy, mae and ndcg have.")
+    found = metric.losses(truth, answer)
+    return 1.0 - found if metric.higher_is_better else found
+
+
+def viewed(metric: Metric, view: Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]) -> Metric:
+    """Return the metric of what `view` makes of a truth and an answer: one of several targets, the first items."""
+    prepare, losses = metric.prepare, metric.losses
+    return replace(
+        metric,
+        prepare=lambda truth, answer: prepare(*view(truth, answer)),
+        losses=None if losses is None else lambda truth, answer: losses(*view(truth, answer)),
+    )
 
 
 def averaged(metric: Metric) -> Metric:
@@ -76,7 +107,13 @@ def averaged(metric: Metric) -> Metric:
         parts = [metric.prepare(truth[:, place], answer[:, place]) for place in range(truth.shape[1])]
         return lambda weights: np.mean([part(weights) for part in parts], axis=0)
 
-    return replace(metric, prepare=prepare)
+    if (single := metric.losses) is None:
+        return replace(metric, prepare=prepare)
+
+    def losses(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+        return np.mean([single(truth[:, place], answer[:, place]) for place in range(truth.shape[1])], axis=0)
+
+    return replace(metric, prepare=prepare, losses=losses)
 
 
 def roc_auc(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -122,8 +159,12 @@ def log_loss(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: true classes got the probabilities 0.5 and 0.25: (ln 2 + ln 4) / 2 = 1.0397.
     """
+    return _mean(_log_losses(truth, answer))
+
+
+def _log_losses(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
     chosen = answer[np.arange(len(truth)), truth].astype(np.float64)
-    return _mean(-np.log(np.clip(chosen, 1e-15, 1.0)))
+    return -np.log(np.clip(chosen, 1e-15, 1.0))
 
 
 def brier(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -133,10 +174,14 @@ def brier(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: p1 = 0.8 for a true 1, p1 = 0.4 for a true 0: (0.04 + 0.16) / 2 = 0.1.
     """
+    return _mean(_brier_losses(truth, answer))
+
+
+def _brier_losses(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
     errors = answer.astype(np.float64)
     errors[np.arange(len(truth)), truth] -= 1.0
     losses = np.square(errors).sum(axis=1)
-    return _mean(losses / 2 if answer.shape[1] == 2 else losses)
+    return losses / 2 if answer.shape[1] == 2 else losses
 
 
 def accuracy(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -144,7 +189,11 @@ def accuracy(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: truth 0 0 0 1, labels 0 0 1 1: 3/4.
     """
-    return _mean((truth == answer).astype(np.float64))
+    return _mean(_right(truth, answer))
+
+
+def _right(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    return (truth == answer).astype(np.float64)
 
 
 def balanced_accuracy(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -203,7 +252,11 @@ def mae(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: errors 1, -2, 2: 5/3.
     """
-    return _mean(np.abs(answer.astype(np.float64) - truth))
+    return _mean(_absolute(truth, answer))
+
+
+def _absolute(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    return np.abs(answer.astype(np.float64) - truth)
 
 
 def r2(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -230,7 +283,11 @@ def hit_rate(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: the right items stand at places 1 and 3, at none, and at 2: of three rows two hit, 2/3.
     """
-    return _mean(np.asarray(answer.any(axis=1), dtype=np.float64))
+    return _mean(_hit(truth, answer))
+
+
+def _hit(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    return np.asarray(answer.any(axis=1), dtype=np.float64)
 
 
 def ndcg(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -239,9 +296,13 @@ def ndcg(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: of two right items one stands at place 2 of 3: (1 / log2 3) / (1 / log2 2 + 1 / log2 3) = 0.3869.
     """
+    return _mean(_gains(truth, answer))
+
+
+def _gains(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
     gains = 1.0 / np.log2(np.arange(2, answer.shape[1] + 2))
     best = np.cumsum(gains)[np.minimum(truth, answer.shape[1]).astype(np.int64) - 1]
-    return _mean(np.asarray((answer @ gains) / best, dtype=np.float64))
+    return np.asarray((answer @ gains) / best, dtype=np.float64)
 
 
 def average_precision(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
@@ -251,9 +312,13 @@ def average_precision(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     By hand: of two right items, in a ranking of 3, the ones at places 1 and 3: (1/1 + 2/3) / 2 = 0.8333.
     """
+    return _mean(_precisions(truth, answer))
+
+
+def _precisions(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
     places = np.arange(1, answer.shape[1] + 1)
     precision = np.cumsum(answer, axis=1) / places
-    return _mean((precision * answer).sum(axis=1) / np.minimum(truth, answer.shape[1]))
+    return (precision * answer).sum(axis=1) / np.minimum(truth, answer.shape[1])
 
 
 def _mean(losses: Floats) -> Statistic:
@@ -264,16 +329,16 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("roc_auc", True, "probabilities", roc_auc, binary_only=True),
-        Metric("log_loss", False, "probabilities", log_loss),
-        Metric("brier", False, "probabilities", brier),
-        Metric("accuracy", True, "labels", accuracy),
+        Metric("log_loss", False, "probabilities", log_loss, losses=_log_losses),
+        Metric("brier", False, "probabilities", brier, losses=_brier_losses),
+        Metric("accuracy", True, "labels", accuracy, losses=_right, binary=True),
         Metric("balanced_accuracy", True, "labels", balanced_accuracy),
         Metric("f1", True, "labels", f1),
         Metric("rmse", False, "numbers", rmse),
-        Metric("mae", False, "numbers", mae),
+        Metric("mae", False, "numbers", mae, losses=_absolute),
         Metric("r2", True, "numbers", r2),
-        Metric("hit_rate", True, "ranking", hit_rate),
-        Metric("ndcg", True, "ranking", ndcg),
-        Metric("map", True, "ranking", average_precision),
+        Metric("hit_rate", True, "ranking", hit_rate, losses=_hit, binary=True),
+        Metric("ndcg", True, "ranking", ndcg, losses=_gains),
+        Metric("map", True, "ranking", average_precision, losses=_precisions),
     )
 }

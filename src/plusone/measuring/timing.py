@@ -1,0 +1,63 @@
+"""Times of two functions side by side, on a machine that does other things too: pairs, interleaved, in random order."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Pair", "paired_times"]
+
+_BLOCK_S = 0.0005
+"""A time is taken over at least as much work: single calls of microseconds are mostly the clock's."""
+FEWEST, MOST = 9, 201
+
+
+class Pair(NamedTuple):
+    """Seconds of one call of each, taken right after each other."""
+
+    first: float
+    second: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the second's time the first's is."""
+        return self.first / self.second
+
+
+def paired_times(
+    first: Callable[[], object],
+    second: Callable[[], object],
+    *,
+    budget_s: float = 1.0,
+    seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Pair]:
+    """Return 9 to 201 pairs of times, as many as fit into `budget_s`.
+
+    Both are called some times before, so that what is slow once is over. Each pair is taken in random order: what the
+    machine does besides falls on either alike.
+    """
+    chance = random.Random(seed)  # noqa: S311  an order, not a secret
+    for call in (first, second):
+        for _ in range(3):
+            call()
+    repeats = max(1, round(_BLOCK_S / max(min(_time(first, 1, clock), _time(second, 1, clock)), 1e-7)))
+    pairs: list[Pair] = []
+    began = clock()
+    while len(pairs) < FEWEST or (len(pairs) < MOST and clock() - began < budget_s):
+        if chance.random() < 0.5:
+            mine = _time(first, repeats, clock)
+            pairs.append(Pair(mine, _time(second, repeats, clock)))
+        else:
+            theirs = _time(second, repeats, clock)
+            pairs.append(Pair(_time(first, repeats, clock), theirs))
+    return pairs
+
+
+def _time(call: Callable[[], object], repeats: int, clock: Callable[[], float]) -> float:
+    began = clock()
+    for _ in range(repeats):
+        call()
+    return max(clock() - began, 1e-9) / repeats
