@@ -86,6 +86,16 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether plusone's own checks run beside the project's tests."""
     skip: tuple[str, ...] = ()
     """Names of built-in checks that are not run, as `plusone checks` shows them: `columns`, or `columns[train_set]`."""
+    replay_requests: int = 10_000
+    """How many of the newest logged requests each candidate is asked; 0: none."""
+    replay_errors: int = 0
+    """How many of them it may refuse that the live release answers."""
+    replay_changed: float = 0.5
+    """Which share of them it may answer differently from the live release."""
+    replay_labels_margin: float = 0.02
+    """How much worse it may be where labels have arrived: a share of rows, or of the live release's mean error."""
+    replay_latency: float = 3.0
+    """How many times as long as the live release it may take for one row."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,6 +191,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
+    _check_replay(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
@@ -304,6 +315,21 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
         if not least <= value <= highest:
             usual = getattr(Rollouts(), key)
             raise ConfigError(f"{where}: {key} = {value}: expected {least} to {highest}.", mend=f"{key} = {usual}")
+
+
+def _check_replay(checks: Checks, where: str) -> None:
+    ranges: dict[str, tuple[float, float]] = {
+        "replay_requests": (0, 1_000_000),
+        "replay_errors": (0, 1_000_000),
+        "replay_changed": (0.0, 1.0),
+        "replay_labels_margin": (0.0, 10.0),
+        "replay_latency": (1.0, 1000.0),
+    }
+    for key, (least, most) in ranges.items():
+        value = getattr(checks, key)
+        if not least <= value <= most:
+            usual = getattr(Checks(), key)
+            raise ConfigError(f"{where}: {key} = {value}: expected {least:,} to {most:,}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:

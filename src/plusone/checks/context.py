@@ -55,6 +55,8 @@ class Context(Record, frozen=True, kw_only=True):
     """What the project says of plusone's own checks."""
     candidate: ReleaseRef | None = None
     live: ReleaseRef | None = None
+    requests: str = ""
+    """The file with the newest logged requests (`monitoring.requests`); empty when there are none to be asked again."""
     trusted: tuple[str, ...] = ()
     """The digests of the packages that a person trusts."""
     bucket: str = ""
