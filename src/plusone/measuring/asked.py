@@ -171,7 +171,7 @@ class _Asking:
             self._run(waiting)
 
     def _run(self, parts: Sequence[_Part]) -> None:
-        """Answer these requests; when that fails each half of them, so that only those that are at fault are refused."""
+        """Answer these requests; when that fails each half of them, so that only what is at fault is refused."""
         try:
             columns = _columns(self._predictor, parts)
             answer = self._predictor.run(columns)

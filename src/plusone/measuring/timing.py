@@ -43,9 +43,9 @@ def time_both(
     """Return how long two models take for the same rows: each of them alone, then all together.
 
     Each row is answered by both in turns, three times, and the smallest time of each counts: what interrupts a process
-    only ever makes it slower. The ratio is that of the medians over the rows; its 95 % interval is a bootstrap's over the
-    rows (Efron & Tibshirani 1993, chapter 13.3: 500 resamples). At most about a second is spent; slow models are asked
-    fewer rows, but 20.
+    only ever makes it slower. The ratio is that of the medians over the rows; its 95 % interval is a bootstrap's over
+    the rows (Efron & Tibshirani 1993, chapter 13.3: 500 resamples). At most about a second is spent; slow models are
+    asked fewer rows, but 20.
 
     Args:
         first: a model, and the same requests for it, as columns, as for the other one: at least one.

@@ -5,6 +5,7 @@ Arrays and records only: who asks the releases, and where the rows come from, is
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,8 +130,7 @@ def _classes(output: Output, answer: Answer, live_output: Output, live_answer: A
 
 
 def _none(values: NDArray[Any]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = ~np.isfinite(np.asarray(values, dtype=np.float64)).all(axis=1)
-    return found
+    return np.isnan(np.asarray(values, dtype=np.float64).sum(axis=1))
 
 
 def _numbers(output: Output, answer: Answer, live_output: Output, live_answer: Answer) -> Differences:
@@ -230,7 +230,7 @@ def _numbered(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], list[str]
     else:
         edges = np.unique(np.quantile(there, np.arange(1, _BINS) / _BINS))
         ends = [there.min(), *edges, there.max()]
-        names = [f"{low:.4g} to {high:.4g}" for low, high in zip(ends[:-1], ends[1:], strict=True)]
+        names = [f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(ends)]
         places[~missing] = np.searchsorted(edges, there, side="left")
     places[missing] = len(names)
     return places, [*names, "(missing)"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from ..base.config import Checks
 from ..base.records import Record
 
@@ -54,7 +56,7 @@ class Changed(Record, frozen=True, kw_only=True):
     """The ends of the 95 % interval of the share."""
     means: str
     """What counts as another answer, in words."""
-    measured: dict[str, float] = {}
+    measured: dict[str, float] = msgspec.field(default_factory=dict)
     judged: bool = True
     """Whether the share is held against a bound: the coordinates of two embeddings mean nothing to each other."""
     slices: tuple[Slice, ...] = ()
@@ -142,10 +144,10 @@ def judge(found: Replayed, bounds: Checks) -> tuple[Verdict, ...]:
 def _errors(found: Replayed, bounds: Checks) -> Verdict:
     count = sum(one.requests for one in found.refused)
     before = sum(one.requests for one in found.refused_by_both)
-    warnings = [
+    unanswered = (
         f"{before:,} of {found.requests:,} requests, answered by an earlier release, are answered by neither "
         f"{found.live} nor {found.candidate}: {_reasons(found.refused_by_both)}"
-    ]
+    )
     text = (
         f"{found.candidate} refuses {count:,} of {found.requests:,} requests that {found.live} answers; allowed are "
         f"{bounds.replay_errors:,}"
@@ -153,15 +155,12 @@ def _errors(found: Replayed, bounds: Checks) -> Verdict:
     if count:
         text += f": {_reasons(found.refused)}"
     outcome = "failed" if count > bounds.replay_errors else "passed"
-    return Verdict(part="errors", outcome=outcome, message=text, warnings=tuple(warnings if before else ()))
+    return Verdict(part="errors", outcome=outcome, message=text, warnings=(unanswered,) if before else ())
 
 
 def _reasons(refused: tuple[Refused, ...]) -> str:
     said = [
-        f"{one.requests:,} by the field {one.field!r}: {one.message}"
-        if one.field
-        else f"{one.requests:,}: {one.message}"
-        for one in refused[:3]
+        f"{one.requests:,}{f' by the field {one.field!r}' if one.field else ''}: {one.message}" for one in refused[:3]
     ]
     return "; ".join(said) + (f"; and {len(refused) - 3} more reasons" if len(refused) > 3 else "")
 
@@ -231,7 +230,5 @@ def _latency(found: Replayed, bounds: Checks) -> Verdict:
     )
     slow = known.low > bounds.replay_latency
     noticed = known.candidate_ms - known.live_ms > NOTICED_MS
-    warnings = [text] if slow and not noticed else []
-    return Verdict(
-        part=part, outcome="failed" if slow and noticed else "passed", message=text, warnings=tuple(warnings)
-    )
+    outcome = "failed" if slow and noticed else "passed"
+    return Verdict(part=part, outcome=outcome, message=text, warnings=(text,) if slow and not noticed else ())
