@@ -27,6 +27,7 @@ __all__ = ["SMALL", "Differences", "comparable", "compare", "compare_labels", "d
 SMALL = 0.2
 """A number is another one when it is off by so many standard deviations of the live release's answers: what Cohen
 (1988), "Statistical Power Analysis for the Behavioral Sciences", chapter 2.2, calls a small effect."""
+_LARGEST = 1e150
 _CHUNK = 10_000
 _MOST_VALUES = 20
 _BINS = 5
@@ -74,11 +75,9 @@ def compare(output: Output, answer: Answer, live_output: Output, live_answer: An
 
     By hand: labels a, b, b and a, a, b: one of three rows has changed.
     """
-    if output.kind == "classes":
-        return _classes(output, answer, live_output, live_answer)
-    if output.kind == "ranking":
-        return _rankings(output, answer, live_output, live_answer)
-    return _numbers(output, answer, live_output, live_answer)
+    kinds = {"classes": _classes, "ranking": _rankings}
+    with np.errstate(invalid="ignore", over="ignore"):  # answers may be anything
+        return kinds.get(output.kind, _numbers)(output, answer, live_output, live_answer)
 
 
 def describe_change(found: Differences, slices: Sequence[Slice], figures: Sequence[dict[str, Any]] = ()) -> Changed:
@@ -92,7 +91,7 @@ def describe_change(found: Differences, slices: Sequence[Slice], figures: Sequen
         low=float(low),
         high=float(high),
         means=found.means,
-        measured=found.measured,
+        measured={name: value for name, value in found.measured.items() if math.isfinite(value)},
         judged=found.judged,
         slices=tuple(slices),
         figures=tuple(figures),
@@ -139,7 +138,9 @@ def _numbers(output: Output, answer: Answer, live_output: Output, live_answer: A
     ours = ours[:, _order(output, live_output)]
     none, none_before = ~np.isfinite(ours).all(axis=1), ~np.isfinite(theirs).all(axis=1)
     both = ~(none | none_before)
-    spread = theirs[both].std(axis=0) if both.any() else np.zeros(theirs.shape[1])
+    # In units of the largest, since squares of very large numbers are none.
+    largest = np.maximum(np.abs(theirs[both]).max(axis=0, initial=0.0), 1e-300)
+    spread = (theirs[both] / largest).std(axis=0) * largest if both.any() else np.zeros(theirs.shape[1])
     off = np.zeros_like(theirs)
     off[both] = np.abs(ours[both] - theirs[both])
     # Answers that do not vary have no unit of their own: any difference that is more than rounding is one.
@@ -148,7 +149,7 @@ def _numbers(output: Output, answer: Answer, live_output: Output, live_answer: A
     )
     size = np.sqrt(((off / unit) ** 2).mean(axis=1))
     changed = np.where(both, size > SMALL, none != none_before)
-    size = np.where(both, np.minimum(size, 1e6), changed.astype(np.float64))
+    size = np.where(both, np.minimum(np.nan_to_num(size, nan=1e6), 1e6), changed.astype(np.float64))
     means = f"off by more than {SMALL:g} standard deviations of the live release's answers"
     measured: dict[str, float] = {}
     if output.kind == "number":
@@ -268,7 +269,8 @@ def compare_labels(
         margin: how much worse the candidate may be: a share of rows or, of numbers, of the live release's error.
     """
     order = _order(output, live_output)
-    ours, theirs = _scores(output, answer, truths, order), _scores(live_output, live_answer, truths)
+    with np.errstate(invalid="ignore", over="ignore"):
+        ours, theirs = _scores(output, answer, truths, order), _scores(live_output, live_answer, truths)
     numbers = output.kind in ("number", "vector")
     metric = {"number": "mae", "vector": "mae", "classes": "accuracy", "ranking": f"hit_rate@{output.width}"}[
         output.kind
@@ -303,7 +305,8 @@ def _scores(
     numbers = np.asarray(answer.numbers, dtype=np.float64).reshape(answer.rows, -1)
     truth = np.array(truths, dtype=np.float64).reshape(answer.rows, -1)
     numbers = numbers if order is None else numbers[:, order]
-    error = -np.abs(numbers - truth).mean(axis=1)
+    # Capped, so that means of them are numbers.
+    error = -np.minimum(np.abs(numbers - truth), _LARGEST).mean(axis=1)
     # An answer that is no number is as wrong as the worst one that is.
     worst = float(np.min(error, where=np.isfinite(error), initial=0.0))
     return np.where(np.isfinite(error), error, worst if math.isfinite(worst) else 0.0)
