@@ -49,6 +49,7 @@ from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
 from .packages import PackageDetail, PackageVerified, describe_package, verify_package
 from .routing import describe_route
+from .testing import Retesting
 from .trusting import Trusting, who
 from .views import (
     Curve,
@@ -70,7 +71,7 @@ __all__ = ["App"]
 _REJECTED_S = 30.0
 
 
-class App(Trusting):
+class App(Retesting, Trusting):
     """The operations of the project in a folder. Each answers with a record; bad input raises a `PlusoneError`.
 
     Args:

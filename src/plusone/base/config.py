@@ -98,6 +98,16 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How much more than live a candidate may lose from its training data to a holdout, as a share as above."""
     slower: float = 2.0
     """How many times live's time a candidate may take."""
+    replay_requests: int = 10_000
+    """How many of the newest logged requests each candidate is asked; 0: none."""
+    replay_errors: int = 0
+    """How many of them it may refuse that the live release answers."""
+    replay_changed: float = 0.5
+    """Which share of them it may answer differently from the live release."""
+    replay_labels_margin: float = 0.02
+    """How much worse it may be where labels have arrived: a share of rows, or of the live release's mean error."""
+    replay_latency: float = 3.0
+    """How many times as long as the live release it may take for one row."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -194,6 +204,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
     _check_checks(settings.checks, f"{file}, [tool.plusone.checks]")
+    _check_replay(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
@@ -326,6 +337,11 @@ _RANGES = {
     "calibration_loss": (0.0, 1.0),
     "overfit": (0.0, 100.0),
     "slower": (1.0, 1000.0),
+    "replay_requests": (0, 1_000_000),
+    "replay_errors": (0, 1_000_000),
+    "replay_changed": (0.0, 1.0),
+    "replay_labels_margin": (0.0, 10.0),
+    "replay_latency": (1.0, 1000.0),
 }
 
 
@@ -334,7 +350,7 @@ def _check_checks(checks: Checks, where: str) -> None:
         value = getattr(checks, key)
         if not least <= value <= most:
             usual = getattr(Checks(), key)
-            raise ConfigError(f"{where}: {key} = {value}: expected {least:g} to {most:g}.", mend=f"{key} = {usual}")
+            raise ConfigError(f"{where}: {key} = {value}: expected {least:,} to {most:,}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:

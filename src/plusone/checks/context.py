@@ -55,10 +55,14 @@ class Context(Record, frozen=True, kw_only=True):
     """What the project says of plusone's own checks."""
     candidate: ReleaseRef | None = None
     live: ReleaseRef | None = None
+    requests: str = ""
+    """The file with the newest logged requests (`monitoring.requests`); empty when there are none to be asked again."""
     trusted: tuple[str, ...] = ()
     """The digests of the packages that a person trusts."""
     bucket: str = ""
     """The address of the blobs, where they are not in the folder."""
+    partial: bool = False
+    """Whether a person chose which tests run: what was left out is no fault then, and nothing is recorded."""
     result: str = ""
     """The file that the plugin appends its result to; empty when a person typed `pytest`."""
 

@@ -166,7 +166,7 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        for path in self._never_visited():
+        for path in () if self._context.partial else self._never_visited():
             self._writer.write(
                 problem=f"{path}: a test file that was never collected (left out by --ignore, collect_ignore, a hook, "
                 "or because the session ended before)"

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,13 +23,13 @@ from ..base.records import Check, Session
 from . import context as contexts
 from .context import Context
 from .result import Part, read_part
-from .verdict import closes
+from .verdict import closes, is_built_in
 
-__all__ = ["assemble", "pytest_options", "run_tests", "test_sources"]
+__all__ = ["CONFIGS", "assemble", "has_pytest_options", "pytest_options", "run_tests", "test_sources"]
 
 _LINE_BYTES = 4_000
 _MOST_LINES = 5_000
-_CONFIGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+CONFIGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its options, in its own order."""
 _DROPPED = (
     "PYTHONOPTIMIZE",  # would take the assert statements out
@@ -42,7 +42,12 @@ _QUIET = (0, 1, 5)
 
 
 def run_tests(
-    context: Context, *, on_line: Callable[[str], None] | None = None, timeout_s: float | None = None
+    context: Context,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float | None = None,
+    options: Sequence[str] = (),
+    terminal: bool = False,
 ) -> Part:
     """Run the tests of `context.subject` in a fresh pytest process and return what came of them.
 
@@ -52,6 +57,8 @@ def run_tests(
     Args:
         on_line: gets each line that pytest prints, as it prints it; at most 5,000 lines of 4,000 bytes.
         timeout_s: the process and its children are killed after so many seconds; None: never.
+        options: what pytest is told besides. Paths and ids of tests among them take the place of the tests folder.
+        terminal: leave pytest the terminal, for a debugger; nothing of what it prints is read then.
     """
     with tempfile.TemporaryDirectory(prefix="plusone-checks-") as name:
         folder = Path(name)
@@ -60,7 +67,11 @@ def run_tests(
         result.unlink(missing_ok=True)
         contexts.write(msgspec.structs.replace(context, result=str(result)), folder / "context.json")
         tail: list[str] = []
-        ended = _run(_command(context, folder), context, folder, on_line, timeout_s, tail)
+        command = _command(context, folder, options, terminal=terminal)
+        if terminal:
+            ended = _attached(command, context, folder)
+        else:
+            ended = _run(command, context, folder, on_line, timeout_s, tail)
         return _part(context, result, ended, tail)
 
 
@@ -118,9 +129,9 @@ def test_sources(tests_folder: Path, root: Path | None = None) -> dict[str, str]
 def pytest_options(root: Path) -> dict[str, str]:
     """Return the digest of each file in which pytest finds its options; of pyproject.toml that of its part alone."""
     found: dict[str, str] = {}
-    for name in _CONFIGS:
+    for name in CONFIGS:
         file = root / name
-        if not _has_pytest_options(file):
+        if not has_pytest_options(file):
             continue
         if name == "pyproject.toml":
             found[name] = digest_json(tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("pytest"))
@@ -133,8 +144,15 @@ test_sources.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  a 
 
 
 def _differences(parts: Iterable[Part]) -> list[str]:
-    """Return what one process collected and another did not: then the two did not run the same tests."""
-    collected = [{test.test: test.subject for test in part.collected} for part in parts if part.collected]
+    """Return what one process collected and another did not: then the two did not run the same tests.
+
+    Plusone's own checks are each of one session alone.
+    """
+    collected = [
+        {test.test: test.subject for test in part.collected if not is_built_in(test.test)}
+        for part in parts
+        if part.collected
+    ]
     if len(collected) < 2:
         return []
     problems: list[str] = []
@@ -148,22 +166,24 @@ def _differences(parts: Iterable[Part]) -> list[str]:
     return problems
 
 
-def _command(context: Context, folder: Path) -> list[str]:
+def _command(context: Context, folder: Path, options: Sequence[str] = (), *, terminal: bool = False) -> list[str]:
     root = Path(context.root)
-    config = next((root / name for name in _CONFIGS if _has_pytest_options(root / name)), root / "pyproject.toml")
+    config = next((root / name for name in CONFIGS if has_pytest_options(root / name)), root / "pyproject.toml")
     command = [sys.executable, "-m", "pytest", "-p", "plusone", "--rootdir", str(root)]
     if config.is_file():
         # Named, so that pytest does not look for the options of a project above this one.
         command += ["-c", str(config)]
     # The cache is moved, not switched off: options such as --lf would be unknown without it.
-    command += ["-o", f"cache_dir={folder / 'cache'}", "--color=no", "--continue-on-collection-errors"]
-    command += ["--show-capture=no", "--tb=short", "--no-header", "-q"]
+    command += ["-o", f"cache_dir={folder / 'cache'}", "--continue-on-collection-errors", "--no-header"]
+    command += [] if terminal else ["--color=no", "--show-capture=no", "--tb=short", "-q"]
     if importlib.util.find_spec("xdist") is not None and not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         command += ["-n0"]
-    return [*command, context.tests]
+    chosen = any((root / one.partition("::")[0]).exists() for one in options if one and not one.startswith("-"))
+    return [*command, *options] if chosen else [*command, *options, context.tests]
 
 
-def _has_pytest_options(file: Path) -> bool:
+def has_pytest_options(file: Path) -> bool:
+    """Say whether pytest finds its options in this file."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -188,6 +208,15 @@ def _environment(context: Context, folder: Path) -> dict[str, str]:
     environment["COLUMNS"] = "76"  # its lines are shown indented
     environment[contexts.ENVIRONMENT] = str(folder / "context.json")
     return environment
+
+
+def _attached(command: list[str], context: Context, folder: Path) -> str:
+    """Run the process on the terminal of this one, and return how it ended, '' when it exited by itself."""
+    try:
+        code = subprocess.run(command, cwd=context.root, env=_environment(context, folder), check=False).returncode
+    except OSError as error:
+        return f"the test process could not be started: {error}"
+    return "" if code in _QUIET else f"the test process ended with exit code {code}"
 
 
 def _run(

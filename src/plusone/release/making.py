@@ -23,6 +23,7 @@ from ..base.ids import canonical_json, digest_json
 from ..base.records import Check, Dataset, Decision, Learning, Release, Route, Session, finite
 from ..base.rollouts import RolloutStep
 from ..checks.clean import environment_check
+from ..checks.layout import described
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
 from ..checks.session import assemble, pytest_options, run_tests, test_sources
@@ -320,6 +321,7 @@ class _Making:
                 "run": self.run.record.id,
                 "fingerprint": fingerprint,
                 "learning": msgspec.to_builtins(self.learning),
+                "testing": described(self.project, self.plan["models"], self.plan["outputs"]),
                 **(self.taken.evidence if self.taken else {}),
             }
         )

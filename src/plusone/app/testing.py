@@ -1,0 +1,291 @@
+"""The tests of a release again, and its replay by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from ..base.config import Project
+from ..base.errors import BrokenArtifact, Conflict, NotFound, PlusoneError, StoreError, UsageError
+from ..base.records import Dataset, Learning, Record, Release, Session
+from ..checks.context import Context
+from ..checks.layout import Testing, lay_out, options_of
+from ..checks.result import Part
+from ..checks.session import assemble, run_tests
+from ..checks.verdict import problems_of, problems_so_far
+from ..monitoring.replayed import Replayed, Verdict, judge
+from ..packaging import keeping
+from ..packaging.environments import make_environment
+from ..predictions.collecting import collect
+from ..release.lifecycle import find_release, list_releases, pick_model
+from ..release.testing import add_session, context_for, outputs_of
+from ..store import Store
+from ..tracking.runs import get_run
+from ..trust.records import trusted_digests
+
+__all__ = ["ReplayReport", "Retesting", "Tested"]
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Tested(Record, frozen=True, kw_only=True):
+    """What came of running the tests of a release again."""
+
+    model: str
+    release: int
+    stage: str
+    session: Session
+    recorded: bool
+    """Whether it is a session of the release now, which the gate reads."""
+    problems: tuple[str, ...]
+    """What closes the gate, or would; empty: nothing."""
+
+
+class ReplayReport(Record, frozen=True, kw_only=True):
+    """A replay by hand, and what it means by the project's bounds."""
+
+    replayed: Replayed
+    verdicts: tuple[Verdict, ...]
+
+
+class Retesting:
+    """What App answers about tests of releases that are there."""
+
+    project: Project
+    store: Store
+
+    def test_release(
+        self,
+        *,
+        target: str | None = None,
+        now: bool = False,
+        options: Sequence[str] = (),
+        terminal: bool = False,
+        junit: Path | None = None,
+        on_event: OnEvent = lambda event: None,
+    ) -> Tested:
+        """Run the tests of a release again, by default of the newest: on the outputs of its run, on its package, beside
+        today's live release.
+
+        With `now` the test files and the code are those of the working folder, else those of the release; with
+        `options` pytest is told more, and with `terminal` it has the terminal. Both are for looking: only a whole
+        session of the release's own tests is recorded. `junit` is a file to write JUnit XML to.
+        """
+        release = find_release(self.store.db, target) if target else _newest(self.store)
+        with tempfile.TemporaryDirectory(prefix="plusone-test-") as scratch:
+            folder = Path(scratch)
+            rerun = _Rerun(self.project, self.store, release, folder, on_event)
+            rerun.place(now=now)
+            parts = [rerun.run(subject, options, terminal=terminal, junit=bool(junit)) for subject in ("data", "model")]
+            if junit is not None:
+                _join(sorted(folder.glob("junit-*.xml")), junit)
+        if options and any("exit code 4" in problem for part in parts for problem in part.problems):
+            raise UsageError(f"pytest does not take these options: {' '.join(options)}.", mend="pytest --help")
+        session = assemble(release.digest, *parts, run_id=release.run_id)
+        problems = problems_of(session)
+        if options:
+            chosen = tuple(check for check in session.checks if check.outcome not in ("deselected", "not run"))
+            session = msgspec.structs.replace(session, checks=chosen)
+            problems = problems_so_far(chosen, session.problems)
+        recorded = not now and not options
+        if recorded:
+            with self.store.db.write() as tx:
+                add_session(tx, session)
+        return Tested(
+            model=release.model,
+            release=release.number,
+            stage=release.stage,
+            session=session,
+            recorded=recorded,
+            problems=tuple(problems),
+        )
+
+    def replay(self, *, target: str, against: str = "", requests: int | None = None) -> ReplayReport:
+        """Ask a release the newest logged requests beside the live one, or another; nothing is recorded."""
+        return _replay(self.project, self.store, target, against=against, requests=requests)
+
+
+# ---------------------------------------------------------------------------------------------- tests again
+
+
+def _newest(store: Store) -> Release:
+    model = pick_model(store.db, None)
+    releases = list_releases(store.db, model)
+    if not releases:
+        raise NotFound(f"There is no release of {model} yet.", mend="plusone release")
+    return releases[-1]
+
+
+class _Rerun:
+    def __init__(self, project: Project, store: Store, release: Release, folder: Path, on_event: OnEvent) -> None:
+        self._project = project
+        self._store = store
+        self._release = release
+        self._folder = folder
+        self._on_event = on_event
+        manifest = msgspec.json.decode(store.blobs.get(release.digest))
+        # Releases of before do not say all of it.
+        self._learning = msgspec.convert(manifest.get("learning", {}), Learning)
+        self._testing = msgspec.convert(manifest.get("testing", {}), Testing)
+
+        if freed := store.db.one("freed_get", package=release.package):
+            name = f"{release.model}@{release.number}"
+            raise Conflict(f"{name} can't be tested again: plusone gc freed its files on {freed['at'][:10]}.")
+
+    def place(self, *, now: bool) -> None:
+        """Decide where the tests lie; those of the release are laid out with the code that they were run with."""
+        if now:
+            return
+        release, testing = self._release, self._testing
+        code = get_run(self._store, release.run_id).code
+        root = self._folder / "project"
+        root.mkdir()
+        options = testing.options if testing.checks is not None else options_of(self._project.root)
+        lay_out(root, {**(code.files if code else {}), **release.tests}, options, self._read)
+        self._project = msgspec.structs.replace(
+            self._project,
+            root=root,
+            tests=root / testing.folder,
+            checks=testing.checks or self._project.checks,
+        )
+
+    def run(self, subject: Literal["data", "model"], options: Sequence[str], *, terminal: bool, junit: bool) -> Part:
+        """Run the tests on one subject."""
+        self._on_event({"event": "phase", "phase": f"{subject} tests"})
+        more = [*options, f"--junitxml={self._folder / f'junit-{subject}.xml'}"] if junit else list(options)
+        part = run_tests(
+            self._context(subject, partial=bool(options)),
+            on_line=lambda line: self._on_event({"event": "line", "text": line}),
+            options=more,
+            terminal=terminal,
+        )
+        for check in part.checks:
+            if not (options and check.outcome in ("deselected", "not run")):
+                self._on_event({"event": "check", "check": msgspec.to_builtins(check)})
+        return part
+
+    def _context(self, subject: Literal["data", "model"], *, partial: bool) -> Context:
+        store, release = self._store, self._release
+        outputs: dict[str, Dataset] = outputs_of(store, release.run_id)
+        known = {row["model"] for row in store.db.all("model_list")} | {release.model}
+        live = next((one for one in list_releases(store.db, release.model) if one.stage == "live"), None)
+        context = context_for(
+            self._project,
+            store,
+            subject=subject,
+            model=release.model,
+            models=self._testing.models or sorted(known),
+            outputs=outputs,
+            declared=self._testing.declared or outputs,
+            learning=self._learning,
+            candidate=release if subject == "model" else None,
+            live=live,
+            packages=self._folder / "packages",
+        )
+        if not partial:
+            return context
+        # Who chooses tests means those of the project.
+        settings = msgspec.structs.replace(context.settings, built_in=False)
+        return msgspec.structs.replace(context, partial=True, settings=settings)
+
+    def _read(self, digest: str) -> bytes:
+        try:
+            return self._store.blobs.get(digest)
+        except NotFound as error:
+            raise BrokenArtifact(f"A file of {self._release.model}@{self._release.number} is gone: {error}") from error
+
+
+def _join(parts: Sequence[Path], to: Path) -> None:
+    """Write the suites of several JUnit files into one."""
+    suites = ET.Element("testsuites", name="plusone")
+    for part in parts:
+        for suite in ET.parse(part).getroot().iter("testsuite"):  # noqa: S314  pytest has written it just now
+            suite.set("name", part.stem.partition("-")[2])
+            suites.append(suite)
+    try:
+        ET.ElementTree(suites).write(to, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise UsageError(f"{to} can't be written: {error.strerror or error}.") from error
+
+
+# ---------------------------------------------------------------------------------------------- replay by hand
+
+
+def _replay(
+    project: Project, store: Store, target: str, *, against: str = "", requests: int | None = None
+) -> ReplayReport:
+    """Ask a release the newest requests of its model beside another one, by default the live one; nothing is recorded.
+
+    Raises:
+        UsageError: when both are the same release or of two models, or the number of requests is none.
+        Conflict: when none is live, no request is logged, or gc has freed a package.
+    """
+    count = project.checks.replay_requests if requests is None else requests
+    if not 1 <= count <= 1_000_000:
+        raise UsageError(f"requests = {count}: expected 1 to 1,000,000.", mend="--requests 10000")
+    release = find_release(store.db, target)
+    other = _other(store, release, against)
+    from ..measuring.replay import replay  # these load numpy and a runtime
+    from ..monitoring.requests import newest_requests
+    from ..predictor import load
+
+    with contextlib.suppress(StoreError):
+        collect(store, store.folder / "serving")
+    table = newest_requests(store, release.model, count)
+    if not table.num_rows:
+        raise Conflict(f"No request of {release.model} is logged.", mend="plusone up, then send it some")
+    trusted = frozenset(trusted_digests(store.db))
+    with tempfile.TemporaryDirectory(prefix="plusone-replay-") as scratch, contextlib.ExitStack() as stack:
+        model = load(_laid_out(store, release, Path(scratch)), release.package, trusted=trusted)
+        stack.callback(model.close)
+        before = load(_laid_out(store, other, Path(scratch)), other.package, trusted=trusted)
+        stack.callback(before.close)
+        found = replay(
+            model,
+            before,
+            table,
+            candidate=f"{release.model}@{release.number}",
+            before=f"{other.model}@{other.number}",
+            labels_margin=project.checks.replay_labels_margin,
+        )
+    return ReplayReport(replayed=found, verdicts=judge(found, project.checks))
+
+
+def _other(store: Store, release: Release, against: str) -> Release:
+    if against:
+        other = find_release(store.db, against if "@" in against else f"{release.model}@{against}")
+        if other.model != release.model:
+            raise UsageError(
+                f"{against} is of another model than {release.model}@{release.number}.",
+                mend=f"--against {release.model}@N",
+            )
+    else:
+        live = next((one for one in list_releases(store.db, release.model) if one.stage == "live"), None)
+        if live is None:
+            raise Conflict(f"No release of {release.model} is live.", mend=f"--against {release.model}@N")
+        other = live
+    if other.number == release.number:
+        raise UsageError(
+            f"{release.model}@{release.number} can't be compared with itself{'' if against else ': it is live'}.",
+            mend=f"--against {release.model}@N",
+        )
+    return other
+
+
+def _laid_out(store: Store, release: Release, scratch: Path) -> Path:
+    name = f"{release.model}@{release.number}"
+    if freed := store.db.one("freed_get", package=release.package):
+        raise Conflict(f"{name} can't be asked: plusone gc freed its files on {freed['at'][:10]}.")
+    try:
+        folder = keeping.give(release.package, store.blobs, scratch)
+    except (NotFound, OSError) as error:
+        text = error.message if isinstance(error, PlusoneError) else str(error)
+        raise BrokenArtifact(f"The package of {name} can't be laid out: {text}") from error
+    make_environment(folder)
+    return folder
