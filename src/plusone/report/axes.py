@@ -28,7 +28,7 @@ class Axis:
     def ticks(self, about: int = 5) -> list[tuple[float, str]]:
         """Return round numbers along the axis, with what is written for each."""
         span = self.high - self.low
-        if not 0 < span < math.inf:
+        if not 0 < span / about < math.inf:
             return [(self.low, number(self.low))]
         step = _round(span / about)
         if not step or not math.isfinite(self.low / step):

@@ -83,14 +83,13 @@ def _check(place: int, check: Check, room: Room) -> Markup:
         " ",
     )
     output = element("pre", room.clip(check.output, _OUTPUT, end=True))
-    body = [
-        element("p", room.clip(message, _MESSAGE), class_="message") if message else None,
-        *(_record(one, room) for one in records),
-        _more(len(check.measured) - len(records)),
-        fold("Output", output, class_="output") if check.output else None,
-    ]
+    parts: list[Markup | None] = [element("p", room.clip(message, _MESSAGE), class_="message") if message else None]
+    made = (_record(one, room) for one in records if not room.is_used_up)
+    parts += (kept := [one for one in made if room.fits(one)])
+    parts.append(_more(len(check.measured) - len(kept)))
+    parts.append(fold("Output", output, class_="output") if check.output else None)
     drawn = any("figure" in one for one in records)
-    return fold(title, *body, open_=told or drawn, class_="check", id=anchor_of(place))
+    return fold(title, *parts, open_=told or drawn, class_="check", id=anchor_of(place))
 
 
 def _record(measured: Mapping[str, Any], room: Room) -> Markup:
@@ -151,7 +150,11 @@ def _short_list(some: list[tuple[int, Check]]) -> Markup | None:
 
 
 def _more(count: int) -> Markup | None:
-    return element("p", f"and {count:,} more measurements", class_="quiet") if count > 0 else None
+    return (
+        element("p", f"and {count:,} more measurement{'s' if count > 1 else ''}: plusone checks --json", class_="quiet")
+        if count > 0
+        else None
+    )
 
 
 def _folded(name: str) -> Markup:

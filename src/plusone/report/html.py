@@ -5,12 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from functools import cache
 
 __all__ = ["Markup", "Room", "element", "fold", "join", "table"]
 
 # What HTML has no character for, and what turns the order of letters around: a message could hide what it says.
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_PLAIN = re.compile(r"[\w .,:;/#()+-]*", re.ASCII).fullmatch
 _VOID = frozenset({"meta", "br", "hr", "wbr", "rect", "line", "circle", "path", "polyline"})
+_CELL = 240
+_PART = 5_000
+_OF_HTML = frozenset({"meta", "br", "hr", "wbr"})
 Child = object
 """Something in an element: `Markup` as it is, None as nothing, the rest as text."""
 
@@ -25,7 +30,9 @@ def text(value: object) -> Markup:
     """Return a value as text in HTML, in an attribute too."""
     if isinstance(value, Markup):
         return value
-    return Markup(html.escape(_HIDDEN.sub("\ufffd", str(value)), quote=True))
+    words = str(value)
+    # Most texts are numbers and names of classes.
+    return Markup(words if _PLAIN(words) else html.escape(_HIDDEN.sub("\ufffd", words), quote=True))
 
 
 def join(parts: Iterable[Child], between: Child = "") -> Markup:
@@ -67,15 +74,33 @@ def table(headings: Iterable[Child], rows: Iterable[Iterable[Child]], *, caption
     return element("div", inner, class_="wide", tabindex="0", role="region", aria_label=caption)
 
 
+def _cut(cell: Child) -> Child:
+    long = isinstance(cell, str) and not isinstance(cell, Markup) and len(cell) > _CELL
+    return f"{cell[: _CELL - 1]}\u2026" if long else cell
+
+
 class Room:
-    """How much room there is for long texts: a report stays small however much was printed.
+    """How much room there is: a report stays small however much was printed and measured.
 
     Args:
         letters: of all long texts together, as they are written in HTML.
+        parts: of all parts that are asked about, likewise.
     """
 
-    def __init__(self, letters: int = 1_400_000) -> None:
+    def __init__(self, letters: int = 1_000_000, parts: int = 1_500_000) -> None:
         self._left = letters
+        self._parts = parts
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no part of a usual size has room any more."""
+        return self._parts < _PART
+
+    def fits(self, part: Markup) -> bool:
+        """Say whether there is room for a part still; if so, it is taken."""
+        fits = len(part) <= self._parts
+        self._parts -= len(part) if fits else 0
+        return fits
 
     def clip(self, value: str, most: int, *, end: bool = False) -> str:
         """Return a text of at most `most` letters, fewer when the room is used up; what is cut is counted.
