@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
-from functools import cache
 
 __all__ = ["Markup", "Room", "element", "fold", "join", "table"]
 
