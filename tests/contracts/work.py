@@ -27,6 +27,7 @@ FINAL = {
     "route": "shares = '[]'",
     "rollout": "plan = '[]'",
     "rollout_event": "kind = 'aborted'",
+    "score_note": "note = 'another'",
 }
 
 
@@ -59,6 +60,9 @@ def fill(store: Store) -> None:
                    begun_at="t")  # fmt: skip
         tx.execute("rollout_event_add", rollout="o", seq=1, at="t", kind="began", step=1, by="x", reason="y",
                    figures="{}", decision="i")  # fmt: skip
+        tx.execute(
+            "score_note_add", id="n", test="data-1", model="m", release=1, note="y", checked_by="", by="x", at="t"
+        )
 
 
 def write_first(open_one: Callable[[], Store], name: str, count: str) -> None:

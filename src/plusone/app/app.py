@@ -23,7 +23,6 @@ from ..base.records import (
     Route,
     Run,
     ServerReport,
-    Session,
     finite,
 )
 from ..base.rollouts import Look, Rollout
@@ -43,12 +42,14 @@ from ..store import Store, open_project
 from ..store.rows import from_row
 from ..tracking import artifacts, runs
 from ..tracking.experiments import list_experiments
-from ..trust.records import check_signed, signatures_of
+from ..trust.records import check_signed
 from .compare import compare, compare_runs
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
 from .packages import PackageDetail, PackageVerified, describe_package, verify_package
+from .reporting import Reporting, describe_release
 from .routing import describe_route
+from .scoring import Scoring
 from .testing import Retesting
 from .trusting import Trusting, who
 from .views import (
@@ -71,7 +72,7 @@ __all__ = ["App"]
 _REJECTED_S = 30.0
 
 
-class App(Retesting, Trusting):
+class App(Reporting, Retesting, Scoring, Trusting):
     """The operations of the project in a folder. Each answers with a record; bad input raises a `PlusoneError`.
 
     Args:
@@ -200,16 +201,7 @@ class App(Retesting, Trusting):
 
     def get_release(self, *, target: str) -> ReleaseDetail:
         """Return a release with its package, its sessions of checks and its decisions."""
-        release = lifecycle.find_release(self.store.db, target)
-        freed = self.store.db.one("freed_get", package=release.package)
-        return ReleaseDetail(
-            freed_at=freed["at"] if freed else None,
-            release=release,
-            package=keeping.describe(release.package, self.store.blobs),
-            sessions=tuple(sessions_of(self.store.db, digest=release.digest)),
-            decisions=tuple(self.list_decisions(model=release.model, release=release.number)),
-            signatures=tuple(signatures_of(self.store.db, release.digest)),
-        )
+        return describe_release(self.store, target)
 
     def get_package(self, *, target: str) -> PackageDetail:
         """Return what a release's package is made of: files, digests, sizes, lock, signature, proof."""
@@ -221,14 +213,6 @@ class App(Retesting, Trusting):
         With `each_line` also without each line of the lock of which something was imported.
         """
         return verify_package(self.store, target, each_line=each_line)
-
-    def list_checks(self, *, target: str) -> Session:
-        """Return the newest session of checks of a release: the one that the gate reads."""
-        release = lifecycle.find_release(self.store.db, target)
-        sessions = sessions_of(self.store.db, digest=release.digest)
-        if not sessions:
-            raise NotFound(f"{release.model}@{release.number} has no checks.")
-        return sessions[-1]
 
     def list_decisions(self, *, model: str | None = None, release: int | None = None) -> list[Decision]:
         """Return the decisions in the order in which they were taken."""

@@ -14,7 +14,7 @@ from ..store import Store
 from ..tracking import runs
 from .views import Difference, ReleaseDetail, RunsDifference
 
-__all__ = ["compare", "compare_runs"]
+__all__ = ["compare", "compare_runs", "lock_of"]
 
 _MOST_RUNS = 50
 
@@ -90,11 +90,15 @@ def _code(store: Store, a: Code, b: Code) -> dict[str, Any]:
     return found
 
 
+def lock_of(store: Store, environment: str | None) -> tuple[str, ...]:
+    """Return the lines of an environment lock, `name==version`, without its comments."""
+    text = store.blobs.get(environment).decode() if environment else ""
+    return tuple(line for line in text.splitlines() if "==" in line)
+
+
 def _versions(store: Store, environment: str | None) -> dict[str, Any]:
     """Return the version of each package of an environment lock."""
-    text = store.blobs.get(environment).decode() if environment else ""
-    lines = (line.partition("==") for line in text.splitlines() if "==" in line)
-    return {name: version for name, _, version in lines}
+    return {name: version for name, _, version in (line.partition("==") for line in lock_of(store, environment))}
 
 
 def _data(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> dict[str, Any]:
@@ -128,9 +132,16 @@ def _checks(sessions: tuple[Session, ...]) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    keep = ("metric", "candidate", "live", "value", "difference", "low", "high", "rows")
-    measured = [{key: one[key] for key in keep if key in one} for one in check.measured]
+    measured = [_numbers(one) for one in check.measured if "warning" not in one]
     return {"outcome": check.outcome, **({"measured": measured} if measured else {})}
+
+
+def _numbers(measured: dict[str, Any]) -> dict[str, Any]:
+    """Return the single values of a measurement, those that say most first; without sentences, lists and figures."""
+    first = ("metric", "candidate", "live", "value", "difference", "low", "high", "rows")
+    skip = ("check", "outcome", "message", "allowed", "confidence", "resamples", "figure")
+    keys = [key for key in dict.fromkeys([*first, *measured]) if key in measured and key not in skip]
+    return {key: measured[key] for key in keys if not isinstance(measured[key], list | dict)}
 
 
 def _fields(detail: ReleaseDetail) -> dict[str, Any]:

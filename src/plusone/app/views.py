@@ -28,6 +28,7 @@ __all__ = [
     "ModelStatus",
     "Moved",
     "ReleaseDetail",
+    "Report",
     "RouteDetail",
     "Routed",
     "RunDetail",
@@ -120,6 +121,17 @@ class ReleaseDetail(Record, frozen=True):
     signatures: tuple[ReleaseSignature, ...] = ()
     freed_at: str | None = None
     """When gc freed its files: what is left of it are its records."""
+
+
+class Report(Record, frozen=True):
+    """The report of a release, for people."""
+
+    model: str
+    release: int
+    digest: str
+    """That of the release."""
+    html: str
+    """The document: whole in itself, to be opened from disk."""
 
 
 class Asked(Record, frozen=True):

@@ -204,7 +204,6 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
     _check_checks(settings.checks, f"{file}, [tool.plusone.checks]")
-    _check_replay(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 

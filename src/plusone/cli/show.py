@@ -1,4 +1,4 @@
-"""`plusone status`, `show`, `checks`, `diff` and `decisions`: the commands that look."""
+"""`plusone status`, `show` and `decisions`: the commands that look."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 from ..app.app import App
 from ..completing import complete_model
 from ..terminal.output import json_option, print_json
-from ..terminal.releases import print_decisions, print_difference, print_release, print_session, print_status
+from ..terminal.releases import print_decisions, print_release, print_status
 from .watch import watch
 
-__all__ = ["checks", "decisions", "diff", "show", "status"]
+__all__ = ["decisions", "show", "status"]
 
 
 @click.command(
@@ -57,38 +57,6 @@ def show(project: Path | None, target: str, as_json: bool) -> None:
         print_json(found)
         return
     print_release(found)
-
-
-@click.command(epilog="\b\nExamples:\n  plusone checks flight-delays@3\n  plusone checks @live --json")
-@click.argument("target", metavar="MODEL@N")
-@click.option("--output", "show_output", is_flag=True, help="Also show what each test printed.")
-@json_option
-@click.pass_obj
-def checks(project: Path | None, target: str, show_output: bool, as_json: bool) -> None:
-    """Show the checks of a release and what they measured."""
-    with App(project, create=False) as app:
-        session = app.list_checks(target=target)
-    if as_json:
-        print_json(session)
-        return
-    print_session(session, show_output=show_output)
-
-
-@click.command(
-    epilog="\b\nExamples:\n  plusone diff 1 2\n  plusone diff flight-delays@previous flight-delays@live --json"
-)
-@click.argument("a", metavar="MODEL@A")
-@click.argument("b", metavar="B")
-@json_option
-@click.pass_obj
-def diff(project: Path | None, a: str, b: str, as_json: bool) -> None:
-    """Show what differs between two releases: settings, code, data, metrics, checks."""
-    with App(project, create=False) as app:
-        found = app.compare_releases(a=a, b=b)
-    if as_json:
-        print_json(found)
-        return
-    print_difference(found)
 
 
 @click.command(epilog="\b\nExample:\n  plusone decisions flight-delays")

@@ -8,7 +8,7 @@ import click
 
 from ..app.views import Moved
 from ..release.making import Made
-from .output import facts, stage_style
+from .output import facts, shortened, stage_style
 from .releases import print_moved
 
 __all__ = ["Progress", "print_made"]
@@ -21,6 +21,7 @@ _PHASES = {
     "model tests": "tests on the model",
     "environment": "an environment of the lock alone",
 }
+_STYLES = {"bold": {"bold": True}, "dim": {"dim": True}, "red": {"fg": "red"}, "yellow": {"fg": "yellow"}}
 
 
 class Progress:
@@ -86,6 +87,9 @@ class Progress:
         self._counts[check["outcome"]] = self._counts.get(check["outcome"], 0) + 1
         if check["outcome"] not in ("passed", "not applicable"):
             self._say(f"  {check['outcome']:<24} {check['test']}", style="red" if not check["allowed"] else "")
+        for measured in check.get("measured", ()):
+            if "warning" in measured:
+                self._say(f"  {'warning':<24} {check['test']}: {shortened(measured['warning'], 300)}", style="yellow")
 
     def _flush_checks(self) -> None:
         if self._counts:
@@ -97,7 +101,7 @@ class Progress:
             self._bar.update(self._task, description=text, completed=done or 0, total=total)
 
     def _say(self, text: str, *, style: str = "") -> None:
-        marks: dict[str, Any] = {"bold": {"bold": True}, "dim": {"dim": True}, "red": {"fg": "red"}}.get(style, {})
+        marks: dict[str, Any] = _STYLES.get(style, {})
         styled = click.style(text, **marks) if marks else text
         if self._bar is not None:
             from rich.text import Text

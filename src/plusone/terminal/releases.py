@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from ..app.views import Difference, ModelStatus, Moved, ReleaseDetail, Status
+from ..app.views import ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
-from ..base.records import Check, Decision, Field, Output, Release, Session
-from .output import facts, number, print_table, shortened, stage_style
+from ..base.records import Decision, Field, Output, Release
+from .output import number, print_table, shortened, stage_style
 from .proofs import proof_lines
 from .rollouts import is_over, print_way
 
-__all__ = ["print_decisions", "print_difference", "print_moved", "print_release", "print_session", "print_status"]
+__all__ = ["print_decisions", "print_moved", "print_release", "print_status"]
 
 
 def print_status(found: Status) -> None:
@@ -112,72 +112,6 @@ def _seen(field: Field) -> str:
     some = ", ".join(field.categories[:4]) + (", ..." if len(field.categories) > 4 else "")
     others = "others accepted" if field.unseen == "accept" else "others refused"
     return f"{len(field.categories)} values ({some}); {others}"
-
-
-def print_session(session: Session, *, show_output: bool = False) -> None:
-    """Print the checks of one session, and what each measured; `show_output`: what its test printed, too."""
-    rows = [(stage_style(c.outcome), c.subject, c.test, f"{c.duration_s:.2f} s") for c in session.checks]
-    print_table(("outcome", "subject", "test", "time"), rows)
-    for problem in session.problems:
-        click.secho(f"problem: {problem}", fg="red")
-    for check in session.checks:
-        _print_check(check, show_output)
-
-
-def _print_check(check: Check, show_output: bool) -> None:
-    if check.measured or check.outcome != "passed" or (show_output and check.output):
-        click.secho(f"\n{check.test}", bold=True)
-    if check.message and check.outcome != "passed":
-        click.echo(f"  {check.message}")
-    for measured in check.measured:
-        click.echo(f"  {facts(measured)}")
-    if show_output and check.output:
-        click.echo("  | " + check.output.replace("\n", "\n  | "))
-
-
-def print_difference(found: Difference) -> None:
-    """Print what differs between two releases, part by part."""
-    click.secho(f"{found.model}@{found.a} -> {found.model}@{found.b}", bold=True)
-    sections: dict[str, dict[str, Any]] = {
-        name: getattr(found, name)
-        for name in ("settings", "code", "metrics", "checks", "data", "signature", "environment")
-    }
-    changed = sections["code"]
-    files = {path: changed.pop(path)["diff"] for path in list(changed) if isinstance(changed[path], dict)}
-    for name, pairs in sections.items():
-        rows = [row for key, pair in pairs.items() for row in _rows(key, pair)]
-        if rows:
-            click.echo()
-            print_table((name, str(found.a), str(found.b)), rows)
-    for lines in files.values():
-        click.echo()
-        for line in lines:
-            click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    if not any(sections.values()) and not files:
-        click.echo("nothing differs")
-
-
-def _rows(key: str, pair: Any) -> list[tuple[str, str, str]]:
-    """Return one table row for a pair, or one for each pair inside of a nested difference."""
-    if isinstance(pair, dict):
-        return [
-            row for inner, part in pair.items() for row in _rows(f"{key}.{inner}" if key != "profile" else inner, part)
-        ]
-    return [(key, _cell(pair[0]), _cell(pair[1]))]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        parts: dict[str, Any] = value
-        if "outcome" in parts:
-            found = parts.get("measured") or [{}]
-            shown = {k: v for k, v in found[0].items() if k in ("candidate", "value", "difference")}
-            return " ".join([str(parts["outcome"]), *(f"{k} {number(v)}" for k, v in shown.items())])
-        if "digest" in parts:
-            return f"{parts['digest'][:12]} ({parts.get('rows')} rows)"
-        return " ".join(f"{k}={number(v)}" for k, v in parts.items())[:80]
-    text = "-" if value is None else number(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def print_decisions(found: Sequence[Decision]) -> None:

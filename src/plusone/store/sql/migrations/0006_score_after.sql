@@ -1,0 +1,1 @@
+-- Nothing to take away: what is new came with the file before.

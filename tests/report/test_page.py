@@ -1,0 +1,165 @@
+"""The report as a whole: it stands alone, no record can make HTML of it, and it stays small and quick."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from plusone.report.page import report_html
+from tests.report.made import FIGURES, check, material
+from tests.report.reading import read
+
+HOSTILE = [
+    "</style><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus='alert(1)",
+    "<!--",
+    "]]>",
+    "&lt;script&gt;",
+    "</details></main><iframe src=//example.org>",
+    "javascript:alert(1)",
+    "\x00\ud800\u202e\ufeff",
+    "a" * 5000,
+]
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Text of all kinds, that of attackers among it."""
+    return st.one_of(st.text(), st.text(alphabet="<>&\"'/=!-\x00 ax"), st.sampled_from(HOSTILE))
+
+
+@given(text=texts())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(text=HOSTILE[0])
+@example(text=HOSTILE[1])
+@example(text=HOSTILE[2])
+@example(text=HOSTILE[3])
+@example(text=HOSTILE[6])
+@example(text=HOSTILE[8])
+def test_no_text_of_a_record_becomes_html(text: str):
+    html = report_html(material(text))
+    html.encode("utf-8")
+    assert read(html).faults == []
+
+
+KEYS = [
+    "low",
+    "high",
+    "limit",
+    "candidate",
+    "margin",
+    "value",
+    "figure",
+    "metric",
+    "live",
+    "rows",
+    "warning",
+    "message",
+]
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """What a check may have measured: any JSON value, whatever its keys say it is."""
+    numbers = st.one_of(st.integers(), st.floats(), st.sampled_from([10**400, -(10**400), 1e308, -1e308, 5e-324]))
+    leaves = st.one_of(st.none(), st.booleans(), numbers, texts())
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)),
+        max_leaves=8,
+    )
+
+
+def measurements() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """What a check may have recorded."""
+    keys = st.one_of(st.text(max_size=5), st.sampled_from(KEYS))
+    return st.lists(st.dictionaries(keys, json_values(), max_size=6), max_size=3)
+
+
+@given(measured=measurements())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_was_measured_is_shown_and_breaks_nothing(measured: list[dict[str, Any]]):
+    assert read(report_html(material("x", check(measured=tuple(measured))))).faults == []
+
+
+def test_the_same_records_give_the_same_page():
+    assert report_html(material()) == report_html(material())
+
+
+def test_it_says_that_nothing_may_be_fetched_and_has_no_address():
+    html = report_html(material())
+    assert 'http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;' in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "<script" not in html
+
+
+def test_every_number_of_a_check_and_the_records_that_it_is_of_are_there():
+    measured = {"check": "at_least", "message": "roc_auc is 0.7", "value": 0.65, "candidate": 0.7012, "rows": 12345}
+    page = read(report_html(material("x", check(measured=(measured,), output="printed", duration_s=1.25))))
+    for part in (
+        "roc_auc is 0.7",
+        "0.7012",
+        "0.65",
+        "12,345",
+        "1.25 s",
+        "printed",
+        "From session s1",
+        "r1",
+        "2" * 64,
+        "p" * 64,
+    ):
+        assert part in page.text, part
+
+
+def test_a_heading_for_each_part_in_their_order_and_a_way_to_skip_to_it():
+    html = report_html(material())
+    page = read(html)
+    assert page.elements.count("h1") == 1
+    titles = [
+        "What changed",
+        "Checks",
+        "Data",
+        "Model and package",
+        "Decisions and rollout",
+        "ML Test Score",
+        "Records",
+    ]
+    places = [html.index(f">{title}</h2>") for title in titles]
+    assert places == sorted(places)
+    assert "To the content" in page.text
+    assert page.elements.count("nav") == page.elements.count("main") == 1
+
+
+def test_two_hundred_checks_with_ten_thousand_letters_each_are_small_and_quick():
+    nan = float("nan")
+    bad = "<&\"'>" * 2000
+    many = [
+        check(
+            f"tests/test_{n}.py::test_{'long_' * 30}{n}",
+            outcome="failed" if n % 2 else "passed",
+            message=bad,
+            output=bad,
+            measured=({"message": bad, "value": nan, "low": nan, "high": 1.0, "limit": 0.5, "figure": FIGURES[n % 4]},)
+            * 3,
+        )
+        for n in range(200)
+    ]
+    began = time.process_time()
+    html = report_html(material("x", *many))
+    took = time.process_time() - began
+    assert len(html.encode()) < 3_000_000
+    assert took < 1.0
+    assert html.count('class="check"') == 200
+
+
+def test_five_thousand_checks_are_in_a_line_each_and_none_is_lost():
+    many = [check(f"tests/test_all.py::test_{n}", outcome="failed" if n == 4999 else "passed") for n in range(5000)]
+    html = report_html(material("x", *many))
+    assert len(html.encode()) < 3_000_000
+    assert read(html).faults == []
+    first = html.index('id="check-5000"')
+    assert "<details open" in html[first - 60 : first], "what closes the gate is whole, and open"
+    assert "and 1,600 more" in html
