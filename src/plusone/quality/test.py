@@ -10,9 +10,9 @@ import click
 from ..app.app import App
 from ..app.testing import Tested
 from ..completing import complete_release
+from ..terminal.checks import print_session
 from ..terminal.making import Progress
 from ..terminal.output import json_option, print_json
-from ..terminal.releases import print_session
 
 __all__ = ["test"]
 
