@@ -34,6 +34,9 @@ from tests.serving.serving_folder import all_ready, ask, until
 
 __all__ = ["one_thread"]
 
+# The first cell waits until the models of all are trained, packaged and served: minutes on a machine that is busy.
+pytestmark = pytest.mark.timeout(1200)
+
 RUN = [cell for cell in CELLS if cell.runs]
 
 
@@ -127,7 +130,7 @@ def served(one_thread: None, request: pytest.FixtureRequest) -> Iterator[Served]
     supervisor = Supervisor(serving, Serve(port=0, workers=1))
     try:
         supervisor.start()
-        until(lambda: all_ready(supervisor), "the worker", poll=supervisor.poll, seconds=200)
+        until(lambda: all_ready(supervisor), "the worker", poll=supervisor.poll, seconds=600)
         yield Served(supervisor.port, made, failed)
     finally:
         supervisor.stop(timeout_s=5.0)
