@@ -10,10 +10,7 @@ _RETURN = "    return make_pipeline("
 _END = '.fit(features, train_set["late"])\n'
 
 
-def _wrapped(answer: str, *, first: str = "") -> dict[str, object]:
-    """Return the change that puts the trained pipeline into a class of the project: `found` are its probabilities."""
-    code = f'''
-"""The trees, and what somebody thought should be done to their answers."""
+_PLAIN = '''"""The trained trees in plain Python, and what somebody thought should be done to their answers."""
 
 import time
 
@@ -23,8 +20,21 @@ import numpy as np
 class Wrapped:
     """Answers as the trees do, and then some."""
 
-    def __init__(self, trees):
-        self.trees = trees
+    def __init__(self, trained):
+        encode, trees = trained[0], trained[-1]
+        found = encode.named_transformers_["ordinalencoder"].categories_
+        self.codes = [{str(word): float(code) for code, word in enumerate(words)} for words in found]
+        self.words = [str(name) for name in encode.transformers_[0][2]]
+        self.numbers = [str(name) for name in encode.feature_names_in_ if name not in self.words]
+        self.base = float(np.ravel(trees._baseline_prediction)[0])
+        nodes = [stage[0].nodes for stage in trees._predictors]
+        most = max(len(one) for one in nodes)
+        names = ("feature_idx", "num_threshold", "left", "right", "value", "missing_go_to_left", "is_leaf")
+        padded = {name: [np.pad(one[name].astype(float), (0, most - len(one))) for one in nodes] for name in names}
+        self.feature, self.threshold, self.left, self.right, self.value, self.missing, self.leaf = (
+            np.concatenate(padded[name]) for name in names
+        )
+        self.first = np.arange(len(nodes)) * most
         self.classes_ = np.array([False, True])
 
     def predict(self, frame):
@@ -33,17 +43,37 @@ class Wrapped:
 
     def predict_proba(self, frame):
         """The probabilities of being in time and of being late."""
-        {first or "pass"}
-        found = self.trees.predict_proba(frame)
-        {answer}
+        FIRST
+        parts = [self._late(frame.iloc[at : at + 2000]) for at in range(0, len(frame), 2000)]
+        late = np.concatenate([np.zeros(0), *parts])
+        found = np.stack([1 - late, late], axis=1)
+        ANSWER
         return found
+
+    def _late(self, frame):
+        words = [[codes.get(word, -1.0) for word in frame[name]] for name, codes in zip(self.words, self.codes)]
+        rows = np.array([*words, *(frame[name].astype(float) for name in self.numbers)]).T
+        here = np.zeros((len(rows), len(self.first)), int) + self.first
+        while not (self.leaf[here] > 0).all():
+            values = np.take_along_axis(rows, self.feature[here].astype(int), axis=1)
+            left = np.where(np.isnan(values), self.missing[here] > 0, values <= self.threshold[here])
+            below = np.where(left, self.left[here], self.right[here]).astype(int) + self.first
+            here = np.where(self.leaf[here] > 0, here, below)
+        return 1 / (1 + np.exp(-self.base - self.value[here].sum(axis=1)))
 '''
+
+
+def _wrapped(answer: str, *, first: str = "pass") -> dict[str, object]:
+    """Return the change that serves the trees as a class of the project; `found` are its probabilities.
+
+    In plain Python, because nobody has to trust that: a release that waits for trust is stopped, and not by a check.
+    """
     return {
         "edits": (
             Edit(_RETURN, "    from wrapped import Wrapped\n\n    return Wrapped(make_pipeline("),
             Edit(_END, _END.rstrip("\n") + ")\n"),
         ),
-        "files": {"wrapped.py": code.lstrip("\n")},
+        "files": {"wrapped.py": _PLAIN.replace("FIRST", first).replace("ANSWER", answer)},
     }
 
 

@@ -13,8 +13,8 @@ def late(model, flights):
 
 
 def test_it_ranks_flights_better_than_chance(model, holdout):
-    """0.5 is chance. Delays at 22:00 that begin with a plane at noon are not in the data: 0.8 is out of reach."""
-    plusone.check.at_least(model, holdout, metric="roc_auc", value=0.65)
+    """0.5 is chance, and 0.8 out of reach: no plane's delay at noon is in the data. By month it was 0.60 to 0.77."""
+    plusone.check.at_least(model, holdout, metric="roc_auc", value=0.57)
 
 
 def test_no_worse_than_live(model, live, holdout):
