@@ -86,6 +86,24 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether plusone's own checks run beside the project's tests."""
     skip: tuple[str, ...] = ()
     """Names of built-in checks that are not run, as `plusone checks` shows them: `columns`, or `columns[train_set]`."""
+    shift: float = 0.6
+    """How far a column's values may lie from those of the live release's data: total variation distance, 0 to 1."""
+    shift_same_times: float = 0.05
+    """The same among rows of the times that both cover, where no season excuses it."""
+    label_shift: float = 0.2
+    """The same of the target, over all rows."""
+    nulls: float = 0.01
+    """How much more of a column may be missing, as a share of the rows."""
+    duplicates: float = 0.005
+    """How many more of the rows may be equal to another one, as a share."""
+    rewritten: float = 0.05
+    """In what share of the rows of the past a column may hold something else than it did."""
+    leakage: float = 0.9
+    """How well one feature alone may tell the target: AUC, 0.5 to 1; of numbers R2 likewise, 0.8 for 0.9."""
+    overlap: float = 0.01
+    """What share of a holdout's rows may be in the training data."""
+    data_alpha: float = 0.01
+    """The share of false alarms that intervals of data checks are made for, over all columns of a table."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,6 +199,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
+    _check_data(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
@@ -304,6 +323,16 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
         if not least <= value <= highest:
             usual = getattr(Rollouts(), key)
             raise ConfigError(f"{where}: {key} = {value}: expected {least} to {highest}.", mend=f"{key} = {usual}")
+
+
+def _check_data(checks: Checks, where: str) -> None:
+    shares = ("shift", "shift_same_times", "label_shift", "nulls", "duplicates", "rewritten", "overlap")
+    ends = {**dict.fromkeys(shares, (0.0, 1.0)), "leakage": (0.5, 1.0), "data_alpha": (1e-6, 0.5)}
+    for key, (least, highest) in ends.items():
+        value = getattr(checks, key)
+        if not least <= value <= highest:
+            usual = getattr(Checks(), key)
+            raise ConfigError(f"{where}: {key} = {value}: expected {least:g} to {highest:g}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:
