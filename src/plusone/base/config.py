@@ -199,7 +199,7 @@ def load_project(start: Path | None = None, *, anywhere: bool = False) -> Projec
         raise ConfigError(f"{file}, [tool.plusone]: {error}. Known settings: {known}.") from error
     _check_serve(settings.serve, file)
     _check_rollouts(settings.rollouts, f"{file}, [tool.plusone.rollouts]")
-    _check_data(settings.checks, f"{file}, [tool.plusone.checks]")
+    _check_checks(settings.checks, f"{file}, [tool.plusone.checks]")
     return _project(root, str(data.get("project", {}).get("name", root.name)), settings, file)
 
 
@@ -325,14 +325,25 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
             raise ConfigError(f"{where}: {key} = {value}: expected {least} to {highest}.", mend=f"{key} = {usual}")
 
 
-def _check_data(checks: Checks, where: str) -> None:
-    shares = ("shift", "shift_same_times", "label_shift", "nulls", "duplicates", "rewritten", "overlap")
-    ends = {**dict.fromkeys(shares, (0.0, 1.0)), "leakage": (0.5, 1.0), "data_alpha": (1e-6, 0.5)}
-    for key, (least, highest) in ends.items():
+_RANGES = {
+    "shift": (0.0, 1.0),
+    "shift_same_times": (0.0, 1.0),
+    "label_shift": (0.0, 1.0),
+    "nulls": (0.0, 1.0),
+    "duplicates": (0.0, 1.0),
+    "rewritten": (0.0, 1.0),
+    "leakage": (0.5, 1.0),
+    "overlap": (0.0, 1.0),
+    "data_alpha": (1e-6, 0.5),
+}
+
+
+def _check_checks(checks: Checks, where: str) -> None:
+    for key, (least, most) in _RANGES.items():
         value = getattr(checks, key)
-        if not least <= value <= highest:
+        if not least <= value <= most:
             usual = getattr(Checks(), key)
-            raise ConfigError(f"{where}: {key} = {value}: expected {least:g} to {highest:g}.", mend=f"{key} = {usual}")
+            raise ConfigError(f"{where}: {key} = {value}: expected {least:,} to {most:,}.", mend=f"{key} = {usual}")
 
 
 def _read(file: Path) -> dict[str, Any]:

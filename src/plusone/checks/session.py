@@ -23,7 +23,7 @@ from ..base.records import Check, Session
 from . import context as contexts
 from .context import Context
 from .result import Part, read_part
-from .verdict import closes
+from .verdict import closes, is_built_in
 
 __all__ = ["assemble", "pytest_options", "run_tests", "test_sources"]
 
@@ -133,8 +133,15 @@ test_sources.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  a 
 
 
 def _differences(parts: Iterable[Part]) -> list[str]:
-    """Return what one process collected and another did not: then the two did not run the same tests."""
-    collected = [{test.test: test.subject for test in part.collected} for part in parts if part.collected]
+    """Return what one process collected and another did not: then the two did not run the same tests.
+
+    Plusone's own checks are each of one session alone.
+    """
+    collected = [
+        {test.test: test.subject for test in part.collected if not is_built_in(test.test)}
+        for part in parts
+        if part.collected
+    ]
     if len(collected) < 2:
         return []
     problems: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..statistics.drift import share_difference
 from .findings import SAME, Finding, Pair, fail, number, percent, warning
@@ -238,6 +238,6 @@ def _plain(word: str) -> str:
     return "".join(letter for letter in word.casefold() if letter.isalnum())
 
 
-def _named(values: list[float] | list[str]) -> str:
-    words = ", ".join(number(v) if isinstance(v, float) else repr(v[:40]) for v in values[:_SHOWN])
+def _named(values: Sequence[float | str]) -> str:
+    words = ", ".join(repr(v[:40]) if isinstance(v, str) else number(v) for v in values[:_SHOWN])
     return words + (f" and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else "")
