@@ -12,12 +12,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparisons import at_least, no_worse
+    from .data import between, columns, no_gaps, not_null, one_of, rows, unique
+    from .tables import no_leak, no_overlap, no_shift
 
-__all__ = ["at_least", "no_worse"]
+__all__ = [
+    "at_least",
+    "between",
+    "columns",
+    "no_gaps",
+    "no_leak",
+    "no_overlap",
+    "no_shift",
+    "no_worse",
+    "not_null",
+    "one_of",
+    "rows",
+    "unique",
+]
 
 _WHERE = {
     "at_least": ".comparisons",
+    "between": ".data",
+    "columns": ".data",
+    "no_gaps": ".data",
+    "no_leak": ".tables",
+    "no_overlap": ".tables",
+    "no_shift": ".tables",
     "no_worse": ".comparisons",
+    "not_null": ".data",
+    "one_of": ".data",
+    "rows": ".data",
+    "unique": ".data",
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("show:status", "Show the models, their releases, and what is served."),
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
+    "data": ("quality.data:data", "Show what a step's data holds; write down what is expected of it."),
     "diff": ("show:diff", "Show what differs between two releases."),
     "package": ("package:package", "Show what a release is made of; try it in a clean environment."),
     "route": ("route:route", "Show where a model's requests go, and who serves it so."),
