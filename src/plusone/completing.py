@@ -13,7 +13,7 @@ from .base.errors import PlusoneError
 from .base.records import Release
 from .base.rollouts import Rollout
 
-__all__ = ["complete_model", "complete_release", "complete_rollout"]
+__all__ = ["complete_model", "complete_output", "complete_release", "complete_rollout"]
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,6 +26,13 @@ def complete_release(context: click.Context, parameter: click.Parameter, incompl
     """Return the releases whose `MODEL@n` begins so, the newest first; none where there is no project."""
     named = [(f"{one.model}@{one.number}", one.stage) for one in reversed(_releases(context))]
     return [CompletionItem(name, help=stage) for name, stage in named if name.startswith(incomplete)]
+
+
+def complete_output(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the step outputs of the last run whose name begins so."""
+    return [
+        CompletionItem(name) for name in _asked(context, lambda app: app.list_outputs()) if name.startswith(incomplete)
+    ]
 
 
 def complete_rollout(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

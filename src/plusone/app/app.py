@@ -44,6 +44,7 @@ from ..tracking import artifacts, runs
 from ..tracking.experiments import list_experiments
 from ..trust.records import check_signed
 from .compare import compare, compare_runs
+from .data import Profiling
 from .following import current_servers, follow, served_now
 from .looking import curve_of, experiment_ids, shapes_of
 from .packages import PackageDetail, PackageVerified, describe_package, verify_package
@@ -72,7 +73,7 @@ __all__ = ["App"]
 _REJECTED_S = 30.0
 
 
-class App(Reporting, Retesting, Scoring, Trusting):
+class App(Profiling, Reporting, Retesting, Scoring, Trusting):
     """The operations of the project in a folder. Each answers with a record; bad input raises a `PlusoneError`.
 
     Args:

@@ -25,6 +25,7 @@ __all__ = [
     "Asked",
     "Curve",
     "Difference",
+    "ExpectedTests",
     "ModelStatus",
     "Moved",
     "ReleaseDetail",
@@ -50,6 +51,16 @@ class Served(Record, frozen=True):
     workers: int = 0
     waited_s: float = 0.0
     message: str = ""
+
+
+class ExpectedTests(Record, frozen=True):
+    """What is expected of a step output, as a test file."""
+
+    step: str
+    rows: int
+    """How many rows it was inferred from."""
+    text: str
+    """The file: plain pytest."""
 
 
 class Moved(Record, frozen=True):

@@ -108,6 +108,24 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How much worse it may be where labels have arrived: a share of rows, or of the live release's mean error."""
     replay_latency: float = 3.0
     """How many times as long as the live release it may take for one row."""
+    shift: float = 0.6
+    """How far a column's values may lie from those of the live release's data: total variation distance, 0 to 1."""
+    shift_same_times: float = 0.05
+    """The same among rows of the times that both cover, where no season excuses it."""
+    label_shift: float = 0.2
+    """The same of the target, over all rows."""
+    nulls: float = 0.01
+    """How much more of a column may be missing, as a share of the rows."""
+    duplicates: float = 0.005
+    """How many more of the rows may be equal to another one, as a share."""
+    rewritten: float = 0.05
+    """In what share of the rows of the past a column may hold something else than it did."""
+    leakage: float = 0.9
+    """How well one feature alone may tell the target: AUC, 0.5 to 1; of numbers R2 likewise, 0.8 for 0.9."""
+    overlap: float = 0.01
+    """What share of a holdout's rows may be in the training data."""
+    data_alpha: float = 0.01
+    """The share of false alarms that intervals of data checks are made for, over all columns of a table."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -341,6 +359,15 @@ _RANGES = {
     "replay_changed": (0.0, 1.0),
     "replay_labels_margin": (0.0, 10.0),
     "replay_latency": (1.0, 1000.0),
+    "shift": (0.0, 1.0),
+    "shift_same_times": (0.0, 1.0),
+    "label_shift": (0.0, 1.0),
+    "nulls": (0.0, 1.0),
+    "duplicates": (0.0, 1.0),
+    "rewritten": (0.0, 1.0),
+    "leakage": (0.5, 1.0),
+    "overlap": (0.0, 1.0),
+    "data_alpha": (1e-6, 0.5),
 }
 
 

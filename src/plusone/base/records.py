@@ -365,6 +365,8 @@ class Learning(Record, frozen=True, kw_only=True):
     """The columns that a request carries; None: all but the targets."""
     upstream: tuple[str, ...] = ()
     """Every step output that its inputs were made of, they among them."""
+    sources: tuple[str, ...] = ()
+    """Those of them that come from outside: the outputs of steps without inputs."""
 
 
 class Check(Record, frozen=True, kw_only=True):

@@ -14,32 +14,54 @@ if TYPE_CHECKING:
     from .baselines import simpler_is_not_better
     from .calibration import calibrated
     from .comparisons import at_least, no_worse
+    from .data import between, columns, no_gaps, not_null, one_of, rows, unique
     from .fairness import fair
     from .sanity import fast, fresh, stable
-    from .slices import slices
+    from . import slices
+    from .tables import no_leak, no_overlap, no_shift
 
 __all__ = [
     "at_least",
+    "between",
     "calibrated",
+    "columns",
     "fair",
     "fast",
     "fresh",
+    "no_gaps",
+    "no_leak",
+    "no_overlap",
+    "no_shift",
     "no_worse",
+    "not_null",
+    "one_of",
+    "rows",
     "simpler_is_not_better",
     "slices",
     "stable",
+    "unique",
 ]
 
 _WHERE = {
     "at_least": ".comparisons",
+    "between": ".data",
     "calibrated": ".calibration",
+    "columns": ".data",
     "fair": ".fairness",
     "fast": ".sanity",
     "fresh": ".sanity",
+    "no_gaps": ".data",
+    "no_leak": ".tables",
+    "no_overlap": ".tables",
+    "no_shift": ".tables",
     "no_worse": ".comparisons",
+    "not_null": ".data",
+    "one_of": ".data",
+    "rows": ".data",
     "simpler_is_not_better": ".baselines",
     "slices": ".slices",
     "stable": ".sanity",
+    "unique": ".data",
 }
 
 

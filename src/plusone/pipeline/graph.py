@@ -92,9 +92,16 @@ class Graph:
         return [spec for name, spec in self.steps.items() if name in names and spec.model is None]
 
     def upstream(self, trainer: StepSpec) -> list[str]:
-        """Return the step outputs that what `trainer` learns from was made of, its inputs among them, sorted."""
-        steps = self._upstream(trainer)
-        return sorted(output for output, maker in self.makers.items() if maker.name in steps)
+        """Return the step outputs that what `trainer` learns from was made of, its inputs among them, sorted.
+
+        A step's other outputs are not: of a split into two, the one that is kept from training was not learned from.
+        """
+        made = (name for step in self._upstream(trainer) for name in self.steps[step].inputs)
+        return sorted({*trainer.inputs, *made})
+
+    def sources(self, trainer: StepSpec) -> list[str]:
+        """Return those of them that come from outside: the outputs of steps without inputs."""
+        return [output for output in self.upstream(trainer) if not self.makers[output].inputs]
 
     def _of_others(self, trainer: StepSpec | None) -> set[str]:
         """Return the steps that belong to other models than the one that `trainer` trains."""

@@ -134,6 +134,7 @@ def _learning(graph: Graph, trainer: StepSpec | None) -> dict[str, Any] | None:
         "targets": trainer.model.targets,
         "features": trainer.model.features,
         "upstream": graph.upstream(trainer),
+        "sources": graph.sources(trainer),
     }
 
 

@@ -1,0 +1,323 @@
+"""Checks of any dataframe: its columns, its values, its rows, what it shares with another one.
+
+Each says which column, how many rows and which ones, counted from 0. Rows of a table are looked at as Arrow sees them,
+so that one test does for pandas, polars and pyarrow alike.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import UsageError
+from ..expectations.findings import number, percent
+from ..expectations.views import DAY, HOUR, ColumnView, TableView
+from .concluding import check_arguments, conclude
+
+__all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
+
+_KINDS = {
+    "number": ("number",),
+    "integer": ("number",),
+    "text": ("word",),
+    "truth": ("truth",),
+    "time": ("moment",),
+    "any": ("number", "word", "truth", "moment", "other"),
+}
+_FIRST = 5
+_LETTERS = 60
+_UNITS = {"day": DAY, "days": DAY, "hour": HOUR, "hours": HOUR, "minute": HOUR // 60, "minutes": HOUR // 60}
+
+
+def columns(table: Any, expected: Mapping[str, str] | Iterable[str], *, others: bool = True) -> None:
+    """Pass when the table has these columns, of these kinds.
+
+    Args:
+        table: a dataframe (pandas, polars, pyarrow and others), a list of dicts or a dict of numpy arrays.
+        expected: the kind of each column by its name: 'number', 'integer', 'text', 'truth', 'time' or 'any'; or names
+            alone. A number without fractions is an integer whatever type it has, so that one missing value, which
+            makes floats of a pandas column, changes nothing.
+        others: whether the table may have further columns.
+
+    Raises:
+        CheckFailed: a column is missing or of another kind, or there are others and `others` is False.
+        UsageError: the table or a kind can't be used.
+    """
+    view = view_of(table)
+    wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(expected, "any")
+    for name, kind in wanted.items():
+        if kind not in _KINDS:
+            raise UsageError(f"The kind of {name!r} is {kind!r}: expected one of {', '.join(_KINDS)}.")
+    wrong: list[str] = []
+    for name, kind in wanted.items():
+        found = view.columns.get(name)
+        if found is None:
+            wrong.append(f"{name} is missing")
+        elif found.kind not in _KINDS[kind] and found.nulls < found.rows:
+            wrong.append(f"{name} is {found.type}, expected {kind}")
+        elif kind == "integer" and len(found.values) and not found.whole:
+            part = found.present & (found.numbers != np.rint(found.numbers))
+            wrong.append(f"{name} has fractions: {_first(found, part)}")
+    if not others and (more := [name for name in view.columns if name not in wanted]):
+        wrong.append(f"not expected: {', '.join(more[:_FIRST])}" + (" ..." if len(more) > _FIRST else ""))
+    _conclude("columns", "; ".join(wrong), len(wrong), {"columns": len(view.columns), "rows": view.rows})
+
+
+def between(table: Any, column: str, low: Any = None, high: Any = None, *, at_most: float = 0.0) -> None:
+    """Pass when the values of a column are from `low` to `high`, both included. What is missing is left out.
+
+    Args:
+        low, high: numbers; for times a date, a datetime or ISO text ('2013-01-31'; UTC without a zone); None: no end.
+        at_most: what share of the values may lie outside, 0 to 1.
+
+    Raises:
+        CheckFailed: more than that lie outside; the first are named.
+        UsageError: there is no such column, or it holds neither numbers nor times.
+    """
+    _check_share(at_most)
+    found = _column(view_of(table), column, "number", "moment")
+    first, last = _end(low, found, -math.inf), _end(high, found, math.inf)
+    outside = found.present & ~((found.numbers >= first) & (found.numbers <= last))
+    said = f"from {'any' if low is None else low} to {'any' if high is None else high}"
+    _judge("between", found, outside, f"are not {said}", at_most, rows=found.rows - found.nulls)
+
+
+def one_of(table: Any, column: str, values: Iterable[Any], *, at_most: float = 0.0) -> None:
+    """Pass when each value of a column is one of `values`. What is missing is left out.
+
+    Args:
+        values: text, numbers or truths, as the column has them.
+        at_most: what share of the values may be others, 0 to 1.
+
+    Raises:
+        CheckFailed: more are others; the first are named.
+        UsageError: there is no such column, or it holds no values that can be told apart.
+    """
+    _check_share(at_most)
+    if isinstance(values, str):
+        raise UsageError(f"values = {values!r}: expected a list.", mend=f"[{values!r}]")
+    found = _column(view_of(table), column, "number", "word", "truth")
+    allowed = list(values)
+    if found.kind == "number":
+        known = np.isin(found.numbers, np.array([_number_of(value, column) for value in allowed], dtype=np.float64))
+    else:
+        named = {str(value) for value in allowed}
+        known = np.array([*(word in named for word in found.words), True])[found.codes]
+    shown = ", ".join(repr(value) for value in allowed[:10]) + (" ..." if len(allowed) > 10 else "")
+    _judge("one_of", found, found.present & ~known, f"are none of {shown}", at_most, rows=found.rows - found.nulls)
+
+
+def not_null(table: Any, *names: str, at_most: float = 0.0) -> None:
+    """Pass when columns have a value in every row; NaN counts as none.
+
+    Args:
+        names: the columns; none: all.
+        at_most: what share of each column's values may be missing, 0 to 1.
+
+    Raises:
+        CheckFailed: more are missing, in any of them.
+        UsageError: there is no such column.
+    """
+    _check_share(at_most)
+    view = view_of(table)
+    wrong: list[str] = []
+    for name in names or tuple(view.columns):
+        found = _column(view, name)
+        share = found.nulls / max(1, found.rows)
+        if share > at_most:
+            wrong.append(f"{name}: {found.nulls:,} of {found.rows:,} values are missing: {_rows(~found.present)}")
+    more = f" (allowed: {percent(at_most)})" if at_most else ""
+    _conclude("not_null", "; ".join(wrong) + more if wrong else "", len(wrong), {"rows": view.rows, "at_most": at_most})
+
+
+def unique(table: Any, names: str | Sequence[str], *, at_most: float = 0.0) -> None:
+    """Pass when no two rows have the same value in a column, or the same values in several.
+
+    Args:
+        names: a column, or several that are a key together.
+        at_most: what share of the rows may repeat an earlier one, 0 to 1.
+
+    Raises:
+        CheckFailed: more do; the first are named.
+        UsageError: there is no such column, or its values can't be compared.
+    """
+    _check_share(at_most)
+    view = view_of(table)
+    key = [names] if isinstance(names, str) else list(names)
+    for name in key:
+        _column(view, name)
+    hashed = view.hashes(key)
+    if hashed is None:
+        raise UsageError(f"The values of {' and '.join(key)} can't be compared: expected numbers, text or times.")
+    _, firsts = np.unique(hashed, return_index=True)
+    again = np.ones(view.rows, dtype=np.bool_)
+    again[firsts] = False
+    count = int(again.sum())
+    wrong = count > at_most * view.rows
+    place = int(np.argmax(again)) if count else 0
+    shown = ", ".join(f"{name} {_value(view.columns[name], place)}" for name in key)
+    said = f"{' and '.join(key)}: {count:,} of {view.rows:,} rows repeat an earlier one: {_rows(again)}; first {shown}"
+    _conclude("unique", said if wrong else "", count, {"column": ", ".join(key), "rows": view.rows, "at_most": at_most})
+
+
+def rows(table: Any, *, at_least: int = 1, at_most: int | None = None) -> None:
+    """Pass when the table has from `at_least` to `at_most` rows.
+
+    Raises:
+        CheckFailed: it has fewer or more.
+        UsageError: the table or a bound can't be used.
+    """
+    check_arguments(at_least=at_least, at_most=0 if at_most is None else at_most)
+    count = view_of(table).rows
+    wrong = ""
+    if count < at_least:
+        wrong = f"there are {count:,} rows, expected at least {at_least:,}"
+    elif at_most is not None and count > at_most:
+        wrong = f"there are {count:,} rows, expected at most {at_most:,}"
+    _conclude("rows", wrong, int(bool(wrong)), {"rows": count, "at_least": at_least, "at_most": at_most})
+
+
+def no_gaps(table: Any, column: str, *, longest: str = "1 day") -> None:
+    """Pass when no two neighbouring times in a column lie further apart than `longest`.
+
+    Args:
+        column: dates or times; rows may be in any order.
+        longest: a number and a unit, as '1 day', '36 hours' or '10 minutes'. Days that follow each other are 1 day
+            apart.
+
+    Raises:
+        CheckFailed: there are gaps; the first are named.
+        UsageError: there is no such column, or it holds no times.
+    """
+    from ..expectations.times import day_text
+
+    found = _column(view_of(table), column, "moment")
+    wide = _span(longest)
+    moments = found.heaps[0]
+    steps = np.diff(moments)
+    places = np.flatnonzero(steps > wide)
+    shown = ", ".join(
+        f"{day_text(float(moments[place]))} to {day_text(float(moments[place + 1]))}" for place in places[:_FIRST]
+    )
+    said = f"{column}: {len(places):,} gaps are longer than {longest}: nothing between {shown}"
+    measured = {"column": column, "rows": found.rows, "longest": longest, "gaps": len(places)}
+    _conclude("no_gaps", said if len(places) else "", len(places), measured)
+
+
+def view_of(table: Any) -> TableView:
+    """Return any table by its columns.
+
+    Raises:
+        UsageError: when it is none.
+    """
+    from ..base.errors import UnsafeValue
+    from ..data.tables import to_arrow
+
+    try:
+        return TableView(to_arrow(table))
+    except UnsafeValue as error:
+        raise UsageError(error.message, mend=error.mend) from None
+
+
+def _column(view: TableView, name: str, *kinds: str) -> ColumnView:
+    found = view.columns.get(name)
+    if found is None:
+        known = ", ".join(list(view.columns)[:30]) or "none"
+        raise UsageError(f"The table has no column {name!r}. It has: {known}.")
+    if kinds and found.kind not in kinds and found.nulls < found.rows:
+        words = {"number": "numbers", "moment": "times", "word": "text", "truth": "truths"}
+        raise UsageError(f"The column {name!r} is {found.type}: expected {' or '.join(words[kind] for kind in kinds)}.")
+    return found
+
+
+def _judge(check: str, column: ColumnView, wrong: NDArray[np.bool_], what: str, at_most: float, *, rows: int) -> None:
+    count = int(wrong.sum())
+    measured = {"column": column.name, "rows": rows, "wrong": count, "at_most": at_most}
+    said = ""
+    if count > at_most * rows:
+        said = f"{column.name}: {count:,} of {rows:,} values {what}: {_first(column, wrong)}"
+        said += f" (allowed: {percent(at_most)})" if at_most else ""
+    _conclude(check, said, count, measured)
+
+
+def _conclude(check: str, wrong: str, count: int, measured: dict[str, Any]) -> None:
+    conclude(wrong, "failed" if wrong else "passed", {"check": check, "wrong": count, **measured})
+
+
+def _first(column: ColumnView, wrong: NDArray[np.bool_]) -> str:
+    places = np.flatnonzero(wrong)
+    shown = ", ".join(f"{_value(column, int(place))} (row {place:,})" for place in places[:_FIRST])
+    return shown + (", ..." if len(places) > _FIRST else "")
+
+
+def _rows(wrong: NDArray[np.bool_]) -> str:
+    places = np.flatnonzero(wrong)
+    shown = ", ".join(f"{place:,}" for place in places[:_FIRST])
+    return f"row{'s' if len(places) > 1 else ''} {shown}" + (", ..." if len(places) > _FIRST else "")
+
+
+def _value(column: ColumnView, place: int) -> str:
+    from ..expectations.times import day_text
+
+    if not column.present[place]:
+        return "missing"
+    if column.kind == "moment":
+        return day_text(float(column.numbers[place]))
+    if column.kind == "number":
+        return number(float(column.numbers[place]))
+    if column.kind == "other":
+        return column.type
+    word = column.words[column.codes[place]]
+    return repr(word if len(word) <= _LETTERS else word[: _LETTERS - 1] + "…")
+
+
+def _end(value: Any, column: ColumnView, without: float) -> float:
+    if value is None:
+        return without
+    if column.kind == "moment":
+        return _moment(value, column.name)
+    return _number_of(value, column.name)
+
+
+def _number_of(value: Any, column: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
+        raise UsageError(f"{value!r} is held against {column!r}, which has numbers: expected a number.")
+    try:
+        return float(value)
+    except OverflowError:
+        raise UsageError(f"A number of {column!r} is too large: expected at most 1.8e308.") from None
+
+
+def _moment(value: Any, column: str) -> float:
+    try:
+        found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(found, dt.date) and not isinstance(found, dt.datetime):
+            found = dt.datetime(found.year, found.month, found.day)  # noqa: DTZ001  the next line gives it UTC
+        if isinstance(found, dt.datetime):
+            found = found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+            return (found - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(f"{value!r} is held against {column!r}, which has times: expected a date, a datetime or ISO text.")
+
+
+def _span(text: str) -> float:
+    amount, _, unit = str(text).strip().partition(" ")
+    try:
+        count = float(amount)
+    except ValueError:
+        count = math.nan
+    if unit.strip() not in _UNITS or not 0 < count < 1e9:
+        raise UsageError(f"longest = {text!r}: expected a number and a unit.", mend="longest='1 day', or '36 hours'")
+    return count * _UNITS[unit.strip()]
+
+
+def _check_share(at_most: float) -> None:
+    check_arguments(at_most=at_most)
+    if not 0 <= at_most <= 1:
+        raise UsageError(f"at_most = {at_most}: expected a share of 0 to 1.")

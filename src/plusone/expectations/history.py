@@ -1,0 +1,144 @@
+"""What is told of the past: the values of a column at the times that both tables cover, while the rest stayed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..statistics.drift import bin_edges
+from .findings import Finding, Pair, fail, percent, warning
+from .views import ColumnView, TableView
+
+__all__ = ["history", "links"]
+
+_MOST_ROWS = 40_000
+_STAYED = 0.99
+"""The share of the past rows in which a column must hold what it held to count as one that stayed."""
+_LINKED, _UNLINKED = 0.4, 0.5
+_BINS = 12
+
+
+def history(pair: Pair) -> Iterator[Finding]:
+    """Find columns that hold other values in the rows of the past, while other columns hold what they did.
+
+    A join that is an hour off, a column that was shuffled or a unit leave the column's distribution as likely as it
+    was; the past gives them away. Where rows are drawn anew for each release there is no past to hold them to.
+    """
+    same = pair.same_times
+    if same is None or (clock := same.now.clock) is None:
+        return
+    every = max(1, same.now.rows // _MOST_ROWS, same.before.rows // _MOST_ROWS)
+    now, before = (_chosen(table, clock.name, every) for table in (same.now, same.before))
+    # The finest first: they bind each row, and what was mixed up among them is told from what was not.
+    names = [old.name for _, old in same.shared if old.name != clock.name]
+    names.sort(key=lambda name: -before.columns[name].distinct)
+    key, moved = [clock.name], list[str]()
+    for name in names:
+        share = _kept(now, before, [*key, name])
+        if share is not None and share >= _STAYED:
+            key.append(name)
+        elif share is not None:
+            moved.append(name)
+    if len(key) - 1 < max(2, len(names) // 4):
+        return
+    for name in moved:
+        changed = 1.0 - (_kept(now, before, [*key, name]) or 0.0)
+        said = f"{percent(changed)} of the values are others than they were in the same rows of the past"
+        if changed > pair.bounds.rewritten and pair.is_feature(name):
+            yield fail(name, f"{said}, while {len(key)} columns are as they were", changed=changed)
+        else:
+            yield warning(name, said, changed=changed)
+
+
+def links(pair: Pair) -> Iterator[Finding]:
+    """Find columns that went with another one and no longer do, as after a wrong join or a shuffle.
+
+    How much two columns go together is Cramér's V (1946, section 21.9) over bins, 0 to 1. By hand: two columns of the
+    same two values, equally often, have V = 1.
+    """
+    names = [
+        now.name
+        for now, before in pair.shared
+        if now.kind in ("number", "word", "truth") and now.distinct > 1 and before.distinct > 1
+    ]
+    tables = [_Binned(table, names) for table in (pair.before, pair.now)]
+    for name in names:
+        pairs = [(other, tables[0].v(name, other)) for other in names if other != name]
+        pairs = [(other, v) for other, v in pairs if not math.isnan(v) and not math.isnan(tables[1].v(name, other))]
+        if not pairs:
+            continue
+        other, was = max(pairs, key=lambda one: one[1])
+        now = tables[1].v(name, other) if was >= _LINKED else was
+        if now < _UNLINKED * was and not any(
+            tables[1].v(name, third) > _UNLINKED * v for third, v in pairs if v >= _LINKED
+        ):
+            yield fail(
+                name,
+                f"no longer goes with {other}: their association (Cramér's V) is {now:.2f}, it was {was:.2f}",
+                association=now, before=was, other=other,
+            )  # fmt: skip
+
+
+def _chosen(table: TableView, clock: str, every: int) -> TableView:
+    """Return the rows of one moment in `every`, the same ones in each table, so that there are not too many."""
+    hashed = table.hashes([clock])
+    return table if hashed is None else table.take(hashed % np.uint64(every) == 0)
+
+
+def _kept(now: TableView, before: TableView, names: list[str]) -> float | None:
+    """Return the share of the rows' values of before that are there now, each as often; None: they can't be read."""
+    ours, theirs = now.hashes(names), before.hashes(names)
+    if ours is None or theirs is None or not len(theirs) or not len(ours):
+        return None
+    values, counts = np.unique(theirs, return_counts=True)
+    new, new_counts = np.unique(ours, return_counts=True)
+    places = np.minimum(np.searchsorted(new, values), len(new) - 1)
+    found = np.where(new[places] == values, new_counts[places], 0)
+    return float(np.minimum(found, counts).sum() / len(theirs))
+
+
+class _Binned:
+    """The columns of a table in a few bins each, for up to 20,000 of its rows."""
+
+    def __init__(self, table: TableView, names: list[str]) -> None:
+        step = max(1, table.rows // (_MOST_ROWS // 2))
+        self._codes = {name: _bins(table.columns[name])[::step] for name in names}
+        self._found: dict[frozenset[str], float] = {}
+
+    def v(self, one: str, other: str) -> float:
+        """Return Cramér's V of two columns."""
+        key = frozenset((one, other))
+        if key not in self._found:
+            self._found[key] = _cramer(self._codes[one], self._codes[other])
+        return self._found[key]
+
+
+def _bins(column: ColumnView) -> NDArray[np.int64]:
+    if column.kind in ("word", "truth"):
+        places = {word: place for place, word in enumerate(list(column.counts)[: _BINS - 1])}
+        known = np.array([*(places.get(word, _BINS - 1) for word in column.words), _BINS], dtype=np.int64)
+        return known[column.codes]
+    edges = bin_edges(*column.heaps, most=_BINS)
+    return np.where(np.isfinite(column.numbers), np.searchsorted(edges, column.numbers, side="right"), _BINS)
+
+
+def _cramer(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    there = (one < _BINS) & (other < _BINS)
+    table = np.bincount(one[there] * _BINS + other[there], minlength=_BINS**2).reshape(_BINS, _BINS)
+    rows = table.sum()
+    if not rows:
+        return math.nan
+    # Bins with hardly a row make any two columns go together.
+    table = table[table.sum(axis=1) > rows / 100][:, table.sum(axis=0) > rows / 100].astype(np.float64)
+    rows = table.sum()
+    if not rows:
+        return math.nan
+    least = min(table.shape) - 1
+    if least < 1:
+        return math.nan
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / rows
+    chi2 = float(((table - expected) ** 2 / expected).sum())
+    return float(np.sqrt(chi2 / rows / least))
