@@ -11,13 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import perturb
+    from .behaviour import directional, invariant, minimum
     from .comparisons import at_least, no_worse
 
-__all__ = ["at_least", "no_worse"]
+__all__ = ["at_least", "directional", "invariant", "minimum", "no_worse", "perturb"]
 
 _WHERE = {
     "at_least": ".comparisons",
+    "directional": ".behaviour",
+    "invariant": ".behaviour",
+    "minimum": ".behaviour",
     "no_worse": ".comparisons",
+    "perturb": ".perturb",
 }
 
 
@@ -25,7 +31,8 @@ def __getattr__(name: str) -> Any:
     where = _WHERE.get(name)
     if where is None:
         raise AttributeError(f"plusone.check has no check {name!r}; it has {', '.join(sorted(_WHERE))}")
-    value = getattr(importlib.import_module(where, __name__), name)
+    module = importlib.import_module(where, __name__)
+    value = module if where == f".{name}" else getattr(module, name)
     globals()[name] = value
     return value
 
