@@ -14,16 +14,34 @@ if TYPE_CHECKING:
     from . import perturb
     from .behaviour import directional, invariant, minimum
     from .comparisons import at_least, no_worse
+    from .texts import contains, judge, matches, similar, valid_json
 
-__all__ = ["at_least", "directional", "invariant", "minimum", "no_worse", "perturb"]
+__all__ = [
+    "at_least",
+    "contains",
+    "directional",
+    "invariant",
+    "judge",
+    "matches",
+    "minimum",
+    "no_worse",
+    "perturb",
+    "similar",
+    "valid_json",
+]
 
 _WHERE = {
     "at_least": ".comparisons",
+    "contains": ".texts",
     "directional": ".behaviour",
     "invariant": ".behaviour",
+    "judge": ".texts",
+    "matches": ".texts",
     "minimum": ".behaviour",
     "no_worse": ".comparisons",
     "perturb": ".perturb",
+    "similar": ".texts",
+    "valid_json": ".texts",
 }
 
 

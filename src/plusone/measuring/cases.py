@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ def case_names(table: pa.Table) -> list[str]:
     """Return a name for each case: its column `case`, or its number from 1; repeated names with their number."""
     given = table.column(NAME).to_pylist() if NAME in table.column_names else [None] * table.num_rows
     names = [f"case {place}" if name is None else str(name)[:80] for place, name in enumerate(given, 1)]
-    return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
+    counts = Counter(names)
+    return [f"{name} ({place})" if counts[name] > 1 else name for place, name in enumerate(names, 1)]
 
 
 def find_file(path: str | Path) -> Path:

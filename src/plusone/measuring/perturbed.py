@@ -127,14 +127,12 @@ def _differing(first: pa.Table, second: pa.Table) -> dict[str, NDArray[np.bool_]
         a, b = first.column(name), second.column(name)
         if a.type == b.type and a.equals(b):
             continue
-        differ = np.array([x != y and not (x != x and y != y) for x, y in zip(_plain(a), _plain(b), strict=True)])
+        differ = np.array(
+            [x != y and not (x != x and y != y) for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)]
+        )
         if differ.any():
             found[name] = differ
     return found
-
-
-def _plain(column: Any) -> list[Any]:
-    return column.to_pylist()
 
 
 def _cell(table: pa.Table, name: str, row: int) -> Any:
