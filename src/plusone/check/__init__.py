@@ -12,22 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import simpler_is_not_better
+    from .behaviour import directional, invariant, minimum
     from .calibration import calibrated
     from .comparisons import at_least, no_worse
     from .data import between, columns, no_gaps, not_null, one_of, rows, unique
     from .fairness import fair
+    from . import perturb
     from .sanity import fast, fresh, stable
-    from . import slices
+    from .slicing import slices
     from .tables import no_leak, no_overlap, no_shift
+    from .texts import contains, judge, matches, similar, valid_json
 
 __all__ = [
     "at_least",
     "between",
     "calibrated",
     "columns",
+    "contains",
+    "directional",
     "fair",
     "fast",
     "fresh",
+    "invariant",
+    "judge",
+    "matches",
+    "minimum",
     "no_gaps",
     "no_leak",
     "no_overlap",
@@ -35,11 +44,14 @@ __all__ = [
     "no_worse",
     "not_null",
     "one_of",
+    "perturb",
     "rows",
+    "similar",
     "simpler_is_not_better",
     "slices",
     "stable",
     "unique",
+    "valid_json",
 ]
 
 _WHERE = {
@@ -47,9 +59,15 @@ _WHERE = {
     "between": ".data",
     "calibrated": ".calibration",
     "columns": ".data",
+    "contains": ".texts",
+    "directional": ".behaviour",
     "fair": ".fairness",
     "fast": ".sanity",
     "fresh": ".sanity",
+    "invariant": ".behaviour",
+    "judge": ".texts",
+    "matches": ".texts",
+    "minimum": ".behaviour",
     "no_gaps": ".data",
     "no_leak": ".tables",
     "no_overlap": ".tables",
@@ -57,11 +75,14 @@ _WHERE = {
     "no_worse": ".comparisons",
     "not_null": ".data",
     "one_of": ".data",
+    "perturb": ".perturb",
     "rows": ".data",
+    "similar": ".texts",
     "simpler_is_not_better": ".baselines",
-    "slices": ".slices",
+    "slices": ".slicing",
     "stable": ".sanity",
     "unique": ".data",
+    "valid_json": ".texts",
 }
 
 
@@ -69,7 +90,8 @@ def __getattr__(name: str) -> Any:
     where = _WHERE.get(name)
     if where is None:
         raise AttributeError(f"plusone.check has no check {name!r}; it has {', '.join(sorted(_WHERE))}")
-    value = getattr(importlib.import_module(where, __name__), name)
+    module = importlib.import_module(where, __name__)
+    value = module if where == f".{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

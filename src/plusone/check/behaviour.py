@@ -1,0 +1,295 @@
+"""What a model does, by examples: cases it must get right, changes that must not matter, changes that must.
+
+After CheckList: Ribeiro, Wu, Guestrin & Singh (2020), "Beyond accuracy: behavioral testing of NLP models with
+CheckList", ACL: minimum functionality tests, invariance tests and directional expectation tests. They are for models of
+every kind here: classes, numbers, vectors, rankings.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..base.errors import UsageError
+from .concluding import Judgement, OnInconclusive, check_arguments, conclude
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..measuring.perturbed import Perturbed
+    from ..predictor import Predictor
+
+__all__ = ["directional", "invariant", "minimum"]
+
+Direction = Literal["up", "down", "not up", "not down"]
+
+_NAMED = 3
+_BINS = 20
+_MOST_CLASSES = 20
+
+
+def minimum(
+    model: Predictor,
+    cases: Any,
+    *,
+    expected: str = "expected",
+    tolerance: float | None = None,
+    relative: float | None = None,
+    probability: float | None = None,
+    first: int | None = None,
+    at_least: float = 1.0,
+) -> None:
+    """Pass when `model` answers the cases of a table as expected: all of them, or the share `at_least`.
+
+    Cases are no sample: what is judged are these rows, so there is no interval and nothing inconclusive. Each one that
+    fails is named, by its column `case` if there is one, with its column `because`. The table is a CSV file (put it
+    into the tests folder: it is kept with the release), a dataframe, an Arrow table, a list of dicts or a dict of
+    arrays. It holds the model's fields and what is expected.
+
+    - A label: the answer is that label; with `probability` its probability is at least that.
+    - A number: the answer is within `tolerance` + `relative` times the number expected.
+    - A vector: likewise each of its numbers; a column for each name, or one of lists.
+    - A ranking: the item, or each of a list of items, is among the `first` ones (default: all that are ranked).
+
+    Args:
+        expected: the column that holds it; default: `expected`, or where there is none that of the target.
+        tolerance: in the unit of the number. A column `tolerance` says it for single cases.
+        probability: 0 to 1. A column `probability` says it for single cases.
+        at_least: the share of the cases that must pass, above 0.
+
+    Raises:
+        CheckFailed: fewer cases than that pass.
+        UsageError: the table or an argument can't be used.
+        InvalidInput: a case is no request that the model takes.
+    """
+    from ..measuring import figures
+    from ..measuring.expected import Expected
+
+    given = {"tolerance": tolerance, "relative": relative, "probability": probability}
+    check_arguments("closes", at_least=at_least, **{name: one for name, one in given.items() if one is not None})
+    if not 0 < at_least <= 1:
+        raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
+    asked = Expected(model.signature, cases, expected, given, first)
+    found = asked.judge(model.run(model.columns(asked.table)))
+    bad = [case for case in found if not case["passed"]]
+    passed = len(found) - len(bad)
+    allowed = math.floor((1 - at_least) * len(found) + 1e-9)
+    text = f"{passed} of {len(found):,} cases are answered as expected"
+    if at_least < 1:
+        text += f"; expected are at least {len(found) - allowed:,}"
+    if bad:
+        text += f". Not so: {', '.join(case['case'] for case in bad)}" + "".join(_case(case) for case in bad)
+    measured: dict[str, Any] = {"check": "minimum", "rows": len(found), "passed": passed, "at_least": at_least}
+    measured |= {"share": passed / len(found), "failed": [case["case"] for case in bad], "cases": (bad or found)[:100]}
+    measured["figure"] = figures.bars(
+        f"{asked.what}, by case",
+        [c["case"] for c in found],
+        [math.nan if c["value"] is None else c["value"] for c in found],
+        limit=asked.limit,
+    )
+    conclude(text, "failed" if len(bad) > allowed else "passed", measured)
+
+
+def invariant(
+    model: Predictor,
+    data: Any,
+    change: Callable[[Any], Any],
+    *,
+    at_most: float,
+    tolerance: float | None = None,
+    first: int | None = None,
+    confidence: float = 0.95,
+    inconclusive: OnInconclusive = "closes",
+) -> None:
+    """Pass when a change of the rows is shown to change at most the share `at_most` of the answers.
+
+    Only rows that the change left other than they were are counted. The share has the exact interval of Clopper &
+    Pearson (1934): wholly at or below `at_most`: passed; wholly above: failed; else inconclusive. With `at_most=0`
+    these rows are judged as they are: passed when no answer changed. The worst are shown before and after.
+
+    By hand: no change among n rows leaves the upper end 1 - 0.025^(1/n); to show 'at most 5 %' takes 72 rows.
+
+    Args:
+        data: rows as a request carries them: a dataframe, Arrow table, list of dicts or dict of arrays. The truth is
+            not needed.
+        change: one of `plusone.check.perturb`, or any function that takes the table and returns it changed: as many
+            rows, in the same order.
+        at_most: 0 or more, below 1.
+        tolerance: by how much an answer may move without counting as changed: of numbers in their unit (default 0); of
+            classes the probability of any (default: only another label counts); of rankings the share of the items
+            that are others (default 0), whatever their order.
+        first: of rankings, how many items are looked at; default: all.
+
+    Raises:
+        CheckFailed: more answers change.
+        Inconclusive: the rows are too few to tell, and `inconclusive` is 'closes'.
+        UsageError: the data, the change or an argument can't be used.
+        InvalidInput: the model does not take the rows, before or after the change.
+    """
+    from ..measuring.answers import check_first, distances
+    from ..measuring.perturbed import Perturbed
+
+    check_arguments(
+        inconclusive, at_most=at_most, confidence=confidence, **({} if tolerance is None else {"tolerance": tolerance})
+    )
+    if not 0 <= at_most < 1 or (tolerance or 0) < 0:
+        raise UsageError(f"at_most = {at_most}, tolerance = {tolerance}: expected a share below 1, and 0 or more.")
+    check_first(model.signature.output, first)
+    asked = Perturbed(model, data, change)
+    apart, moved = distances(model.signature.output, asked.before, asked.after, tolerance, first)
+    moved = moved & asked.touched
+    found = _Share(int(moved.sum()), int(asked.touched.sum()), at_most, confidence)
+    text = f"{asked.name} changes {found.count:,} of {found.rows:,} answers, {found.share:.2%}"
+    if at_most > 0:
+        text += f" ({confidence * 100:g}% interval {found.low:.2%} to {found.high:.2%})"
+    text += f"; allowed are {at_most:.4g} of them" if at_most else "; allowed is none"
+    measured: dict[str, Any] = {"check": "invariant", "change": asked.name, "rows": found.rows, "changed": found.count}
+    measured |= {"share": found.share, "low": found.low, "high": found.high, "at_most": at_most, "tolerance": tolerance}
+    measured |= {"confidence": confidence, "figure": _moves(model, asked, apart)}
+    _conclude(text, found, measured, asked.examples(apart, moved), inconclusive)
+
+
+def directional(
+    model: Predictor,
+    data: Any,
+    change: Callable[[Any], Any],
+    expect: Direction,
+    *,
+    by: float = 0.0,
+    of: Any = None,
+    at_least: float = 1.0,
+    confidence: float = 0.95,
+    inconclusive: OnInconclusive = "closes",
+) -> None:
+    """Pass when a change of the rows moves the answers the way that is expected: all, or the share `at_least`.
+
+    What moves is a number; of classes the probability of the class `of` (of two: the second, if left out); of a vector
+    the number named `of`; of a ranking the place of the item `of`, where up is towards the first.
+
+    `up`: by more than `by`; `down`: likewise; `not up`: up by no more than `by`; `not down`: likewise. Only rows that
+    the change left other than they were are counted. With `at_least=1` these rows are judged as they are. Below that
+    the share has the exact interval of Clopper & Pearson (1934), as in `invariant`.
+
+    Args:
+        data, change: as for `invariant`.
+        by: 0 or more, in the unit of what moves.
+        at_least: the share of the answers that must move so, above 0.
+
+    Raises:
+        CheckFailed: too many answers move otherwise.
+        Inconclusive: the rows are too few to tell, and `inconclusive` is 'closes'.
+        UsageError: the data, the change or an argument can't be used.
+        InvalidInput: the model does not take the rows, before or after the change.
+    """
+    import numpy as np
+
+    from ..measuring.answers import quantity
+    from ..measuring.perturbed import Perturbed
+
+    check_arguments(inconclusive, by=by, at_least=at_least, confidence=confidence)
+    if expect not in _GOOD:
+        raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
+    if not 0 < at_least <= 1 or by < 0:
+        raise UsageError(f"at_least = {at_least}, by = {by}: expected a share above 0, at most 1, and 0 or more.")
+    asked = Perturbed(model, data, change)
+    (before, what), (after, _) = (quantity(model.signature.output, one, of) for one in (asked.before, asked.after))
+    with np.errstate(invalid="ignore"):
+        moved = np.where(before == after, 0.0, after - before)
+    bad = asked.touched & ~_GOOD[expect](moved, by)
+    found = _Share(int(bad.sum()), int(asked.touched.sum()), 1 - at_least, confidence)
+    right = found.rows - found.count
+    text = f"{asked.name} moves {what} {expect}" + (f" by {by:g}" if by else "")
+    text += f" in {right:,} of {found.rows:,} rows, {1 - found.share:.2%}"
+    if at_least < 1:
+        text += f" ({confidence * 100:g}% interval {1 - found.high:.2%} to {1 - found.low:.2%})"
+        text += f"; expected are {at_least:.4g} of them"
+    measured: dict[str, Any] = {"check": "directional", "change": asked.name, "expect": expect, "by": by, "of": what}
+    measured |= {"rows": found.rows, "right": right, "share": 1 - found.share, "at_least": at_least}
+    measured |= {"low": 1 - found.high, "high": 1 - found.low, "confidence": confidence}
+    measured["figure"] = _histogram(f"What {asked.name} does", moved[asked.touched], f"change of {what}")
+    away = -moved if expect in ("up", "not down") else moved
+    _conclude(text, found, measured, asked.examples(np.nan_to_num(away, nan=np.inf), bad), inconclusive)
+
+
+# A number that is none moves no way at all, so each is false of it.
+_GOOD: dict[str, Callable[[Any, float], Any]] = {
+    "up": lambda moved, by: moved > by,
+    "down": lambda moved, by: moved < -by,
+    "not up": lambda moved, by: moved <= by,
+    "not down": lambda moved, by: moved >= -by,
+}
+
+
+class _Share:
+    """How many of so many rows are against a check, the exact interval of their share, and what that means."""
+
+    def __init__(self, count: int, rows: int, bound: float, confidence: float) -> None:
+        from ..statistics.proportions import clopper_pearson
+
+        self.count, self.rows, self.share = count, rows, count / rows
+        self.low, self.high = clopper_pearson(count, rows, confidence)
+        self.outcome: Judgement
+        self.fewest = 1
+        if bound <= 0:
+            self.outcome = "failed" if count else "passed"
+            return
+        self.outcome = "passed" if self.high <= bound else "failed" if self.low > bound else "inconclusive"
+        # How many rows show it when none is against it: (1 - bound)^n = (1 - confidence) / 2.
+        self.fewest = math.ceil(math.log((1 - confidence) / 2) / math.log1p(-bound))
+
+
+def _conclude(
+    text: str, found: _Share, measured: dict[str, Any], examples: list[dict[str, Any]], inconclusive: OnInconclusive
+) -> None:
+    text += "".join(_example(one) for one in examples[:_NAMED])
+    more = f"The rows are too few to tell: {found.fewest:,} tell it when none is against it, and more when some are."
+    conclude(text, found.outcome, {**measured, "examples": examples}, inconclusive=inconclusive, more=more)
+
+
+def _case(case: dict[str, Any]) -> str:
+    because = f" ({case['because']})" if case["because"] else ""
+    return f"\n  {case['case']}: answered {_said(case['answered'])}, expected {case['expected']}{because}"
+
+
+def _example(one: dict[str, Any]) -> str:
+    pairs = [(name, one["before"][name], after) for name, after in one["after"].items()]
+    # Of a tensor its shape is shown, which says nothing here.
+    changed = ", ".join(f"{name} {a!r} -> {b!r}" if a != b else f"{name} changed" for name, a, b in pairs)
+    return f"\n  row {one['row']}: {changed}: answers {_said(one['answer_before'])} -> {_said(one['answer_after'])}"
+
+
+def _said(answer: Any) -> str:
+    if isinstance(answer, dict) and set(answer) == {"label", "probability"}:
+        return f"{answer['label']} ({answer['probability']:.3g})"
+    return f"{answer:.6g}" if isinstance(answer, float) else str(answer)
+
+
+def _moves(model: Predictor, asked: Perturbed, apart: NDArray[Any]) -> dict[str, Any]:
+    """Return how answers moved: from label to label, or by how much."""
+    import numpy as np
+
+    from ..measuring import figures
+
+    output = model.signature.output
+    if output.kind != "classes" or len(output.classes) > _MOST_CLASSES:
+        return _histogram(f"What {asked.name} does", apart[asked.touched], "how far the answers lie apart")
+    names, size = [str(one) for one in output.classes], len(output.classes)
+    pairs = np.asarray(asked.before.codes) * size + np.asarray(asked.after.codes)
+    table = np.bincount(pairs[asked.touched].astype(np.int64), minlength=size * size).reshape(size, size)
+    return figures.matrix(f"Answers before and after {asked.name}", names, names, table.tolist(), x="after", y="before")
+
+
+def _histogram(title: str, values: NDArray[Any], x: str) -> dict[str, Any]:
+    import numpy as np
+
+    from ..measuring import figures
+
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    if not np.isfinite(high - low) or high <= low:
+        return figures.histograms(title, [f"{low:.4g}"], {"rows": [len(finite) / len(values)]}, x=x)
+    counts, edges = np.histogram(finite, bins=_BINS, range=(low, high))
+    names = [f"{a:.4g} to {b:.4g}" for a, b in itertools.pairwise(edges)]
+    return figures.histograms(title, names, {"rows": (counts / len(values)).tolist()}, x=x)
