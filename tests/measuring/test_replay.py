@@ -38,6 +38,11 @@ def logged(bodies: list[dict[str, Any]], labels: list[Any] | None = None) -> pa.
     return pa.Table.from_arrays([pa.array(columns[one.name]).cast(one.type) for one in SCHEMA], schema=SCHEMA)
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The fields of each row, as a request carries them."""
+    return pa.Table.from_pandas(frame[["x", "z"]], preserve_index=False).to_pylist()
+
+
 @pytest.fixture
 def frame() -> pd.DataFrame:
     generator = np.random.default_rng(2)
@@ -47,7 +52,7 @@ def frame() -> pd.DataFrame:
 
 def test_labels_belong_to_the_rows_that_they_name_and_refused_requests_have_none(package: Package, frame: pd.DataFrame):
     model = package(LogisticRegression().fit(frame[["x", "z"]], frame["target"]), frame)
-    rows = frame[["x", "z"]].to_dict("records")
+    rows = records(frame)
     bodies: list[dict[str, Any]] = [{"rows": rows[place : place + 3]} for place in range(0, 300, 3)]
     bodies.insert(1, {"rows": [{"x": "?", "z": 0.0}]})
     labels: list[Any] = [[(0, "true"), (2, "false"), (3, "true")] for _ in bodies]
@@ -70,7 +75,7 @@ def test_the_slice_that_is_answered_differently_comes_first(package: Package, fr
     live = package(LinearRegression().fit(numbers[["x", "z"]], numbers["target"]), numbers)
     other = frame.assign(target=frame["x"] * 2.0 + np.maximum(frame["x"] - 0.8, 0) * 0.0 + 0.3 * frame["z"] ** 3)
     model = package(LinearRegression().fit(other[["x", "z"]], other["target"]), other)
-    found = replay(model, live, logged([{"rows": [row]} for row in frame[["x", "z"]].to_dict("records")]))
+    found = replay(model, live, logged([{"rows": [row]} for row in records(frame)]))
     assert found.changed is not None
     assert {one.field for one in found.changed.slices[:2]} == {"z"}, "the middle of z is answered as before"
     assert found.changed.slices[0].more
@@ -108,7 +113,7 @@ def test_a_candidate_that_answers_nothing_is_refused_and_not_compared(package: P
     live = package(LogisticRegression().fit(frame[["x", "z"]], frame["target"]), frame)
     renamed = frame.rename(columns={"z": "y"})
     model = package(LogisticRegression().fit(renamed[["x", "y"]], renamed["target"]), renamed)
-    found = replay(model, live, logged([{"rows": [row]} for row in frame[["x", "z"]].to_dict("records")]))
+    found = replay(model, live, logged([{"rows": [row]} for row in records(frame)]))
     assert (found.rows, found.changed, found.labels, found.latency) == (0, None, None, None)
     assert [(one.field, one.requests) for one in found.refused] == [("y", 600)]
     back = replay(live, model, logged([{"rows": [{"x": 1.0, "z": 2.0}]}]))
