@@ -235,6 +235,15 @@ def formats(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def replay(scratch: Path) -> dict[str, Any]:
+    """Measure a replay of 10,000 requests beside the bare calls of both predictors, and print it."""
+    from . import replay
+
+    result = replay.measure(scratch)
+    console.print(replay.table(result))
+    return result
+
+
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starting": starting,
     "releasing": releasing,
@@ -249,6 +258,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "labels": labels,
     "formats": formats,
     "judge": judge,
+    "replay": replay,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,

@@ -44,6 +44,13 @@ def test_a_model_has_its_own_plan_or_that_of_all(tmp_path: Path):
         ("[tool.plusone.rollouts]\nlatency_floor_s = 0", ["latency_floor_s = 0.0"]),
         ("[tool.plusone.rollouts]\nwarm_up_looks = -1", ["warm_up_looks = -1"]),
         ("[tool.plusone.rollouts]\nexpected_shift = inf", ["expected_shift = inf"]),
+        ("[tool.plusone.checks]\nreplay_requests = -1", ["replay_requests = -1", "0 to 1,000,000"]),
+        ("[tool.plusone.checks]\nreplay_changed = 1.1", ["replay_changed = 1.1", "replay_changed = 0.5"]),
+        ("[tool.plusone.checks]\nreplay_changed = nan", ["replay_changed = nan"]),
+        ("[tool.plusone.checks]\nreplay_errors = 0.5", ["`int`", "replay_errors"]),
+        ("[tool.plusone.checks]\nreplay_labels_margin = -0.1", ["replay_labels_margin = -0.1"]),
+        ("[tool.plusone.checks]\nreplay_latency = 0.5", ["replay_latency = 0.5", "1.0 to 1,000.0"]),
+        ("[tool.plusone.checks]\nreplay = 1", ["replay", "checks.replay_requests"]),
         ("[tool.plusone.rollouts]\nbeta = 1", ["beta", "rollouts.alpha"]),
     ],
 )

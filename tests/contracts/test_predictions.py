@@ -9,6 +9,7 @@ from pathlib import Path
 from plusone.base.records import Output
 from plusone.lineage.collecting import collect as free
 from plusone.lineage.collecting import plan
+from plusone.monitoring.requests import newest_requests
 from plusone.predictions.collecting import Collected, collect
 from plusone.predictions.exporting import Exported, export_predictions
 from plusone.predictions.late import take_labels
@@ -64,3 +65,19 @@ def test_old_predictions_are_freed_with_their_blobs_and_their_labels_stay(store:
     assert labels_kept(store) == {"old1": ["1.0"]}
     assert free(store, grace_s=-3600.0).count == 0
     assert get_prediction(store, "new").release == 2
+
+
+def test_the_newest_requests_come_with_their_labels_from_every_backend(store: Store, tmp_path: Path):
+    for number in range(4):
+        log_predictions(tmp_path, [f"{number}{one}" for one in HOSTILE], at=1e9 + 100 * number, release=number % 2 + 1)
+        collect(store, tmp_path)
+    take_labels(store, "m", [{"id": f"3{HOSTILE[0]}", "label": 4}, {"id": f"2{HOSTILE[1]}:1", "label": 5}], NUMBER)
+    found = newest_requests(store, "m", 10)
+    assert found["id"].to_pylist() == [*(f"2{one}" for one in HOSTILE[-3:]), *(f"3{one}" for one in HOSTILE)]
+    assert found["labels"].to_pylist()[3] == [{"row": 0, "value": "4.0"}]
+    assert set(found["release"].to_pylist()) == {1, 2}
+    whole = newest_requests(store, "m", 100)
+    assert whole.num_rows == 28
+    assert dict(zip(whole["id"].to_pylist(), whole["labels"].to_pylist(), strict=True))[f"2{HOSTILE[1]}"] == [
+        {"row": 1, "value": "5.0"}
+    ]

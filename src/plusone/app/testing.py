@@ -65,6 +65,7 @@ class Retesting:
         *,
         target: str | None = None,
         now: bool = False,
+        record: bool = True,
         options: Sequence[str] = (),
         terminal: bool = False,
         junit: Path | None = None,
@@ -75,7 +76,7 @@ class Retesting:
 
         With `now` the test files and the code are those of the working folder, else those of the release; with
         `options` pytest is told more, and with `terminal` it has the terminal. Both are for looking: only a whole
-        session of the release's own tests is recorded. `junit` is a file to write JUnit XML to.
+        session of the release's own tests is recorded, and with `record` False none. JUnit XML is written to `junit`.
         """
         release = find_release(self.store.db, target) if target else _newest(self.store)
         with tempfile.TemporaryDirectory(prefix="plusone-test-") as scratch:
@@ -93,7 +94,7 @@ class Retesting:
             chosen = tuple(check for check in session.checks if check.outcome not in ("deselected", "not run"))
             session = msgspec.structs.replace(session, checks=chosen)
             problems = problems_so_far(chosen, session.problems)
-        recorded = not now and not options
+        recorded = record and not now and not options
         if recorded:
             with self.store.db.write() as tx:
                 add_session(tx, session)

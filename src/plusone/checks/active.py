@@ -18,14 +18,14 @@ from .result import Writer
 __all__ = ["activate"]
 
 
-def activate(config: pytest.Config, path: Path | None) -> None:
-    """Register the fixtures and, with a context file, the recorder.
+def activate(config: pytest.Config, path: Path | None, root: Path) -> None:
+    """Register the fixtures and, with a context file, the recorder; without one for the project in the folder `root`.
 
     Raises:
         pytest.UsageError: when the context file can't be read.
     """
     if path is None:
-        _register(config, Fixtures(*_last_run(config.rootpath)))
+        _register(config, Fixtures(*_last_run(root)))
         return
     try:
         context = contexts.read(path)

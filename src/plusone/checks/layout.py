@@ -86,6 +86,11 @@ def _toml(name: str, table: Mapping[str, Any]) -> Iterator[str]:
     inner = {key: value for key, value in table.items() if isinstance(value, dict)}
     for key, value in table.items():
         if key not in inner:
-            yield f"{json.dumps(key)} = {json.dumps(value)}"
+            yield f"{_quoted(key)} = {_quoted(value)}"
     for key, value in inner.items():
-        yield from _toml(f"{name}.{json.dumps(key)}", value)
+        yield from _toml(f"{name}.{_quoted(key)}", value)
+
+
+def _quoted(value: Any) -> str:
+    # TOML has no surrogate pairs, and wants the one control character escaped that JSON does not.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,7 @@
 """The pytest plugin, found by the entry point `pytest11`, so it is loaded by every pytest of the environment.
 
-It is idle, and imports next to nothing, unless `plusone` started this pytest (`PLUSONE_CHECKS` is set) or the rootdir
-is a project (its pyproject.toml has `[tool.plusone]`).
+It is idle, and imports next to nothing, unless `plusone` started this pytest (`PLUSONE_CHECKS` is set) or what is to be
+tested lies in a project (the nearest pyproject.toml has `[tool.plusone]`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,26 @@ def pytest_configure(config: pytest.Config) -> None:
     """Add the fixtures and, when plusone started this pytest, the recorder of what comes of each test."""
     # Taken out of the environment: a pytest that a test of the project starts is not this session.
     path = os.environ.pop("PLUSONE_CHECKS", "")
-    if not path and not _is_project(config.rootpath):
+    root = config.rootpath if path else _project_of(config)
+    if root is None:
         return
     config.addinivalue_line("markers", "model(*names): the model, or models, of the project that this test is for")
     from . import active
 
-    active.activate(config, Path(path) if path else None)
+    active.activate(config, Path(path) if path else None, root)
+
+
+def _project_of(config: pytest.Config) -> Path | None:
+    """Return the project that the tests lie in: below the rootdir, where the options of pytest are those of a folder
+    above, as in a repository of several projects."""
+    if _is_project(config.rootpath):
+        return config.rootpath
+    for argument in config.args:
+        place = config.invocation_params.dir / argument.partition("::")[0]
+        found = next((folder for folder in (place, *place.parents) if (folder / "pyproject.toml").is_file()), None)
+        if found is not None and _is_project(found):
+            return found.resolve()
+    return None
 
 
 def _is_project(root: Path) -> bool:

@@ -22,6 +22,7 @@ Examples:
   plusone test                            (the newest release)
   plusone test flight-delays@2
   plusone test @live --junit report.xml
+  plusone test @previous --no-record      (look, and leave its gate as it is)
   plusone test flight-delays@2 --now      (with the test files of the working folder)
   plusone test flight-delays@2 -- -k late --pdb
 
@@ -46,6 +47,7 @@ class _Command(click.Command):
 @click.command(cls=_Command, epilog=_EPILOG)
 @click.argument("target", metavar="[MODEL@N]", required=False, shell_complete=complete_release)
 @click.option("--now", is_flag=True, help="Take tests and code of the working folder, not those of the release.")
+@click.option("--no-record", is_flag=True, help="Only look: add no session, so that the gate stays as it is.")
 @click.option(
     "--junit",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -55,12 +57,20 @@ class _Command(click.Command):
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what the tests print.")
 @json_option
 @click.pass_context
-def test(context: click.Context, target: str | None, now: bool, junit: Path | None, quiet: bool, as_json: bool) -> int:
+def test(
+    context: click.Context,
+    target: str | None,
+    now: bool,
+    no_record: bool,
+    junit: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
     """Run the tests of a release again: its own test files, on the data of its run and on its package.
 
     `live` is today's live release. The session is recorded and the gate reads it from then on: a release whose tests
     fail now can't be given traffic any more, and keeps what it has. With --now, or with options for pytest behind --,
-    nothing is recorded. pytest then has the terminal, so that a debugger works.
+    nothing is recorded. With such options pytest has the terminal, so that a debugger works.
     """
     options = context.meta.get(_PYTEST, ())
     with App(context.obj, create=False) as app:
@@ -69,6 +79,7 @@ def test(context: click.Context, target: str | None, now: bool, junit: Path | No
             found = app.test_release(
                 target=target,
                 now=now,
+                record=not no_record,
                 options=options,
                 terminal=bool(options) and sys.stdin.isatty() and not as_json,
                 junit=junit.absolute() if junit else None,
@@ -90,8 +101,7 @@ def _print(found: Tested) -> None:
             click.secho(f"problem: {problem}", fg="red")
     click.echo()
     if not found.recorded:
-        why = "other tests than its own, or some of them, say nothing about the gate"
-        click.echo(f"{name}: {'not in order' if found.problems else 'in order'}. Nothing was recorded: {why}.")
+        click.echo(f"{name}: {'not in order' if found.problems else 'in order'}. Nothing was recorded.")
         return
     if not found.problems:
         click.echo(f"{name}: its tests pass. Recorded: plusone checks {name}")
