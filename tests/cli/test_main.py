@@ -200,7 +200,7 @@ def test_a_fault_of_ours_has_exit_code_3_and_never_1(plusone: Any, tmp_path: Pat
 )
 def test_what_people_read_has_the_facts_and_no_escape_codes_in_a_pipe(plusone: Any, story: Path, words: list[str]):
     ended = plusone(story, *words)
-    assert ended.code == 0
+    assert ended.code == (1 if words[0] == "checks" else 0), "its gate is closed"
     assert "\x1b" not in ended.out + ended.err
     assert "flights" in ended.out or words[0] == "checks"
     assert all(line == line.rstrip() for line in ended.out.splitlines())

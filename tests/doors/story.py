@@ -53,6 +53,7 @@ ASKING = asking_package("planes", "os.system", "sklearn.tree._tree.Tree")
 ASKED = digest_bytes(ASKING)
 WHY = "she said: 'no' \u2028 \"nie\""
 SOME = "model = 'flights' and params.C != '2.0'"
+A_TEST = "tests/test_data.py::test_0"
 PLAN = ["shadow 50% 1m", "5% 5m 1000", "50% 1h"]
 PLANNED = [word for step in PLAN for word in ("--plan", step)]
 CALLS: list[Call] = [
@@ -73,6 +74,41 @@ CALLS: list[Call] = [
     Call("list_checks", {"target": "ships@1"}, ["checks", "ships@1"]),
     Call("list_checks", {"target": "@1"}, ["checks", "@1"]),
     Call("list_checks", {"target": "flights@99"}, ["checks", "flights@99"]),
+    Call(
+        "list_checks",
+        {"target": "flights@3", "session": "none %2540"},
+        ["checks", "flights@3", "--session", "none %2540"],
+    ),
+    Call("list_sessions", {"target": "flights@4"}, ["checks", "flights@4", "--all"]),
+    Call("list_sessions", {"target": "flights@99"}, ["checks", "flights@99", "--all"]),
+    Call("get_report", {"target": "flights@3"}, ["report", "flights@3"]),
+    Call("get_report", {"target": "flights@99"}, ["report", "flights@99"]),
+    Call("get_score", {"model": "flights"}, ["score", "flights"]),
+    Call("get_score", {"model": "cars"}, ["score", "cars"]),
+    Call("get_score", {}, ["score"]),
+    Call(
+        "add_score_note",
+        {"test": "data-5", "note": WHY, "model": "flights", "by": "ann"},
+        ["score", "record", "data-5", "--note", WHY, "--model", "flights", "--by", "ann"],
+    ),
+    Call(
+        "add_score_note",
+        {"test": "Infra 1", "note": WHY, "model": "flights", "by": "ann", "checked_by": "tests/test_data.py::test_0"},
+        ["score", "record", "Infra 1", "--note", WHY, "--model", "flights", "--by", "ann", "--check", A_TEST],
+    ),
+    Call(
+        "add_score_note",
+        {"test": "data-8", "note": WHY, "model": "flights"},
+        ["score", "record", "data-8", "--note", WHY, "--model", "flights"],
+    ),
+    Call(
+        "add_score_note",
+        {"test": "data-5", "note": " ", "model": "flights"},
+        ["score", "record", "data-5", "--note", " ", "--model", "flights"],
+    ),
+    Call("list_score_notes", {"model": "flights"}, ["score", "notes", "flights"]),
+    Call("list_score_notes", {}, ["score", "notes"]),
+    Call("get_score", {"model": "flights"}, ["score", "show", "flights"]),
     Call("list_checks", {"target": "flights@" + "9" * 5000}, ["checks", "flights@" + "9" * 5000]),
     Call("compare_releases", {"a": "flights@1", "b": "5"}, ["diff", "flights@1", "5"]),
     Call("compare_releases", {"a": "flights@1", "b": "ships@1"}, ["diff", "flights@1", "ships@1"]),

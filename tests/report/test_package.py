@@ -44,6 +44,7 @@ def test_every_field_says_what_it_held_in_training():
     assert "word string no any text -" in page.text
     assert "n int64 yes 1 to 9 3" in page.text
     assert "6 values (a, b, c, d, …); others refused" in page.text
+    assert "others accepted" in shown().text
     assert "y: 8 numbers" in page.text
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from plusone.report import page as page_module
 from plusone.report.page import report_html
 from tests.report.made import FIGURES, check, material
 from tests.report.reading import read
@@ -163,3 +167,33 @@ def test_five_thousand_checks_are_in_a_line_each_and_none_is_lost():
     first = html.index('id="check-5000"')
     assert "<details open" in html[first - 60 : first], "what closes the gate is whole, and open"
     assert "and 1,600 more" in html
+
+
+def _colours() -> dict[str, dict[str, str]]:
+    style = (Path(page_module.__file__).parent / "report.css").read_text("utf-8")
+    light = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", style.split("@media (prefers")[0]))
+    dark = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", style.split("@media (prefers")[1].split("* {")[0]))
+    return {"light": light, "dark": dark}
+
+
+def _luminance(colour: str) -> float:
+    """The relative luminance of WCAG 2.2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_on_what_is_behind_it(scheme: str):
+    """At least 4.5 to 1 for text and 3 to 1 for what is drawn (WCAG 2.2, 1.4.3 and 1.4.11)."""
+    colours = _colours()[scheme]
+    text = [(name, back) for name in ("ink", "quiet", "link") for back in ("paper", "card")]
+    text += [(name, f"{name}-back") for name in ("good", "bad", "warned")] + [
+        ("quiet", "plain-back"),
+        ("ink", "bad-back"),
+    ]
+    drawn = [(f"s{n}", "card") for n in range(6)] + [("bad", "card")]
+    for least, pairs in ((4.5, text), (3.0, drawn)):
+        for name, back in pairs:
+            low, high = sorted((_luminance(colours[name]), _luminance(colours[back])))
+            assert (high + 0.05) / (low + 0.05) >= least, f"{name} on {back}"

@@ -58,3 +58,12 @@ def test_progress_in_a_file_is_lines():
     assert said[1].split() == ["rows", "unchanged"]
     assert "  | printed" in said
     assert said[-1] == "  1 failed"
+
+
+def test_what_a_check_warns_of_is_a_line():
+    stream = io.StringIO()
+    measured = [{"check": "shift"}, {"warning": "temp moved", "distance": 0.3}]
+    check = {"outcome": "passed", "test": "plusone::shift[t]", "allowed": False, "measured": measured}
+    with Progress(quiet=True, stream=stream) as progress:
+        progress.on_event({"event": "check", "check": check})
+    assert stream.getvalue().splitlines()[0].split() == ["warning", "plusone::shift[t]:", "temp", "moved"]

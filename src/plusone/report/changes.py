@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.records import Check, Session
+from ..checks.verdict import BUILT_IN
 from .html import Markup, Room, element, fold, join, table
 from .material import Before, Material
 from .numbers import value
@@ -53,7 +54,7 @@ def checks_beside(before: Session | None, now: Session | None) -> Iterator[tuple
 
 def _checks(before: Before, material: Material, head: tuple[str, str]) -> Markup | None:
     rows = [
-        (test, a.outcome if a else "not there", b.outcome if b else "gone")
+        (test.removeprefix(BUILT_IN), a.outcome if a else "not there", b.outcome if b else "gone")
         for test, a, b in checks_beside(before.session, material.session)
     ]
     if not rows:

@@ -95,7 +95,8 @@ def _seen(field: Field) -> str:
     if field.categories is None:
         return "any text" if field.dtype == "string" else "-"
     some = ", ".join(one[:30] for one in field.categories[:4]) + (", \u2026" if len(field.categories) > 4 else "")
-    return f"{len(field.categories)} values ({some}); others {field.unseen}d"
+    others = "accepted" if field.unseen == "accept" else "refused"
+    return f"{len(field.categories)} values ({some}); others {others}"
 
 
 def _answered(output: Output) -> str:

@@ -97,7 +97,7 @@ def _tiles(material: Material) -> Iterator[Markup]:
     counts = Counter(check.outcome for check in checks)
     closing = sum(bool(closes(check)) for check in checks)
     yield _tile("checks passed", f"{counts['passed']} of {len(checks) - counts['not applicable']}", _rest(counts))
-    yield _tile("close the gate", str(closing), "", tone="bad" if closing else "")
+    yield _tile("closing the gate", str(closing), "", tone="bad" if closing else "")
     yield _tile("warnings", str(len(warnings_of(material))), "", tone="warned" if warnings_of(material) else "")
     for name, shown, rest in _headline(checks):
         yield _tile(name, shown, rest)

@@ -92,7 +92,12 @@ def score_section(score: Score) -> Markup:
             step,
             fold(
                 "The 28 tests",
-                table(("test", "what", "points", "evidence"), rows, caption="The ML Test Score, test by test"),
+                table(
+                    ("test", "what", "points", "evidence"),
+                    rows,
+                    caption="The ML Test Score, test by test",
+                    class_="tests",
+                ),
             ),
             element("p", said, class_="source"),
         ]

@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from ..app.views import Moved
+from ..base.records import Release
 from ..release.making import Made
 from .output import facts, shortened, stage_style
 from .releases import print_moved
@@ -136,6 +137,7 @@ def print_made(made: Made, moved: Moved | None) -> None:
         )
     if moved is not None:
         print_moved(moved)
+    _print_report(release)
 
 
 def _print_closed(made: Made) -> None:
@@ -150,3 +152,9 @@ def _print_closed(made: Made) -> None:
                 click.echo(f"    measured by {check.test}: {facts(measured)}")
     look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
     click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")
+    _print_report(release)
+
+
+def _print_report(release: Release | None) -> None:
+    if release is not None:
+        click.echo(f"its report, one page of HTML: plusone report {release.model}@{release.number}")

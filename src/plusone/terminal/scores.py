@@ -31,7 +31,8 @@ def print_score(found: Score, *, steps: bool = False) -> None:
             _print_point(one, steps)
     click.echo()
     click.secho(f"score {found.score:g}: {found.means}", bold=True)
-    click.echo("(the smallest of the four sums; Breck et al. 2017)")
+    weakest = [one.section for one in found.sections if one.points == found.score]
+    click.echo(f"the smallest of the four sums (Breck et al. 2017): {' and '.join(weakest)}")
     if found.next_step:
         click.echo(f"next, the cheapest: {found.next_step}")
 

@@ -1,0 +1,112 @@
+"""`plusone checks` and `plusone diff`: what is shown, which exit code, what is written for CI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+
+from plusone.base.records import Check
+from tests.quality.released import add_checks, checked, run
+from tests.release.written import Written
+
+FAILED = Check(
+    test="tests/test_model.py::test_bad", subject="model", outcome="failed", message="too slow", output="it took 3 s\n"
+)
+
+
+def test_an_open_gate_is_exit_code_0_and_the_checks_have_values_rows_and_warnings(
+    written: Written, capsys: pytest.CaptureFixture[str]
+):
+    add_checks(written, written.release(checks=None), checked())
+    assert run("checks", "m@1") == 0
+    said = capsys.readouterr().out
+    project, _, ours = said.partition("plusone's own checks")
+    assert "test_rows" in project
+    assert "shift[train_set]" in ours
+    assert "plusone::" not in said
+    for part in ("roc_auc is 0.7012; expected is at least 0.65", "candidate 0.7012", "12,345", "warning: temp moved"):
+        assert part in said
+    assert said.endswith("the gate is open\n")
+
+
+def test_a_closed_gate_is_exit_code_1_and_says_why(written: Written, capsys: pytest.CaptureFixture[str]):
+    add_checks(written, written.release(checks=None), checked(FAILED), problems=("tests/test_z.py was not collected",))
+    assert run("checks", "m@1") == 1
+    said = capsys.readouterr().out
+    assert (
+        "the gate is closed\n  - tests/test_z.py was not collected\n  - tests/test_model.py::test_bad: failed: too slow"
+        in said
+    )
+    assert run("checks", "m@1", "--json") == 1
+    assert run("checks", "m@2") == 2
+
+
+def test_failed_shows_what_closes_or_warns_and_test_what_is_named(written: Written, capsys: pytest.CaptureFixture[str]):
+    add_checks(written, written.release(checks=None), checked(FAILED))
+    assert run("checks", "m@1", "--failed") == 1
+    said = capsys.readouterr().out
+    assert "test_bad" in said
+    assert "shift[train_set]" in said
+    assert "test_rows" not in said
+    assert run("checks", "m@1", "--test", "test_rows", "--output") == 1
+    said = capsys.readouterr().out
+    assert "  | three columns\n" in said
+    assert "test_bad" not in said
+    assert "it took 3 s" not in said
+    assert run("checks", "m@1", "--test", "nothing") == 2
+
+
+def test_every_session_is_kept_and_an_earlier_one_can_be_shown(written: Written, capsys: pytest.CaptureFixture[str]):
+    release = written.release(checks=None)
+    first = add_checks(written, release, checked(FAILED))
+    second = add_checks(written, release, checked())
+    assert run("checks", "m@1", "--all") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [first.id, second.id]
+    assert [line.split()[-1] for line in lines[1:]] == ["closed", "open"]
+    assert run("checks", "m@1", "--all", "--json") == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [first.id, second.id]
+    assert run("checks", "m@1", "--session", first.id) == 1
+    assert "test_bad" in capsys.readouterr().out
+    for wrong in ("zzz", "", "0"):
+        assert run("checks", "m@1", "--session", wrong) == 2
+        assert "plusone checks m@1 --all" in capsys.readouterr().err
+
+
+def test_junit_is_written_whole_and_is_red_when_the_gate_is_closed(
+    written: Written, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    release = written.release(checks=None)
+    add_checks(written, release, checked())
+    file = tmp_path / "new" / "checks.xml"
+    assert run("checks", "m@1", "--junit", str(file)) == 0
+    suites = JUnitXml.fromfile(str(file))
+    assert (suites.tests, suites.failures, suites.errors) == (4, 0, 0)
+    assert [suite.name for suite in suites] == ["m@1"]
+    add_checks(written, release, checked(FAILED))
+    assert run("checks", "m@1", "--junit", str(file), "--json") == 1
+    assert JUnitXml.fromfile(str(file)).failures == 1
+    capsys.readouterr()
+    assert run("checks", "m@1", "--junit", str(written.root / "pyproject.toml" / "x.xml")) != 0
+    assert "can't be written" in capsys.readouterr().err
+
+
+def test_diff_shows_outcomes_and_values_side_by_side_and_what_is_new_or_gone(
+    written: Written, capsys: pytest.CaptureFixture[str]
+):
+    add_checks(written, written.release(checks=None), checked(FAILED))
+    better = {"check": "at_least", "metric": "roc_auc", "candidate": 0.75, "value": 0.65, "rows": 12345}
+    new = Check(test="plusone::rows[train_set]", subject="data", outcome="passed")
+    mended = Check(test="tests/test_model.py::test_good", subject="model", outcome="passed", measured=(better,))
+    add_checks(written, written.release(checks=None), (checked()[0], mended, new))
+    assert run("diff", "1", "2") == 0
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines() if line}
+    assert lines["tests/test_model.py::test_bad"] == "failed gone"
+    assert lines["rows[train_set]"] == "not there passed"
+    assert lines["tests/test_model.py::test_good"] == (
+        "passed metric roc_auc candidate 0.7012 value 0.6500 passed metric roc_auc candidate 0.7500 value 0.6500"
+    )
+    assert "tests/test_data.py::test_rows" not in lines, "it does not differ"
