@@ -1,6 +1,6 @@
 """The judge's arithmetic for many rollouts at once, in numpy: `bench/judge.py` simulates thousands with it.
 
-The same formulas as `plusone.statistics.comparison`, whose constants it takes; on some of the rollouts the real `look`
+The same formulas as `plusone.evalues.comparison`, whose constants it takes; on some of the rollouts the real `look`
 is run on the same counts, and both must come to the same e-values.
 """
 
@@ -11,22 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from plusone.statistics import comparison, sequential
+from plusone.evalues import comparison, evalues
 
 Array = np.ndarray[Any, Any]
 
 LOG_FACTORIALS = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 200_000)))])
-EDGES = np.array(sequential._EDGES)
-LEVELS = np.array(sequential._LEVELS)
+EDGES = np.array(evalues._EDGES)
+LEVELS = np.array(evalues._LEVELS)
 
 
 def log_mean_weight(counts: Array, logs: Array, chosen: Array) -> Array:
-    """Return `sequential.log_mean_weight` for each row: counts (R, K), logs (K,), chosen (R,)."""
+    """Return `evalues.log_mean_weight` for each row: counts (R, K), logs (K,), chosen (R,)."""
     many = counts.sum(1)
     plain = (counts * logs).sum(1) * chosen / np.maximum(many, 1)
     use = (chosen > 0) & (chosen < many) & ((counts > 0).sum(1) > 1)
     if len(logs) == 2:
-        few = use & (counts.min(1) <= sequential._FEW)
+        few = use & (counts.min(1) <= evalues._FEW)
         plain[few] = _of_few(counts[few], logs, chosen[few])
         use &= ~few
     if use.any():
@@ -93,7 +93,7 @@ def _transform(counts: Array, logs: Array, chosen: Array) -> Array:
 
 
 def rates(live: Array, candidate: Array, ratio: float) -> Array:
-    """Return `sequential.rates` for each row; both (R, 2): how many, and how many failed."""
+    """Return `evalues.rates` for each row; both (R, 2): how many, and how many failed."""
     tilt = math.log(ratio)
     pool = live + candidate
     counts = np.stack([pool[:, 0] - pool[:, 1], pool[:, 1]], 1)
@@ -102,7 +102,7 @@ def rates(live: Array, candidate: Array, ratio: float) -> Array:
 
 
 def allowance(live: Array, candidate: Array, ratio: float, tolerance: float) -> Array:
-    """Return `sequential.allowance` for each row."""
+    """Return `evalues.allowance` for each row."""
     mean = 1 + candidate[:, 0] / np.maximum(live[:, 0] + candidate[:, 0], 1) * (ratio - 1)
     found = (live[:, 0] - live[:, 1]) * np.log1p(-tolerance * (1 - 1 / mean))
     return np.where((live[:, 0] > 0) & (candidate[:, 0] > 0), found, 0.0)
@@ -117,13 +117,13 @@ class Stakes:
 
     def grow(self, at: Array, more: Array, cap: float, blocks: Array) -> None:
         """Add a block to the rows `at`: `more` (len(at), bets) are its log e-values."""
-        late = sequential._LATER
+        late = evalues._LATER
         stake = np.log(0.25 * late / ((blocks + late) * (blocks + late + 1)))
         self.logs[at] = np.logaddexp(self.logs[at], stake[:, None]) + np.minimum(more, cap)
 
     def log(self, blocks: Array) -> Array:
         """Return the log e-value of each row."""
-        aside = 0.25 * sequential._LATER / (blocks + sequential._LATER)
+        aside = 0.25 * evalues._LATER / (blocks + evalues._LATER)
         return np.log((np.exp(np.minimum(self.logs, 600)) * self.weights).sum(1) + aside)
 
 

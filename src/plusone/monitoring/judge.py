@@ -3,7 +3,7 @@
 Pure functions: `look` takes what was counted so far and what it remembers of earlier looks, and may be called at any
 time, any number of times. Four comparisons roll back, each with a quarter of `alpha`: errors, answers that can't be,
 times, and labels. So of candidates that are no worse than live, at most the share `alpha` is ever rolled back, whenever
-one looks and however often (the four add up; each by Ville's inequality, see `statistics/sequential.py`).
+one looks and however often (the four add up; each by Ville's inequality, see `evalues/evalues.py`).
 What was answered is compared too, and never rolls back: a retrained model is meant to answer differently.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..base.rollouts import Evidence
-from ..statistics.comparison import Pair, add_answers, add_rates, add_times
+from ..evalues.comparison import Pair, add_answers, add_rates, add_times
 from .judged import NONE_OFF
 from .judging import BACK, JudgeState, Judging, LabelEvidence, Verdict, evidence_of
 from .verdict import bar_of, bins_of, eighths, floor_of, sentence, verdict_of

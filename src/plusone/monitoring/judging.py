@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from ..base.records import Record
 from ..base.rollouts import Evidence
-from ..statistics.comparison import Answers, Rates, Times
+from ..evalues.comparison import Answers, Rates, Times
 
 __all__ = ["BACK", "JudgeState", "Judging", "LabelEvidence", "Verdict", "evidence_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..statistics.comparison import Rates, quantile
+from ..evalues.comparison import Rates, quantile
 from .judged import FARTHEST, NONE_OFF
 from .judging import BACK, JudgeState, Judging, Verdict, evidence_of
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.statistics.comparison import (
+from plusone.evalues.comparison import (
     DISTANCES,
     Answers,
     Rates,

@@ -15,8 +15,8 @@ from msgspec import field
 from msgspec.structs import replace
 
 from ..base.records import Record
-from . import sequential
-from .sequential import FIRST_STAKE
+from . import evalues
+from .evalues import FIRST_STAKE
 
 __all__ = ["DISTANCES", "Answers", "Pair", "Rates", "Times", "add_answers", "add_rates", "add_times", "quantile"]
 
@@ -64,8 +64,8 @@ def add_rates(state: Rates, live: Pair, candidate: Pair, *, tolerance: float, ca
     waiting = (_sum(state.waiting[0], live), _sum(state.waiting[1], candidate))
     if not _enough(waiting[0][0] + waiting[1][0], state.live[0], state.candidate[0]):
         return replace(state, waiting=waiting)
-    equal = [sequential.rates(*waiting, ratio) for ratio, _ in ODDS]
-    more = [log + sequential.allowance(*waiting, ratio, tolerance) for log, (ratio, _) in zip(equal, ODDS, strict=True)]
+    equal = [evalues.rates(*waiting, ratio) for ratio, _ in ODDS]
+    more = [log + evalues.allowance(*waiting, ratio, tolerance) for log, (ratio, _) in zip(equal, ODDS, strict=True)]
     return Rates(
         live=_sum(state.live, waiting[0]),
         candidate=_sum(state.candidate, waiting[1]),
@@ -100,7 +100,7 @@ def add_times(state: Times, live: Counts, candidate: Counts, *, bins: int, floor
 
     `bins` are tolerated: the candidate's times are moved down by as many. Times below the bin `floor` count as equal to
     it. The scores of a block are ranks among live's times so far and the block's own, so that they are known before it
-    is known whose times they are, as `sequential.tilted` asks for.
+    is known whose times they are, as `evalues.tilted` asks for.
     """
     waiting = (_joined(state.waiting[0], live), _joined(state.waiting[1], candidate))
     many = sum(waiting[0].values()) + sum(waiting[1].values())
@@ -125,15 +125,15 @@ def _slower(before: Counts, live: Counts, candidate: Counts, bins: int, floor: i
     reference = _joined(_joined(_moved_down(before, 0, floor), theirs), ours)
     order = sorted(reference)
     ranked = [reference[at] for at in order]
-    levels = sequential.normal_scores(ranked)
+    levels = evalues.normal_scores(ranked)
     low, high = _by_level(order, theirs, levels), _by_level(order, ours, levels)
     names = sorted(low.keys() | high.keys())
     first, second = [low.get(name, 0) for name in names], [high.get(name, 0) for name in names]
-    found = [sequential.tilted(first, second, [tilt * name for name in names]) for tilt, _ in tilts]
-    slow = {at for at, last in zip(order, sequential.tail(ranked, SLOWEST), strict=True) if last}
+    found = [evalues.tilted(first, second, [tilt * name for name in names]) for tilt, _ in tilts]
+    slow = {at for at, last in zip(order, evalues.tail(ranked, SLOWEST), strict=True) if last}
     many, own = sum(theirs.values()), sum(ours.values())
     failed, own_failed = (sum(count for at, count in side.items() if at in slow) for side in (theirs, ours))
-    return [*found, *(sequential.rates((many, failed), (own, own_failed), ratio) for ratio, _ in TAIL)]
+    return [*found, *(evalues.rates((many, failed), (own, own_failed), ratio) for ratio, _ in TAIL)]
 
 
 def _by_level(order: list[int], counts: Counts, levels: list[float]) -> dict[float, int]:
@@ -175,7 +175,7 @@ class Answers(Record, frozen=True, kw_only=True):
 
     def measured(self) -> tuple[float, float]:
         """Return the total variation distance as counted, and how much of it chance alone would show."""
-        return sequential.distance(*_shares(self))
+        return evalues.distance(*_shares(self))
 
     def bound(self, alpha: float) -> float | None:
         """Return a distance that the true one is larger than, at all looks together with confidence 1 - alpha.
@@ -190,7 +190,7 @@ def add_answers(state: Answers, live: dict[str, float], candidate: dict[str, flo
     """Return the comparison after one more look.
 
     The distance of two distributions is the largest difference in the share of any set. Evidence against each distance
-    is gathered on the set that the counts so far make the best one: `sequential.moved`, with the shares so far as the
+    is gathered on the set that the counts so far make the best one: `evalues.moved`, with the shares so far as the
     bet, less what chance alone would have made of them.
     """
     theirs, ours = sum(state.live.values()), sum(state.candidate.values())
@@ -206,9 +206,9 @@ def add_answers(state: Answers, live: dict[str, float], candidate: dict[str, flo
             (sum(side.values()), sum(count for name, count in sorted(side.items()) if name in larger))
             for side in (live, candidate)
         ]
-        logs = _grown(logs, [sequential.moved(pairs[0], pairs[1], bet, size) for size in DISTANCES], cap, blocks)
+        logs = _grown(logs, [evalues.moved(pairs[0], pairs[1], bet, size) for size in DISTANCES], cap, blocks)
         blocks += 1
-    now = [sequential.mixture([log], [1.0], sequential.kept(blocks)) for log in logs]
+    now = [evalues.mixture([log], [1.0], evalues.kept(blocks)) for log in logs]
     return Answers(
         live={name: state.live.get(name, 0) + live.get(name, 0) for name in sorted(state.live.keys() | live.keys())},
         candidate={
@@ -235,12 +235,12 @@ def _joined(first: Counts, second: Counts) -> Counts:
 
 
 def _made(logs: Sequence[float], bets: Bets, blocks: int) -> float:
-    return sequential.mixture(logs, [weight for _, weight in bets], sequential.kept(blocks))
+    return evalues.mixture(logs, [weight for _, weight in bets], evalues.kept(blocks))
 
 
 def _grown(logs: Sequence[float], further: Sequence[float], cap: float, blocks: int) -> tuple[float, ...]:
     """Return what the bets made of their stakes after a block; none grows by more than `cap`."""
-    return tuple(sequential.staked(log, min(more, cap), blocks) for log, more in zip(logs, further, strict=True))
+    return tuple(evalues.staked(log, min(more, cap), blocks) for log, more in zip(logs, further, strict=True))
 
 
 def _enough(waiting: int, live: int, candidate: int) -> bool:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.statistics import sequential
-from plusone.statistics.sequential import (
+from plusone.evalues import evalues
+from plusone.evalues.evalues import (
     allowance,
     distance,
     kept,
@@ -66,12 +66,12 @@ def test_the_mean_weight_is_that_of_all_choices(levels, data):
 def test_the_ways_to_compute_the_mean_weight_agree(monkeypatch):
     counts, logs = [900, 60], [0.0, 1.2]
     transform = log_mean_weight(counts, logs, 100)
-    monkeypatch.setattr(sequential, "_FEW", 60)
+    monkeypatch.setattr(evalues, "_FEW", 60)
     assert log_mean_weight(counts, logs, 100) == pytest.approx(transform, abs=1e-8)
-    monkeypatch.setattr(sequential, "_FEW", 0)
-    monkeypatch.setattr(sequential, "_MANY", 1)
+    monkeypatch.setattr(evalues, "_FEW", 0)
+    monkeypatch.setattr(evalues, "_MANY", 1)
     assert log_mean_weight(counts, logs, 100) == pytest.approx(transform, abs=1e-8)
-    monkeypatch.setattr(sequential, "_GAUSS", 1.0)
+    monkeypatch.setattr(evalues, "_GAUSS", 1.0)
     assert log_mean_weight(counts, logs, 100) == pytest.approx(transform, abs=0.01)
 
 
