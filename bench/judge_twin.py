@@ -113,7 +113,7 @@ class Stakes:
 
     def __init__(self, rows: int, bets: comparison.Bets) -> None:
         self.weights = np.array([weight for _, weight in bets])
-        self.logs = np.full((rows, len(bets)), sequential.FIRST_STAKE)
+        self.logs = np.full((rows, len(bets)), evalues.FIRST_STAKE)
 
     def grow(self, at: Array, more: Array, cap: float, blocks: Array) -> None:
         """Add a block to the rows `at`: `more` (len(at), bets) are its log e-values."""

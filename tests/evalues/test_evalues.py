@@ -178,7 +178,7 @@ def test_a_slower_value_of_the_candidate_never_lowers_the_evidence(live, candida
 
 
 def test_stakes_are_never_more_than_the_whole():
-    log, made = sequential.FIRST_STAKE, []
+    log, made = evalues.FIRST_STAKE, []
     for blocks in range(2000):
         log = staked(log, 0.0, blocks)
         made.append(math.exp(log) + kept(blocks + 1))
@@ -187,7 +187,7 @@ def test_stakes_are_never_more_than_the_whole():
 
 def test_a_fault_that_comes_late_needs_little_more_evidence():
     def blocks_to(bar: float, before: int) -> int:
-        log, count = sequential.FIRST_STAKE, 0
+        log, count = evalues.FIRST_STAKE, 0
         for _ in range(before):
             log, count = staked(log, -0.1, count), count + 1
         while math.exp(log) + kept(count) < bar:
