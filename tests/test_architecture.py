@@ -458,3 +458,13 @@ def test_no_file_names_an_index_host_or_a_path_of_one_machine():
         text = data.decode("utf-8", "replace")
         found += [f"{where(file)}: {word}" for word in (*HOSTS, *PLACES) if word in text]
     assert not found, found
+
+
+def test_a_public_check_is_the_function_whatever_was_imported_before():
+    code = (
+        "import importlib, pkgutil, types, plusone.check as check\n"
+        "for one in pkgutil.iter_modules(check.__path__): importlib.import_module(f'plusone.check.{one.name}')\n"
+        "hidden = [name for name in check.__all__ if isinstance(getattr(check, name), types.ModuleType)]\n"
+        "assert hidden == ['perturb'], hidden"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
