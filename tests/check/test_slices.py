@@ -118,8 +118,9 @@ def test_slices_with_few_rows_or_one_class_are_left_out_and_counted():
     ],
 )
 def test_what_can_not_be_used_is_refused(options: dict[str, Any], message: str):
+    all_options: dict[str, Any] = {"margin": 0.1, **options}
     with pytest.raises(UsageError, match=message):
-        check.slices(GOOD, ROWS, **{"margin": 0.1, **options})
+        check.slices(GOOD, ROWS, **all_options)
 
 
 values = st.one_of(st.none(), st.integers(-3, 3), st.floats(), st.text(max_size=2), st.booleans(), st.dates())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,9 +22,10 @@ MAE, ACCURACY, AUC = (metrics.find(name) for name in ("mae", "accuracy", "roc_au
 def test_a_mean_is_judged_as_scipy_does():
     values = np.array([1.0, 2.0, 3.0])
     assert from_mean(values).interval(0.95) == pytest.approx((-0.4841, 4.4841), abs=1e-3)
-    found = stats.ttest_1samp(OURS, 0.3, alternative="less")
+    found: Any = stats.ttest_1samp(OURS, 0.3, alternative="less")
     assert from_mean(OURS).chance(0.3) == pytest.approx(found.pvalue)
-    ends = stats.ttest_1samp(OURS, 0).confidence_interval(0.9)
+    two_sided: Any = stats.ttest_1samp(OURS, 0)
+    ends = two_sided.confidence_interval(0.9)
     assert from_mean(OURS).interval(0.9) == pytest.approx((ends.low, ends.high))
     assert from_mean(np.array([5.0])).interval(0.9)[0] == -np.inf
 
@@ -30,7 +33,8 @@ def test_a_mean_is_judged_as_scipy_does():
 def test_a_difference_of_losses_is_a_paired_t_test():
     found = difference(MAE, TRUTH, OURS, THEIRS)
     first, second = np.abs(OURS - TRUTH), np.abs(THEIRS - TRUTH)
-    assert found.chance(0.0) == pytest.approx(stats.ttest_rel(second, first, alternative="less").pvalue)
+    paired: Any = stats.ttest_rel(second, first, alternative="less")
+    assert found.chance(0.0) == pytest.approx(paired.pvalue)
     assert found.value == pytest.approx((second - first).mean())
 
 
@@ -38,7 +42,7 @@ def test_a_part_is_compared_with_all_by_welch():
     part = np.arange(400) < 90
     found = of_part(MAE, TRUTH, OURS, part)
     losses = np.abs(OURS - TRUTH)
-    welch = stats.ttest_ind(-losses[part], -losses[~part], equal_var=False, alternative="less")
+    welch: Any = stats.ttest_ind(-losses[part], -losses[~part], equal_var=False, alternative="less")
     assert found.chance(0.0) == pytest.approx(welch.pvalue)
     assert found.value == pytest.approx(losses.mean() - losses[part].mean())
     halves = of_part(MAE, np.zeros(10), np.repeat([1.0, 0.0], 5), np.arange(10) < 5)

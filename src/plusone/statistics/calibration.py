@@ -86,7 +86,7 @@ def calibration_error(said: Floats, seen: Floats, *, confidence: float = 0.95, s
     bins = bins_of(said, seen)
     weights = bins.rows / bins.rows.sum()
     apart = bins.seen - bins.said
-    measured = _squared(apart, weights, bins.error)
+    measured = float(_squared(apart, weights, bins.error))
     noise = np.random.default_rng(seed).normal(size=(_DRAWS, len(apart))) * bins.error
     size = float(np.sqrt((weights * apart**2).sum()))
     shape = apart / size if size > 0 else np.ones_like(apart)
