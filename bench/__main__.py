@@ -226,6 +226,15 @@ def judge(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def checks(scratch: Path) -> dict[str, Any]:
+    """Simulate the checks of models, and print how often they are wrong and whether the rows they name are enough."""
+    from . import checks
+
+    result = checks.measure()
+    Console(width=max(console.width, 110)).print(checks.table(result))
+    return result
+
+
 def formats(scratch: Path) -> dict[str, Any]:
     """Measure each kind of model compiled and native, and print the speed-ups with the largest differences."""
     from . import formats
@@ -259,13 +268,14 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "formats": formats,
     "judge": judge,
     "replay": replay,
+    "checks": checks,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,
     "artifacts": artifacts,
 }
-LONG = {"chaos"}
-"""What takes half an hour, and is measured when it is asked for."""
+LONG = {"chaos", "checks"}
+"""What takes ten minutes or more, and is measured when it is asked for."""
 
 
 def main() -> int:

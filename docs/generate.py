@@ -34,13 +34,15 @@ SETTINGS = {
     "models": "what holds for single models, e.g. `[tool.plusone.models.NAME] rollout = []`: `rollout`",
     "checks.built_in": "whether plusone's own checks run beside the project's tests",
     "checks.skip": "names of built-in checks that are not run: `columns`, or `columns[train_set]`",
-    "checks.performance_loss": "what share of the live release's gain over a constant answer a candidate may lose (and "
-    "of a linear model's)",
+    "checks.performance_loss": "what share of the live release's gain over a constant answer a candidate may lose",
+    "checks.baseline_loss": "what share of a linear model's gain over a constant answer a candidate may lose",
     "checks.slice_loss": "how much more than live a slice may lose, as a share of what a constant answer loses",
     "checks.feature_loss": "what share of a field's importance to the live release a candidate may lose",
     "checks.calibration_loss": "how much further than live's the probabilities may be off, 0 to 1",
     "checks.overfit": "how much more than live a candidate may lose from its training data to a holdout, as a share of "
     "what a constant answer loses",
+    "checks.bias": "how much further than live's the mean answer to the training data may lie from the mean truth, of "
+    "probabilities, or of the truth's standard deviation",
     "checks.slower": "how many times the live release's time a candidate may take",
     "checks.replay_requests": "how many of the newest logged requests each candidate is asked again; 0: none",
     "checks.replay_errors": "how many of them a candidate may refuse that the live release answers",

@@ -1,65 +1,48 @@
-"""Times of two models, on a clock that a test holds."""
+"""Times by a clock that the work itself moves on: what is measured is exact, and no machine is too busy."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 
-from plusone.graphs.layout import Columns
-from plusone.measuring.timing import time_both
+from plusone.measuring.timing import FEWEST, MOST, paired_times
 
 
 class Clock:
     def __init__(self) -> None:
         self.now = 0.0
+        self.calls: list[str] = []
 
     def __call__(self) -> float:
         return self.now
 
+    def work(self, name: str, seconds: float, hiccup: int = 0) -> Callable[[], None]:
+        def call() -> None:
+            self.calls.append(name)
+            self.now += seconds + (1.0 if hiccup and len(self.calls) % hiccup == 0 else 0.0)
 
-class Taking:
-    """A model that takes so many seconds for a row; every so many calls something else goes on."""
-
-    def __init__(self, clock: Clock, seconds: float, disturbed_every: int = 0) -> None:
-        self.rows = 0
-        self._clock = clock
-        self._seconds = seconds
-        self._every = disturbed_every
-        self._calls = 0
-
-    def run(self, columns: Columns) -> None:
-        self._calls += 1
-        self.rows += columns.rows
-        disturbed = 3.0 if self._every and self._calls % self._every == 0 else 1.0
-        self._clock.now += self._seconds * columns.rows * disturbed
+        return call
 
 
-def rows(count: int) -> list[Columns]:
-    return [Columns(1, {"numbers": np.zeros((1, 1))}) for _ in range(count)]
-
-
-def test_the_ratio_is_that_of_the_medians_and_what_interrupts_does_not_count():
+def test_each_pair_is_of_the_same_work_in_random_order():
     clock = Clock()
-    first: Any = Taking(clock, 0.0004, disturbed_every=7)
-    second: Any = Taking(clock, 0.0001)
-    found = time_both((first, rows(256)), (second, rows(256)), clock=clock)
-    assert (found.first_ms, found.second_ms) == (pytest.approx(0.4), pytest.approx(0.1))
-    assert (found.ratio, found.low, found.high) == (pytest.approx(4.0),) * 3
-    assert found.batch_ratio == pytest.approx(4.0)
-    assert (found.rows, found.batch_rows) == (256, 256)
+    pairs = paired_times(clock.work("a", 0.02), clock.work("b", 0.01), budget_s=1.0, clock=clock)
+    assert FEWEST <= len(pairs) <= 40
+    assert all(pair.ratio == pytest.approx(2) for pair in pairs)
+    after = clock.calls[8:]
+    firsts = {after[place] for place in range(0, len(after), 2)}
+    assert firsts == {"a", "b"}
 
 
-def test_a_slow_model_is_asked_fewer_rows():
+def test_short_work_is_repeated_and_the_best_of_three_counts():
     clock = Clock()
-    slow: Any = Taking(clock, 0.5)
-    found = time_both((slow, rows(256)), (slow, rows(256)), clock=clock)
-    assert found.rows == 20
-    assert slow.rows < 300
+    pairs = paired_times(clock.work("a", 1e-5), clock.work("b", 1e-5, hiccup=997), budget_s=20.0, clock=clock)
+    assert sum(pair.ratio == pytest.approx(1) for pair in pairs) >= 0.8 * len(pairs)
+    assert len(clock.calls) > 100 * len(pairs)
 
 
-def test_one_row_is_enough():
+def test_there_are_enough_and_not_too_many():
     clock = Clock()
-    model: Any = Taking(clock, 0.001)
-    assert time_both((model, rows(1)), (model, rows(1)), clock=clock).ratio == pytest.approx(1.0)
+    assert len(paired_times(clock.work("a", 5.0), clock.work("b", 5.0), budget_s=0.1, clock=clock)) == FEWEST
+    assert len(paired_times(clock.work("a", 1e-3), clock.work("b", 1e-3), budget_s=1e9, clock=clock)) == MOST

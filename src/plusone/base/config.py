@@ -87,7 +87,9 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     skip: tuple[str, ...] = ()
     """Names of built-in checks that are not run, as `plusone checks` shows them: `columns`, or `columns[train_set]`."""
     performance_loss: float = 0.3
-    """What share of a gain over a constant answer may be lost: of the live release's, and of a linear model's."""
+    """What share of the live release's gain over a constant answer may be lost."""
+    baseline_loss: float = 0.5
+    """What share of a linear model's gain over a constant answer may be lost."""
     slice_loss: float = 0.2
     """How much more than live a slice may lose, as a share of what a constant answer loses on all rows."""
     feature_loss: float = 0.8
@@ -96,6 +98,8 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How much further than live's the probabilities may be off, 0 to 1."""
     overfit: float = 0.25
     """How much more than live a candidate may lose from its training data to a holdout, as a share as above."""
+    bias: float = 0.02
+    """How much further than live's the mean answer to the training data may lie from the mean truth."""
     slower: float = 2.0
     """How many times live's time a candidate may take."""
     replay_requests: int = 10_000
@@ -349,10 +353,12 @@ def _check_rollouts(rollouts: Rollouts, where: str) -> None:
 
 _RANGES = {
     "performance_loss": (0.0, 1.0),
+    "baseline_loss": (0.0, 1.0),
     "slice_loss": (0.0, 100.0),
     "feature_loss": (0.0, 1.0),
     "calibration_loss": (0.0, 1.0),
     "overfit": (0.0, 100.0),
+    "bias": (0.0, 100.0),
     "slower": (1.0, 1000.0),
     "replay_requests": (0, 1_000_000),
     "replay_errors": (0, 1_000_000),

@@ -8,6 +8,7 @@ answers the same.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..checks.built_in import Given
+    from ..predictor import Predictor
     from ..statistics.estimates import Estimate
 
 __all__ = ["checks"]
@@ -36,8 +38,10 @@ _REQUESTS = (1, 256)
 _FLOOR_MS = 0.05
 """No request is too slow that takes so little more."""
 _BUDGET_S = 0.2
-_NOTHING = 1e-9
+_CONSTANT = 1e-3
+"""Answers that differ by less, of a probability or of the deviation of the truth, are the same for all rows."""
 _INVERTED, _WORTHLESS = 1.5, 1.25
+_SPARE = 1.5
 
 
 def checks(given: Given) -> Iterable[BuiltIn]:
@@ -82,11 +86,12 @@ def answers(trial: Trial) -> None:
     table, model = trial.table, trial.model
     found = model.run(model.columns(table))
     parts = [part for part in (found.probabilities, found.numbers, found.codes) if part is not None]
-    values = np.asarray(parts[0]).reshape(found.rows, -1)
-    spread = float(np.ptp(values.astype(np.float64), axis=0).max())
+    values = np.asarray(parts[0], dtype=np.float64).reshape(found.rows, -1)
+    spread = float(np.ptp(values, axis=0).max())
     measured: dict[str, Any] = {"check": "answers", "rows": found.rows, "spread": spread}
-    live = trial.given.live
-    if live is not None and trial.their_answers is not None and live.signature.output.kind == found_kind(trial):
+    with contextlib.suppress(NotApplicable):
+        live = trial.live
+        _ = trial.their_answers
         other = live.run(live.columns(table))
         ours, theirs = model.signature.output.classes, live.signature.output.classes
         measured["shift"] = prediction_shift(found, ours, other, theirs)
@@ -96,14 +101,10 @@ def answers(trial: Trial) -> None:
             if lost:
                 warn(f"of {found.rows:,} rows none is answered {', '.join(lost)}, as live does", labels=lost)
     record(measured)
-    size = max(float(np.abs(values.astype(np.float64)).max()), 1e-12)
-    if spread <= _NOTHING * size:
+    numbers = trial.model.signature.output.kind in ("number", "vector")
+    size = float(np.asarray(trial.rows.truth, dtype=np.float64).std()) if numbers else 1.0
+    if spread <= _CONSTANT * size:
         raise CheckFailed(f"the model answers the same to all {found.rows:,} rows of {trial.name}")
-
-
-def found_kind(trial: Trial) -> str:
-    """Return what kind of answers the candidate gives."""
-    return trial.model.signature.output.kind
 
 
 def _shares(answer: Any, classes: tuple[Any, ...]) -> dict[str, float]:
@@ -168,6 +169,7 @@ def live_holds(trial: Trial) -> None:
     Data that drifts makes a release slowly worse: that is a warning, and what new releases are for. One that turns
     answers into their opposite has other labels or other units.
     """
+    _ = trial.live
     then = trial.earlier()
     if trial.given.before.get(trial.name) == trial.given.outputs.get(trial.name):
         raise NotApplicable(f"{trial.name} is what the live release was made with")
@@ -216,7 +218,7 @@ def baseline(trial: Trial) -> None:
     from ..measuring.figures import bars
     from ..statistics.estimates import from_mean
 
-    share = trial.given.settings.performance_loss
+    share = trial.given.settings.baseline_loss
     simple, ours = trial.simple, trial.ours
     means = {"candidate": float(ours.mean()), **{who: float(loss.mean()) for who, loss in simple.items()}}
     told = ", ".join(f"{who} {mean:.4g}" for who, mean in means.items())
@@ -302,10 +304,8 @@ def calibration(trial: Trial) -> None:
     if output.kind != "classes" or not output.probabilities:
         raise NotApplicable("the model answers no probabilities")
     answered = {"candidate": trial.rows.answer(trial.model, "the candidate")}
-    try:
+    with contextlib.suppress(NotApplicable):
         answered["live"] = trial.their_answers
-    except NotApplicable:
-        pass
     confidence = 1 - 2 * ALPHA
     found = {
         who: calibration_error(*calibration_points(trial.rows.truth, one), confidence=confidence)
@@ -346,7 +346,7 @@ def overfit(trial: Trial) -> None:
     if gap - other - _limit() * math.hypot(error, wide) <= bound:
         return
     text += f", by the live release {other:.1%}"
-    if from_mean(trial.theirs - trial.ours).chance(0.0) >= 1 - _DOUBT:
+    if from_mean(trial.ours - trial.theirs).chance(0.0) <= _DOUBT:
         warn(f"{text}; yet it is better than live on {trial.name}")
         return
     raise CheckFailed(f"{text}: it has learned its training data by heart")
@@ -359,6 +359,52 @@ def _gap(held: NDArray[Any], nothing: NDArray[Any], learned: NDArray[Any], level
         raise NotApplicable("a constant answer is right in all rows")
     gap = float(held.mean()) / one - float(learned.mean()) / other
     return gap, math.hypot(_error(held) / one, _error(learned) / other)
+
+
+def skew(trial: Trial) -> None:
+    """Fail when the mean answer to the training data is shown to be further from the mean truth there than live's.
+
+    A model that learned from these rows as they are is right about them on average, whatever else it is: the score of a
+    constant term is 0 at the optimum. One that learned from rows that were prepared in another way is not.
+    """
+    training = trial.given.learning.inputs[0]
+    learned = Trial(trial.given, training)
+    ours, error = _bias(learned, learned.model)
+    bound = trial.given.settings.bias
+    text = f"the answers to {training} lie {ours:.3g} from the truth on average"
+    record({"check": "skew", "bias": ours, "rows": learned.table.num_rows, "bound": bound, "message": text})
+    try:
+        before = trial.earlier(training)
+        theirs, wide = _bias(before, before.live)
+    except NotApplicable:
+        if ours > bound + _SPARE * error:
+            warn(f"{text}: are its fields prepared in training as they are in requests?")
+        return
+    # Of rows that were learned from the mean is off by far less than by chance: the truths are known to the model.
+    if ours - theirs > bound + _SPARE * math.hypot(error, wide):
+        raise CheckFailed(
+            f"{text}, those of the live release to its own {theirs:.3g}: are the fields prepared in training as they "
+            "are in requests?"
+        )
+
+
+def _bias(trial: Trial, model: Predictor) -> tuple[float, float]:
+    """Return how far the mean answer lies from the mean truth, and its standard error: of classes the largest of
+    their shares, of numbers in standard deviations of the truth.
+    """
+    import numpy as np
+
+    output = trial.model.signature.output
+    if output.kind == "ranking" or (output.kind == "classes" and not output.probabilities):
+        raise NotApplicable("the model answers neither probabilities nor numbers")
+    answer = np.asarray(trial.rows.answer(model, "the model"), dtype=np.float64)
+    truth = np.asarray(trial.rows.truth)
+    if output.kind == "classes":
+        apart = answer - np.eye(answer.shape[1])[truth]
+    else:
+        apart = ((answer - truth) / np.maximum(truth.std(axis=0), 1e-300)).reshape(len(truth), -1)
+    place = int(np.abs(apart.mean(axis=0)).argmax())
+    return abs(float(apart[:, place].mean())), _error(apart[:, place])
 
 
 def fast(trial: Trial) -> None:
@@ -422,5 +468,6 @@ _ON_HOLDOUTS: dict[str, Callable[[Trial], object]] = {
     "slices": slices,
     "calibration": calibration,
     "overfit": overfit,
+    "skew": skew,
     "features": features,
 }

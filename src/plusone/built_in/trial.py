@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FEWEST", "Trial", "sampled", "which_are_taken"]
 
-MOST = 20_000
+MOST = 10_000
 """How many rows of a table are looked at: chosen by chance, the same ones every time."""
+_LEARNED = 4_000
+"""From how many rows the simplest models learn: a line needs few."""
 FEWEST = 50
 """With fewer rows nothing is said."""
 
@@ -105,7 +107,7 @@ class Trial:
     def simple(self) -> dict[str, NDArray[Any]]:
         """The losses of the simplest models, trained on this run's training data: `constant`, `linear`."""
         training = Trial(self.given, self.given.learning.inputs[0])
-        answers = self.rows.baselines(training.table, self.model.signature.fields)
+        answers = self.rows.baselines(sampled(training.table, _LEARNED), self.model.signature.fields)
         return {who: self.losses(answer) for who, answer in answers.items()}
 
     @cached_property

@@ -92,7 +92,7 @@ def fair(
         f"{at_most:g}" + (f". Too few rows: {', '.join(left_out[:5])}" if left_out else "")
     )
     single = {label: wilson(*pair, 1 - (1 - confidence) / len(kept)) for label, pair in kept.items()}
-    measured = {"check": "fair", "kind": kind, "group": group, "at_most": at_most, "rows": rows.count}
+    measured: dict[str, Any] = {"check": "fair", "kind": kind, "group": group, "at_most": at_most, "rows": rows.count}
     measured |= {"difference": abs(_apart(kept, worst)), "low": low, "high": high, "left_out": left_out[:_MOST]}
     measured["rates"] = {label: many and count / many for label, (count, many) in kept.items()}
     measured["figure"] = bars(

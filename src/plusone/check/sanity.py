@@ -101,7 +101,14 @@ def fast(
         f"release {other:.3g} ms: {ratio:.3g} times as long ({confidence * 100:g}% interval {low:.3g} to {high:.3g}, "
         f"{len(pairs)} pairs); allowed is {at_most:g}"
     )
-    measured = {"check": "fast", "ratio": ratio, "low": low, "high": high, "at_most": at_most, "pairs": len(pairs)}
+    measured: dict[str, Any] = {
+        "check": "fast",
+        "ratio": ratio,
+        "low": low,
+        "high": high,
+        "at_most": at_most,
+        "pairs": len(pairs),
+    }
     measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other}
     measured["figure"] = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
     conclude(text, outcome, measured, inconclusive=inconclusive, more="A machine that does less besides would tell.")
@@ -138,9 +145,9 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
 
 def _newest(data: Any, column: str) -> dt.datetime:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     from ..data.datasets import to_arrow
+    from ..data.tensors import compute
 
     table = to_arrow(data)
     if column not in table.column_names:
@@ -153,7 +160,7 @@ def _newest(data: Any, column: str) -> dt.datetime:
             mend=f"data.assign({column}=pandas.to_datetime(data[{column!r}]))",
         )
     try:
-        newest = pc.max(values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)).as_py()
+        newest = compute().max(values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)).as_py()
     except (pa.ArrowException, ValueError, OverflowError) as error:
         raise UsageError(f"The column {column!r} holds times that no calendar has: {error}.") from error
     if newest is None:

@@ -222,7 +222,7 @@ def _conclude(
     wide = 1 - (1 - confidence) / max(len(judged), 1)
     ends = {place: judged[place].found.interval(wide) for place in order[:SHOWN]}
     sign = task.sign if task.absolute else 1.0
-    shown = [
+    shown: list[dict[str, Any]] = [
         {
             "slice": one.label, "rows": one.rows, "value": one.metric, "difference": sign * one.found.value,
             "low": min(sign * end for end in ends[place]), "high": max(sign * end for end in ends[place]),
@@ -232,7 +232,7 @@ def _conclude(
     ]  # fmt: skip
     clear = all(one.found.interval(confidence)[0] >= task.limit for one in judged)
     outcome = "failed" if any(bad) else "passed" if clear or searched else "inconclusive"
-    measured = {
+    measured: dict[str, Any] = {
         "check": "slices", "metric": task.name, "margin": task.given, "rows": task.rows.count,
         "searched": searched, "judged": len(judged), "skipped": skipped, "bad": sum(bad), "slices": shown,
     }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import UsageError
+from ..data.tensors import compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,8 +68,7 @@ def sliced(table: pa.Table, column: str) -> Slicing:
             f"The column {column!r} is of type {table.schema.field(column).type}: slices are made by numbers, text, "
             "truths, dates and times."
         )
-    import pyarrow.compute as pc
-
+    pc = compute()
     values = table.column(column).combine_chunks()
     kind = values.type
     if str(kind).startswith("dictionary"):
@@ -135,8 +135,8 @@ def _with_missing(
 def _floats(values: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return numbers or times as floats, in their own unit; 0 where there is none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = compute()
     kind = values.type
     if pa.types.is_temporal(kind):
         values = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64())

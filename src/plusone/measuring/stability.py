@@ -50,7 +50,7 @@ def not_finite(answer: Answer) -> str:
     values = _values(answer)
     if values is None:
         return ""
-    wrong = ~np.isfinite(values).all(axis=1)
+    wrong: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=1))
     if not wrong.any():
         return ""
     row = int(wrong.argmax())

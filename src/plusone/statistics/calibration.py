@@ -18,7 +18,7 @@ MOST = 10
 FEWEST = 20
 """A bin has at least so many rows, where there are as many."""
 _DRAWS = 2000
-_STEPS = 30
+_STEPS = 20
 
 Floats = NDArray[np.float64]
 
@@ -86,19 +86,20 @@ def calibration_error(said: Floats, seen: Floats, *, confidence: float = 0.95, s
     bins = bins_of(said, seen)
     weights = bins.rows / bins.rows.sum()
     apart = bins.seen - bins.said
-    measured = _squared(apart, weights, bins.error)
+    measured = float(_squared(apart, weights, bins.error))
     noise = np.random.default_rng(seed).normal(size=(_DRAWS, len(apart))) * bins.error
     size = float(np.sqrt((weights * apart**2).sum()))
     shape = apart / size if size > 0 else np.ones_like(apart)
     tail = (1 - confidence) / 2
 
-    def share_above(error: float) -> float:
-        return float((_squared(shape * error + noise, weights, bins.error) >= measured).mean())
+    def share_above(error: float, level: float) -> float:
+        return float((_squared(shape * error + noise, weights, bins.error) >= level).mean())
 
     return CalibrationError(
         value=float(np.sqrt(max(measured, 0.0))),
-        low=_smallest(lambda error: share_above(error) > tail),
-        high=_smallest(lambda error: share_above(error) > 1 - tail),
+        low=_smallest(lambda error: share_above(error, measured) > tail),
+        # Bins that are nearer than chance would have them do not prove more than bins that are as near.
+        high=_smallest(lambda error: share_above(error, max(measured, 0.0)) > 1 - tail),
         bins=bins,
     )
 

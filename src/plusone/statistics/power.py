@@ -2,7 +2,7 @@
 
 Chow, Shao & Wang (2008), "Sample size calculations in clinical research", chapters 3.2 and 4: for non-inferiority by a
 margin d, at no difference, n = ((z_a + z_b) s / d)^2. The standard error is itself measured on the rows that there are,
-so its upper limit at 80 % takes its place: Browne (1995), "On the use of a pilot sample for sample size determination",
+so its upper limit at 90 % takes its place: Browne (1995), "On the use of a pilot sample for sample size determination",
 Statistics in Medicine 14.
 """
 
@@ -17,6 +17,7 @@ from .proportions import clopper_pearson, tango_spread
 __all__ = ["POWER", "rounded_up", "rows_for"]
 
 POWER = 0.8
+_SURE = 0.9
 _MOST = 1e12
 
 
@@ -45,7 +46,7 @@ def _resampled(found: Interval, rows: int, margin: float, power: float) -> float
     if found.error <= 0 or found.effective < 1:
         return None
     freedom = max(found.effective - 1, 1)
-    error = found.error * math.sqrt(freedom / max(chi_square_quantile(1 - POWER, freedom), 0.02 * freedom))
+    error = found.error * math.sqrt(freedom / max(chi_square_quantile(1 - _SURE, freedom), 0.02 * freedom))
     tail = (1 - found.confidence) / 2
     share = found.effective / rows
     needed = float(rows)
@@ -61,7 +62,7 @@ def _resampled(found: Interval, rows: int, margin: float, power: float) -> float
 
 def _paired(found: Interval, rows: int, margin: float, power: float) -> float:
     """Return the rows for Tango's interval: its error at the margin and that at no difference are not the same."""
-    differ = clopper_pearson(found.effective, rows, 2 * POWER - 1)[1]
+    differ = clopper_pearson(found.effective, rows, 2 * _SURE - 1)[1]
     wide, powerful = normal_quantile((1 + found.confidence) / 2), normal_quantile(power)
     at_margin = tango_spread(differ / 2, differ / 2, 1.0, -min(margin, 0.999))
     return ((wide * at_margin + powerful * math.sqrt(differ)) / margin) ** 2

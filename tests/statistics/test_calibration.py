@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+
+from plusone.statistics.calibration import bins_of, calibration_error
+
+
+def test_by_hand():
+    said, seen = np.full(100, 0.5), np.repeat([1.0, 0.0], [80, 20])
+    found = calibration_error(said, seen)
+    assert found.value == pytest.approx(0.2973, abs=1e-3)
+    assert found.low < 0.2973 < found.high
+    bins = bins_of(np.full(20, 0.25), np.repeat([1.0, 0.0], [5, 15]))
+    assert (bins.rows.tolist(), bins.seen.tolist()) == ([20], [0.25])
+    assert bins.error[0] == pytest.approx(0.0950, abs=1e-4)
+
+
+def test_bins_are_those_of_scikit_learn():
+    generator = np.random.default_rng(1)
+    said = generator.random(1000)
+    seen = (generator.random(1000) < said).astype(float)
+    share, mean = calibration_curve(seen, said, n_bins=10, strategy="quantile")
+    bins = bins_of(said, seen)
+    assert bins.rows.sum() == 1000
+    assert bins.said == pytest.approx(mean, abs=0.002)
+    assert bins.seen == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.08])
+@pytest.mark.parametrize("rows", [100, 1000])
+def test_the_interval_is_wrong_as_rarely_as_it_says(off: float, rows: int):
+    generator = np.random.default_rng(rows)
+    wrong = {"above": 0, "below": 0}
+    for _ in range(120):
+        true = generator.beta(2, 3, rows) * (1 - off)
+        found = calibration_error(true + off, (generator.random(rows) < true).astype(float))
+        wrong["above"] += found.low > off
+        wrong["below"] += found.high < off
+    # 2.5 % on each side: 120 runs have a standard deviation of 1.4 %
+    assert max(wrong.values()) <= 0.06 * 120
+
+
+def test_probabilities_that_are_all_alike_and_rows_that_are_few():
+    assert calibration_error(np.array([0.5, 0.5]), np.array([0.0, 1.0])).value == 0
+    ends = calibration_error(np.zeros(30), np.zeros(30))
+    assert ends.value == ends.low == 0
+    assert 0 < ends.high < 0.2

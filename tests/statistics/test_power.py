@@ -1,0 +1,69 @@
+"""Rows for 80 % power: by hand, and by doing it: as many rows as were named pass in at least 80 % of cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from plusone.statistics import metrics
+from plusone.statistics.bootstrap import Interval
+from plusone.statistics.intervals import of_difference
+from plusone.statistics.power import rounded_up, rows_for
+
+KNOWN = Interval(0.0, -0.02, 0.02, 0.95, 1000, error=0.01, effective=1_000_000)
+
+
+def test_by_hand():
+    assert rows_for(KNOWN, 1_000, 0.02) == pytest.approx(1962, rel=0.01)
+    assert rows_for(KNOWN, 1_000, 0.01) == pytest.approx(4 * 1962, rel=0.01)
+    few = rows_for(replace(KNOWN, effective=30), 1_000, 0.02)
+    assert few is not None
+    assert few > 1962 * 1.15
+    assert [rounded_up(rows) for rows in (97, 101, 12_034, 8)] == [97, 110, 13_000, 8]
+
+
+def test_where_no_number_of_rows_would_tell():
+    assert rows_for(KNOWN, 1_000, 0.0) is None
+    assert rows_for(KNOWN, 1_000, 1e-12) is None
+    assert rows_for(replace(KNOWN, error=0.0), 1_000, 0.1) is None
+    assert rows_for(replace(KNOWN, method="the same answers"), 1_000, 0.1) is None
+
+
+@pytest.mark.parametrize("off", [0.02, 0.1])
+def test_as_many_rows_as_named_pass_in_four_of_five_cases_shares(off: float):
+    generator = np.random.default_rng(3)
+    accuracy = metrics.find("accuracy")
+
+    def compared(rows: int) -> Interval:
+        truth = np.zeros(rows, int)
+        apart = generator.random(rows)
+        ours, theirs = (apart < off / 2).astype(int), (apart > 1 - off / 2).astype(int)
+        return of_difference(accuracy, truth, ours, theirs)
+
+    passed = []
+    for _ in range(200):
+        rows = rows_for(compared(200), 200, 0.03)
+        assert rows is not None
+        passed.append(compared(rows).low >= -0.03)
+    assert np.mean(passed) >= 0.8
+
+
+def test_as_many_rows_as_named_pass_in_four_of_five_cases_resampled():
+    generator = np.random.default_rng(4)
+    mae = metrics.find("mae")
+
+    def compared(rows: int) -> Interval:
+        truth = generator.normal(size=rows)
+        shared = truth + generator.normal(size=rows)
+        ours, theirs = (shared + 0.5 * generator.normal(size=rows) for _ in range(2))
+        return of_difference(mae, truth, ours, theirs, resamples=300)
+
+    passed = []
+    for _ in range(60):
+        rows = rows_for(compared(150), 150, 0.08)
+        assert rows is not None
+        passed.append(compared(rows).low >= -0.08)
+    # 60 runs have a standard deviation of 5 %; `python -m bench checks` does a thousand
+    assert np.mean(passed) >= 0.75
