@@ -47,8 +47,8 @@ SETTINGS = {
     "checks.replay_requests": "how many of the newest logged requests each candidate is asked again; 0: none",
     "checks.replay_errors": "how many of them a candidate may refuse that the live release answers",
     "checks.replay_changed": "the share of them that a candidate may answer differently from the live release",
-    "checks.replay_labels_margin": "how much worse a candidate may be where labels have arrived: a share of rows, or of "
-    "the live release's mean error",
+    "checks.replay_labels_margin": "how much worse a candidate may be where labels have arrived: a share of rows, or "
+    "of the live release's mean error",
     "checks.replay_latency": "how many times as long as the live release a candidate may take for one row",
     "rollouts.alpha": "of candidates that are no worse than the live release, at most this share is rolled back",
     "rollouts.alpha_tolerated": "of candidates that are worse in one respect, by no more than is tolerated there, at "

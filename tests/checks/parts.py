@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from plusone.checks.result import Part
+from plusone.checks.verdict import is_built_in
 
 __all__ = ["by_name", "only"]
 
 
 def by_name(part: Part) -> dict[str, str]:
-    return {check.test.rpartition("::")[2]: check.outcome for check in part.checks}
+    """The outcomes of the project's own tests."""
+    return {check.test.rpartition("::")[2]: check.outcome for check in part.checks if not is_built_in(check.test)}
 
 
 def only(part: Part, name: str):

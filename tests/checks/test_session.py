@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from plusone.checks.session import assemble, pytest_options, run_tests, test_sources
-from plusone.checks.verdict import problems_of, problems_so_far
+from plusone.checks.verdict import is_built_in, problems_of, problems_so_far
 from tests.checks.parts import by_name, only
 
 TWO = """
@@ -61,7 +61,8 @@ def test_a_release_whose_tests_pass_opens_the_gate_and_leaves_nothing_behind(rel
     session = assemble("digest", data, model, run_id="run")
     assert problems_of(session) == []
     assert (session.release, session.run_id) == ("digest", "run")
-    assert {check.test: (check.subject, check.outcome) for check in session.checks} == {
+    own = [check for check in session.checks if not is_built_in(check.test)]
+    assert {check.test: (check.subject, check.outcome) for check in own} == {
         "tests/test_all.py::test_rows": ("data", "passed"),
         "tests/test_all.py::test_code": ("code", "passed"),
         "tests/test_all.py::test_no_worse": ("model", "passed"),
@@ -450,3 +451,24 @@ def test_only_pytests_part_of_pyproject_counts_as_its_options(tmp_path: Path):
     assert pytest_options(tmp_path) != before
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -q\n", "utf-8")
     assert set(pytest_options(tmp_path)) == {"pyproject.toml", "pytest.ini"}
+
+
+def test_checks_of_plusone_are_of_one_session_each_and_no_difference(released):
+    released.write("tests/test_all.py", "def test_rows(holdout): ...\ndef test_model(model):\n    assert model\n")
+    data, model = released.run("data"), released.run("model")
+    assert any(is_built_in(one.test) for one in model.collected)
+    assert assemble("digest", data, model).problems == ()
+
+
+def test_options_choose_tests_and_what_is_left_out_is_no_problem_of_a_partial_session(released):
+    released.write("tests/test_all.py", "def test_rows(holdout): ...\ndef test_other(holdout): ...\n")
+    released.write("tests/test_more.py", "def test_more(holdout): ...\n")
+    released.change(partial=True)
+    chosen = released.run("data", options=["tests/test_all.py::test_rows"])
+    assert ({one.test for one in chosen.collected}, chosen.problems) == ({"tests/test_all.py::test_rows"}, ())
+    named = {one.test: one.outcome for one in released.run("data", options=["-k", "more"]).checks}
+    assert named["tests/test_more.py::test_more"] == "passed"
+    assert named["tests/test_all.py::test_rows"] == "deselected"
+    released.change(partial=False)
+    whole = released.run("data", options=["tests/test_all.py"])
+    assert any("test_more.py: a test file that was never collected" in one for one in whole.problems)

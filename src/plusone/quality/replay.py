@@ -57,10 +57,10 @@ def _print(found: ReplayReport) -> None:
     click.echo(f"{asked.first_at[:19]}Z to {asked.last_at[:19]}Z")
     for one in found.verdicts:
         click.echo(f"\n{stage_style(one.outcome)}  {one.part}")
-        print_wrapped(one.message, indent=2)
+        print_wrapped(f"  {one.message}", indent=2)
         for text in one.warnings:
             if text != one.message:
-                print_wrapped(f"warning: {text}", indent=2)
+                print_wrapped(f"  warning: {text}", indent=2)
     _print_refused(asked)
     _print_slices(asked)
 
@@ -76,12 +76,13 @@ def _print_refused(found: Replayed) -> None:
 
 
 def _print_slices(found: Replayed) -> None:
-    if found.changed is None or not found.changed.changed:
+    if found.changed is None:
         return
     rows = [
         (one.field, one.values, f"{one.rows:,}", f"{one.share:.1%}", f"{one.low:.1%} to {one.high:.1%}",
          "more than all" if one.more else "")
         for one in found.changed.slices[:_SHOWN]
+        if one.share
     ]  # fmt: skip
     if rows:
         click.echo()
