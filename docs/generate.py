@@ -20,7 +20,7 @@ SRC = HERE.parent / "src" / "plusone"
 sys.path.append(str(HERE.parent))  # the list of formats and inputs is that of the tests
 NOTE = "<!-- Written from the code by `make docs`. -->\n"
 WIDTH = 100
-_RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py", "trusted.py")
+_RECORDS = ("records.py", "rollouts.py", "registered.py", "logged.py", "trusted.py", "scored.py")
 
 # What a setting means; its name, type and default come from the code, and each must be here.
 SETTINGS = {

@@ -41,9 +41,11 @@ def test_settings_metrics_and_data_are_side_by_side():
 
 
 def test_of_a_field_only_what_differs_is_shown():
-    page = shown(signature={"temp": [{"dtype": "int64", "maximum": 1.0}, {"dtype": "int64", "maximum": 2.0}]})
-    assert "temp · maximum 1 2" in page.text
-    assert "int64" not in page.text
+    one = {"dtype": "int64", "nullable": False, "maximum": 1.0}
+    page = shown(signature={"temp": [one, {**one, "nullable": True, "maximum": 2.0}], "new": [None, one]})
+    assert "temp · nullable no yes" in page.text
+    assert "temp · maximum" not in page.text, "ranges are among the columns of the data"
+    assert "new - dtype int64" in page.text
 
 
 def test_changed_code_is_a_diff_with_its_lines_counted():

@@ -78,7 +78,8 @@ def whole() -> Case:
     """Return a case that has something for every test."""
     names = ("no_worse", "at_least", "slices", "fair", "invariant", "minimum", "stable", "fast", "fresh")
     checks = [recorded(name, live=0.7 if name == "no_worse" else None) for name in (*names, "simpler_is_not_better")]
-    checks += [built_in(name) for name in ("columns[t]", "ranges[t]", "answers", "baseline", "replay-labels", "fast")]
+    checks += [built_in(name) for name in ("columns[t]", "ranges[t]", "answers", "baseline", "replay[labels]", "fast")]
+    checks += [recorded("features", unused=["a"])]
     checks += [recorded("", test="tests/test_data.py::test_rows", subject="data"), built_in("slices", "failed")]
     signed = ReleaseSignature(model="m", release=3, digest="d" * 64, key="ed25519:k", signature="s", by="ann", at=AT)
     return case(

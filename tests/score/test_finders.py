@@ -27,6 +27,8 @@ def worth(find: Any, **evidence: Any) -> float:
         (finders.expectations, built_in("columns[train_set]", "failed"), 0),
         (finders.expectations, built_in("columnsome"), 0),
         (finders.expectations, recorded("columns", subject="data"), 1),
+        (finders.expectations, recorded("between", subject="data"), 1),
+        (finders.expectations, recorded("rows", subject="data"), 0),
         (finders.expectations, recorded("", test="columns", subject="data"), 0),
         (finders.tests_on_data, recorded("", subject="data"), 0.5),
         (finders.tests_on_data, built_in("rows[t]"), 0),
@@ -41,11 +43,16 @@ def worth(find: Any, **evidence: Any) -> float:
         (finders.unit_tested, recorded("directional"), 1),
         (finders.unit_tested, built_in("answers"), 1),
         (finders.quality, recorded("at_least"), 1),
-        (finders.requests_checked, built_in("replay-answers"), 0.5),
+        (finders.requests_checked, built_in("replay[answers]"), 0.5),
         (finders.age, recorded("fresh"), 0.5),
         (finders.numbers, recorded("stable"), 0.5),
         (finders.speed, built_in("fast"), 0.5),
-        (finders.quality_served, built_in("replay-labels"), 0.5),
+        (finders.quality_served, built_in("replay[labels]"), 0.5),
+        (finders.quality_served, built_in("replay[answers]"), 0),
+        (finders.useful, recorded("features", unused=[]), 1),
+        (finders.useful, recorded("features", unused=["a"]), 0.5),
+        (finders.useful, recorded("features", outcome="failed", unused=[]), 0),
+        (finders.useful, recorded("features", unused=None), 0),
     ],
 )
 def test_checks(find: Any, check: Check, points: float):
@@ -122,9 +129,9 @@ def test_a_rollback_by_hand_is_half_and_by_the_judge_a_point():
 
 def test_features_are_the_same_where_the_package_was_proven_and_requests_answered_again():
     assert worth(finders.same_features, proof={"rows": 10}) == 0.5
-    assert worth(finders.same_features, proof={"rows": 10}, checks=(built_in("replay-answers"),)) == 1
+    assert worth(finders.same_features, proof={"rows": 10}, checks=(built_in("replay[answers]"),)) == 1
     for proof in ({}, {"rows": 0}, {"rows": "many"}, {"rows": None}):
-        assert worth(finders.same_features, proof=proof, checks=(built_in("replay-answers"),)) == 0
+        assert worth(finders.same_features, proof=proof, checks=(built_in("replay[answers]"),)) == 0
 
 
 def test_what_the_judge_compared_counts_only_with_counts_of_both():

@@ -13,7 +13,9 @@ from ..app.app import App
 from ..app.views import Moved
 from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
+from ..quality.checks import write_whole
 from ..release.making import Made, Request
+from ..report.junit import junit_xml
 from ..terminal.making import Progress, print_made
 from ..terminal.output import by_option, json_option, print_json
 
@@ -25,6 +27,7 @@ Examples:
   plusone release flight-delays --set until=2013-06 --set train.max_iter=300
   plusone release --until split          (run the steps up to one, and stop)
   plusone release --no-promote           (make and test it; promote it later)
+  plusone release -q --junit checks.xml  (for CI)
   plusone release --clean                (try it in a clean environment of its lock, before the gate)
   plusone release --live                 (no rollout: all of the traffic at once)
   plusone release --from flight-delays@3 (make release 3 of what was registered as version 3 through MLflow)
@@ -62,6 +65,10 @@ Exit codes: 0 done or nothing changed, 1 the gate said no, 2 the caller's mistak
 )
 @click.option("--live", is_flag=True, help="Give it all of the traffic at once, whatever the plan of rollouts says.")
 @click.option("--reason", default="", help="Why; kept with the decision.")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Also write its checks as JUnit XML, whatever came of it.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what steps and tests print (the run's log keeps it).")
 @by_option
 @json_option
@@ -79,6 +86,7 @@ def release(
     promote: bool,
     live: bool,
     reason: str,
+    junit: Path | None,
     quiet: bool,
     by: str,
     as_json: bool,
@@ -108,11 +116,22 @@ def release(
         )
         with Progress(quiet=quiet or as_json, stream=sys.stderr if as_json else sys.stdout) as progress:
             made, moved = app.make_release(request, on_event=progress.on_event)
+        if junit is not None:
+            _write_junit(app, made, junit)
     if as_json:
         print_json(_as_json(made, moved))
     else:
         print_made(made, moved)
     return _exit_code(made, moved)
+
+
+def _write_junit(app: App, made: Made, file: Path) -> None:
+    """Write the checks of what was made; of what was not made anew those that it has, and of steps alone nothing."""
+    release = made.release
+    name = f"{release.model}@{release.number}" if release else made.model or "release"
+    session = made.session or (app.list_checks(target=name) if release else None)
+    if session is not None:
+        write_whole(file, junit_xml(session, name))
 
 
 def _checked_source(model: str | None, source: str, trust: str, until: str | None) -> str:

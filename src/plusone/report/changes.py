@@ -83,7 +83,9 @@ def _rows(key: str, pair: Any) -> list[tuple[str, str, str]]:
     if isinstance(pair, list | tuple) and len(pair) == 2:
         one, other = pair
         if isinstance(one, dict) and isinstance(other, dict) and "digest" not in one:
-            names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+            # Ranges are among the columns of the training data.
+            names = [name for name in dict.fromkeys([*one, *other]) if name not in ("minimum", "maximum")]
+            names = [name for name in names if one.get(name) != other.get(name)]
             return [(f"{key} \u00b7 {name}", _shown(one.get(name)), _shown(other.get(name))) for name in names]
         return [(key, _shown(pair[0]), _shown(pair[1]))]
     return [(key, "", _shown(pair))]

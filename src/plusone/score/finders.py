@@ -38,7 +38,15 @@ def _worth(points: float, found: Iterable[PointEvidence]) -> _Found:
 def expectations(case: Case) -> _Found:
     """Built-in checks of columns, or a test that holds a table against written expectations, passed."""
     yield from _worth(1, by_built_in(case, "columns", "ranges", "categories", "nulls", "units"))
-    yield from _worth(1, by_recorded(case, "columns", "ranges", "categories", "nulls", "units", "expect", "schema"))
+    yield from _worth(1, by_recorded(case, "columns", "between", "one_of", "not_null"))
+
+
+def useful(case: Case) -> _Found:
+    """Each field was shuffled in turn and what that loses was measured: one if all lose something, half if some do."""
+    for check in passed(case):
+        for one in check.measured:
+            if one.get("check") == "features" and isinstance(unused := one.get("unused"), list):
+                yield (0.5 if unused else 1), of_check(check)
 
 
 def new_feature(case: Case) -> _Found:
@@ -185,18 +193,7 @@ def rollback(case: Case) -> _Found:
 
 def requests_checked(case: Case) -> _Found:
     """Real requests were held against the candidate when it was released; nothing does so between releases yet."""
-    yield from _worth(0.5, by_built_in(case, *_REPLAY))
-
-
-_REPLAY = (
-    "replay",
-    "replay-errors",
-    "replay-answers",
-    "replay-slices",
-    "replay-labels",
-    "replay-latency",
-    "replay-fields",
-)
+    yield from _worth(0.5, by_built_in(case, "replay"))
 
 
 def same_features(case: Case) -> _Found:
@@ -207,7 +204,7 @@ def same_features(case: Case) -> _Found:
     name = f"{case.release.model}@{case.release.number}"
     proven = PointEvidence(kind="release", id=name, says=f"proven equal to the trained model on {rows:,} rows")
     yield 0.5, proven
-    replayed = list(by_built_in(case, *_REPLAY))
+    replayed = list(by_built_in(case, "replay"))
     if replayed:
         yield from _worth(1, [proven, *replayed])
 
@@ -236,7 +233,7 @@ def quality_served(case: Case) -> _Found:
     if case.labelled and case.predictions:
         says = f"{case.predictions:,} logged, some with labels"
         yield 0.5, PointEvidence(kind="predictions", id=case.model, says=says)
-    yield from _worth(0.5, by_built_in(case, "replay-labels"))
+    yield from _worth(0.5, (one for one in by_built_in(case, "replay") if one.id.endswith("[labels]")))
     yield from _worth(0.5, _judged(case, "labels", "by labels"))
 
 

@@ -129,6 +129,7 @@ def print_made(made: Made, moved: Moved | None) -> None:
     if made.outcome in ("failed", "stopped"):
         _print_closed(made)
         return
+    _print_report(release)
     if release is not None and made.outcome == "passed":
         for problem in made.problems:
             click.secho(problem, fg="yellow")
@@ -137,7 +138,6 @@ def print_made(made: Made, moved: Moved | None) -> None:
         )
     if moved is not None:
         print_moved(moved)
-    _print_report(release)
 
 
 def _print_closed(made: Made) -> None:
