@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from . import perturb
     from .behaviour import directional, invariant, minimum
     from .comparisons import at_least, no_worse
+    from .listing import cases
     from .texts import contains, judge, matches, similar, valid_json
 
 __all__ = [
     "at_least",
+    "cases",
     "contains",
     "directional",
     "invariant",
@@ -32,6 +34,7 @@ __all__ = [
 
 _WHERE = {
     "at_least": ".comparisons",
+    "cases": ".listing",
     "contains": ".texts",
     "directional": ".behaviour",
     "invariant": ".behaviour",
