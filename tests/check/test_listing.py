@@ -21,5 +21,5 @@ def test_each_row_is_a_parameter_with_its_name(tmp_path: Path):
 
 @pytest.mark.parametrize("table", ["nothing.csv", [], 7, None])
 def test_what_is_no_table_of_cases_is_refused(table: object):
-    with pytest.raises(UsageError, match="no file|rows|table"):
+    with pytest.raises(UsageError, match=r"no file|rows|table"):
         plusone.check.cases(table)

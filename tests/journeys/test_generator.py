@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def measure(run: Any, *arguments: Any, **options: Any) -> tuple[str, dict[str, d
     return outcome, {case["case"]: case for case in measured[0]["cases"]}, measured[0]["message"]
 
 
-def test_what_it_half_knows_closes_the_gate_and_what_it_never_knows_is_named(generator: Generator):
+def test_what_it_half_knows_closes_the_gate_and_what_it_hardly_knows_is_named(generator: Generator):
     cases = [
         {"case": "Australia", "question": "What is the capital of Australia?", "expected": "Canberra"},
         {"case": "product", "question": "What is 17 times 23?", "expected": "391"},
@@ -88,7 +89,9 @@ def test_what_it_half_knows_closes_the_gate_and_what_it_never_knows_is_named(gen
     assert found["Australia"]["outcome"] in ("inconclusive", "failed")
     assert found["product"]["outcome"] == "failed"
     assert outcome == "CheckFailed"
-    assert "product: 0 of 20 good" in message
+    # Once in a while it is right by luck.
+    assert found["product"]["passed"] < 5
+    assert re.search(r"product: \d of 20 good: does not contain '391'", message)
     assert "Australia: " in message
 
 
