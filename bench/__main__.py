@@ -213,6 +213,17 @@ def artifacts(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def behaviour(scratch: Path) -> dict[str, Any]:
+    """Simulate texts that pass now and then, and print how often their checks are wrong."""
+    from . import behaviour as behaving
+
+    result = behaving.measure()
+    console.print(behaving.table(result))
+    for line in behaving.lines(result):
+        console.print(line, soft_wrap=True)
+    return result
+
+
 def judge(scratch: Path) -> dict[str, Any]:
     """Simulate rollouts and their judge, and print how often it is wrong and how soon it is right."""
     from . import judge
@@ -269,6 +280,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "judge": judge,
     "replay": replay,
     "checks": checks,
+    "behaviour": behaviour,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,

@@ -244,10 +244,19 @@ def check_page() -> str:
 
     parts = [NOTE, "# plusone.check\n", f"{' '.join((check.__doc__ or '').split())}\n"]
     for name in sorted(check.__all__):
-        function = getattr(check, name)
-        text = inspect.cleandoc(function.__doc__ or "")
-        parts += [f"## {name}\n", f"```text\n{name}{_signature(function)}\n\n{text}\n```\n"]
+        member = getattr(check, name)
+        if not inspect.ismodule(member):
+            parts += _described("##", name, member)
+            continue
+        parts += [f"## {name}\n", f"{' '.join((member.__doc__ or '').split())}\n"]
+        for one in sorted(member.__all__):
+            parts += _described("###", f"{name}.{one}", getattr(member, one))
     return "\n".join(parts)
+
+
+def _described(level: str, name: str, function: Any) -> list[str]:
+    text = inspect.cleandoc(function.__doc__ or "")
+    return [f"{level} {name}\n", f"```text\n{name}{_signature(function)}\n\n{text}\n```\n"]
 
 
 def _signature(function: Any) -> str:

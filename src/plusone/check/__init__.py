@@ -11,13 +11,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import perturb
     from .baselines import simpler_is_not_better
     from .behaviour import directional, invariant, minimum
     from .calibration import calibrated
     from .comparisons import at_least, no_worse
     from .data import between, columns, no_gaps, not_null, one_of, rows, unique
     from .fairness import fair
+    from .listing import cases
+    from . import perturb
     from .sanity import fast, fresh, stable
     from .slicing import slices
     from .tables import no_leak, no_overlap, no_shift
@@ -27,6 +28,7 @@ __all__ = [
     "at_least",
     "between",
     "calibrated",
+    "cases",
     "columns",
     "contains",
     "directional",
@@ -58,6 +60,7 @@ _WHERE = {
     "at_least": ".comparisons",
     "between": ".data",
     "calibrated": ".calibration",
+    "cases": ".listing",
     "columns": ".data",
     "contains": ".texts",
     "directional": ".behaviour",
