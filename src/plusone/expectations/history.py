@@ -17,6 +17,7 @@ __all__ = ["history", "links"]
 _MOST_ROWS = 40_000
 _STAYED = 0.99
 """The share of the past rows in which a column must hold what it held to count as one that stayed."""
+_TRIES = 3
 _LINKED, _UNLINKED = 0.4, 0.5
 _BINS = 12
 
@@ -32,16 +33,14 @@ def history(pair: Pair) -> Iterator[Finding]:
         return
     every = max(1, same.now.rows // _MOST_ROWS, same.before.rows // _MOST_ROWS)
     now, before = (_chosen(table, clock.name, every) for table in (same.now, same.before))
-    # The finest first: they bind each row, and what was mixed up among them is told from what was not.
     names = [old.name for _, old in same.shared if old.name != clock.name]
     names.sort(key=lambda name: -before.columns[name].distinct)
-    key, moved = [clock.name], list[str]()
-    for name in names:
-        share = _kept(now, before, [*key, name])
-        if share is not None and share >= _STAYED:
-            key.append(name)
-        elif share is not None:
-            moved.append(name)
+    key, moved = _stayed(now, before, clock.name, names)
+    for first in names[:_TRIES]:
+        # What was moved within its moment looks as if it stayed, and all others as if they moved: begin with another.
+        if moved and first in key:
+            other = _stayed(now, before, clock.name, [*(name for name in names if name != first), first])
+            key, moved = max((key, moved), other, key=lambda one: len(one[0]))
     if len(key) - 1 < max(2, len(names) // 4):
         return
     for name in moved:
@@ -80,6 +79,19 @@ def links(pair: Pair) -> Iterator[Finding]:
                 f"no longer goes with {other}: their association (Cramér's V) is {now:.2f}, it was {was:.2f}",
                 association=now, before=was, other=other,
             )  # fmt: skip
+
+
+def _stayed(now: TableView, before: TableView, clock: str, names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the columns that hold what they held in the same rows, the clock first, and those that do not.
+
+    Each is held against the rows as those before it tell them apart, the finest first: they bind a row.
+    """
+    key, moved = [clock], list[str]()
+    for name in names:
+        share = _kept(now, before, [*key, name])
+        if share is not None:
+            (key if share >= _STAYED else moved).append(name)
+    return key, moved
 
 
 def _chosen(table: TableView, clock: str, every: int) -> TableView:

@@ -39,6 +39,7 @@ _STEEP = 1.5
 _STEEP_SAME = 1.01
 _CLOSE, _SURE, _EXACT = 0.98, 0.995, 0.9995
 """How well the line must fit: the share of variance that it explains, 0 to 1."""
+_SCALED = 4.9
 _MOVED, _MOVED_SAME = 0.25, 0.02
 """How far the values must have moved at all: total variation distance."""
 
@@ -101,8 +102,9 @@ def _judge(now: ColumnView, before: ColumnView, where: str) -> Iterator[Finding]
         + f" (median {number(middle)}, it was {number(was)})"
     )
     measured = {"slope": fit.slope, "offset": fit.offset, "r2": fit.r2, "same_times": same}
-    # A season that doubles what there is of everything (sales, rain) looks like a unit too, if a rough one.
-    if same or known or fit.r2 > _SURE:
+    # A season narrows, widens and moves a column, or doubles all there is of sales. Five times is another unit.
+    scaled = fit.r2 > _SURE and turned > _SCALED and abs(fit.offset) < 0.05 * abs(middle)
+    if same or known or scaled:
         yield fail(now.name, said, **measured)
     else:
         yield warning(now.name, said, **measured)

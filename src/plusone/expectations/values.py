@@ -166,13 +166,14 @@ def _codes(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
         yield warning(now.name, f"{'has new' if come else 'no longer has'} values: {_named(come or lost)}")
 
 
-def _spelled(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
+def _spellings(now: ColumnView, before: ColumnView) -> dict[str, str]:
+    """Return the new words that differ from one of before by case, blanks or signs alone, and what that one is."""
     known = {_plain(word): word for word in before.counts}
-    other = {
-        word: known[_plain(word)]
-        for word in now.counts
-        if word not in before.counts and known.get(_plain(word), word) in before.counts
-    }
+    return {word: known[_plain(word)] for word in now.counts if word not in before.counts and _plain(word) in known}
+
+
+def _spelled(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
+    other = _spellings(now, before)
     rows = sum(now.counts[word] for word in other)
     if other and rows / max(1, now.rows) > _FEW:
         word = next(iter(other))
@@ -186,7 +187,8 @@ def _spelled(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
 
 
 def _new(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
-    new = [word for word in now.counts if word not in before.counts]
+    other = _spellings(now, before)
+    new = [word for word in now.counts if word not in before.counts and word not in other]
     rows = sum(now.counts[word] for word in new)
     share = rows / max(1, now.rows)
     if not new:

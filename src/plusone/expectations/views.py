@@ -170,7 +170,10 @@ class ColumnView:
             return np.full(self.rows, -1, dtype=np.int64), []
         encoded = self._column.combine_chunks().dictionary_encode()
         codes = np.asarray(compute().fill_null(encoded.indices, -1), dtype=np.int64)
-        return codes, [words_of(value) for value in encoded.dictionary.to_pylist()]
+        words = encoded.dictionary
+        # By its bytes: what is no valid UTF-8 is shown as such.
+        words = words if self.kind == "truth" else words.cast("large_binary")
+        return codes, [words_of(value) for value in words.to_pylist()]
 
     def _other_hashes(self) -> NDArray[np.uint64] | None:
         shape = shape_of(self._column.type)
@@ -227,7 +230,7 @@ class TableView:
 def words_of(value: Any) -> str:
     """Return a word, a truth or what else is a category as text."""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "backslashreplace")
     return str(value)
 
 

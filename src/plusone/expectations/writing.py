@@ -48,7 +48,8 @@ def _escape(letter: str) -> str:
 
 
 def _head(step: str, expected: Expectations) -> str:
-    return f'"""What is expected of {step}, inferred from {expected.rows:,} rows. Edit it: it is yours."""\n\nimport plusone'
+    said = f"What is expected of {step}, inferred from {expected.rows:,} rows. Edit it: it is yours."
+    return f'"""{said}"""\n\nimport plusone'
 
 
 def _columns(step: str, expected: Expectations) -> str:

@@ -71,6 +71,8 @@ def r2_alone(codes: Codes, truth: Floats, half: NDArray[np.bool_], *, alpha: flo
     By hand: a feature with two values, each with one target: 1.
     """
     size = int(codes.max(initial=0)) + 1
+    # The share does not depend on the scale, and squares of huge numbers would be infinite.
+    truth = truth / (np.abs(truth).max(initial=0.0) or 1.0)
     told = _means(codes[half], truth[half], size)[codes[~half]]
     right = truth[~half]
     if len(right) < 4 or told.std() == 0 or right.std() == 0:

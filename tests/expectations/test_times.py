@@ -1,0 +1,103 @@
+"""Times: stale data, holes, days that came half, rows that are gone, times that moved against each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from plusone.expectations.comparing import pair_of
+from plusone.expectations.times import day_text, fell_by_half, gaps, longest_gap, rows
+from plusone.expectations.views import DAY
+from tests.expectations.made import FIRST, change, clean, pick
+
+BEFORE, NOW = clean(90), clean(120)
+
+
+def told(find, now, before=BEFORE) -> list[str]:
+    return [one.message for one in find(pair_of(now, before)) if one.level == "fail"]
+
+
+def days(table: pa.Table) -> np.ndarray:
+    return (table["date"].to_numpy() - np.datetime64(FIRST)).astype("timedelta64[D]").astype(int)
+
+
+@pytest.mark.parametrize("find", [gaps, rows])
+def test_a_month_more_fails_nothing(find):
+    assert told(find, NOW) == []
+
+
+def test_data_that_is_older_than_the_live_release():
+    assert told(gaps, clean(85)) == ["the newest is 2013-03-26, older than the live release's 2013-03-31"]
+
+
+def test_one_day_that_is_missing():
+    found = told(gaps, NOW.filter(pa.array(days(NOW) != 100)))
+    assert found == ["nothing is from between 2013-04-10 and 2013-04-12; the longest gap was 24 hours"]
+
+
+def test_weekends_are_no_gap():
+    before, now = (table.filter(pa.array(days(table) % 7 < 5)) for table in (BEFORE, NOW))
+    assert told(gaps, now, before) == []
+
+
+def test_a_day_of_the_past_that_came_half():
+    lost = (days(NOW) == 40) & pick(NOW, 0.8)
+    assert told(rows, NOW.filter(pa.array(~lost))) == [
+        "days that both cover have lost more than half of their rows: 2013-02-10"
+    ]
+
+
+def test_new_days_with_half_the_rows():
+    thin = (days(NOW) >= 90) & pick(NOW, 0.7)
+    assert told(rows, NOW.filter(pa.array(~thin)))[0].startswith("a day has 3")
+
+
+def test_rows_of_the_past_that_are_gone_or_there_twice():
+    assert "they had" in told(rows, NOW.filter(pa.array(pick(NOW, 0.7))))[0]
+    assert "(+100 %)" in told(rows, pa.concat_tables([NOW, BEFORE]))[0]
+
+
+def test_an_inner_join_is_named():
+    found = told(rows, NOW.filter(pc.invert(pc.is_null(NOW["temp"], nan_is_null=True))))
+    assert len(found) == 1
+    assert "rows of the past are gone, and with them all" in found[0]
+    assert "did a join drop them?" in found[0]
+
+
+def test_without_a_clock_only_the_number_of_rows_is_left():
+    before = pa.table({"x": range(1000)})
+    assert told(rows, pa.table({"x": range(400)}), before) == ["there are 400 rows; it was 1,000: fewer than half"]
+    assert told(rows, pa.table({"x": range(5000)}), before) == []
+    assert told(rows, pa.table({"x": pa.array([], pa.int64())}), before) == ["the table is empty; it had 1,000 rows"]
+
+
+def test_two_times_that_moved_against_each_other():
+    def with_report(table: pa.Table, hours: int) -> pa.Table:
+        return table.append_column("report", pc.subtract(table["date"], pa.scalar(dt.timedelta(hours=hours))))
+
+    before = with_report(BEFORE, 1)
+    assert told(gaps, with_report(NOW, 1), before) == []
+    assert told(gaps, with_report(NOW, 0), before) == ["is 0 hours after date in 100 % of the rows; it was -1 hours"]
+
+
+def test_counts_that_fell_by_chance_and_those_that_did_not():
+    assert not fell_by_half(30, 14)
+    assert fell_by_half(30, 0)
+    assert fell_by_half(200, 60)
+    assert not fell_by_half(200, 110)
+
+
+def test_gaps_and_days_by_hand():
+    assert longest_gap(np.array([0.0, 5.0, 1.0])) == (4.0, 1.0)
+    assert longest_gap(np.array([])) == (0.0, 0.0)
+    assert day_text(15 * DAY) == "1970-01-16"
+    assert day_text(DAY / 2) == "1970-01-01 12:00"
+    assert day_text(1e30).endswith("µs since 1970")
+
+
+def test_a_clock_that_another_kind_of_column_replaced_is_no_trouble():
+    assert told(gaps, change(NOW, "date", days(NOW))) == []

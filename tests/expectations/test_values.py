@@ -1,0 +1,138 @@
+"""Ranges, nulls and categories: what is wrong is found at small sizes, and what only grew is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from plusone.expectations.comparing import pair_of
+from plusone.expectations.values import categories, nulls, ranges
+from tests.expectations.made import change, clean, pick
+
+BEFORE, NOW = clean(90), clean(120)
+
+
+def told(find, now, before=BEFORE) -> dict[str, str]:
+    """The columns of the failures, with what is said."""
+    found: dict[str, str] = {}
+    for one in find(pair_of(now, before)):
+        if one.level == "fail":
+            found[one.column] = f"{found.get(one.column, '')} {one.message}"
+    return found
+
+
+def column(table: pa.Table, name: str) -> np.ndarray:
+    return table[name].to_numpy(zero_copy_only=False).copy()
+
+
+def spoiled(name: str, share: float, value, table: pa.Table = NOW) -> pa.Table:
+    values = column(table, name)
+    values = values.astype(np.float64) if isinstance(value, float) else values.astype(object)
+    values[pick(table, share)] = value
+    return change(table, name, values)
+
+
+@pytest.mark.parametrize("find", [ranges, nulls, categories])
+def test_a_month_more_fails_nothing(find):
+    assert told(find, NOW) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "share", "said"),
+    [
+        (-999.0, 0.01, "-999"),
+        (9999.0, 0.01, "9,999"),
+        (1e7, 0.01, "far outside"),
+        (np.inf, 0.01, "infinite numbers in"),
+        (-0.5, 0.02, "outside of what was there"),
+    ],
+)
+def test_numbers_that_were_never_there(value: float, share: float, said: str):
+    assert said in told(ranges, spoiled("distance", share, value))["distance"]
+
+
+def test_a_sentinel_in_the_new_rows_alone_is_found():
+    values = column(NOW, "distance").astype(np.float64)
+    values[(np.arange(len(values)) >= BEFORE.num_rows) & pick(NOW, 0.02)] = -1.0
+    assert "-1; it was 0 %: does it stand" in told(ranges, change(NOW, "distance", values))["distance"]
+
+
+def test_negative_where_none_was_below_zero():
+    before = pa.table({"x": np.arange(0.0, 1000.0)})
+    now = pa.table({"x": np.concatenate([np.arange(0.0, 999.0), [-0.25]])})
+    assert "below 0" in told(ranges, now, before)["x"]
+
+
+def test_a_range_that_grew_somewhat_warns_and_is_no_failure():
+    before = pa.table({"x": np.arange(100.0, 200.0)})
+    found = list(ranges(pair_of(pa.table({"x": np.arange(100.0, 240.0)}), before)))
+    assert [one.level for one in found] == ["warn"]
+    assert "it has 100 to 239, and had 100 to 199" in found[0].message
+
+
+def test_nulls_from_none_to_two_percent_fail():
+    found = told(nulls, spoiled("distance", 0.02, float("nan")))
+    assert "of the values are missing; it was 0 %" in found["distance"]
+
+
+def test_a_column_that_is_missing_more_often_is_named_once():
+    found = list(nulls(pair_of(spoiled("temp", 0.5, float("nan")), BEFORE)))
+    assert [one.column for one in found] == ["temp"]
+    assert found[0].measured["missing"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_few_rows_tell_nothing_of_nulls():
+    before = pa.table({"x": np.arange(20.0)})
+    assert told(nulls, pa.table({"x": np.append(np.arange(19.0), np.nan)}), before) == {}
+
+
+@pytest.mark.parametrize(
+    ("spell", "said"),
+    [(str.lower, "was written"), (lambda word: word + " ", "was written"), (lambda _: "ZZZ", "not there")],
+)
+def test_words_written_otherwise_and_new_ones(spell, said: str):
+    values = column(NOW, "carrier")
+    chosen = pick(NOW, 0.2)
+    values[chosen] = [spell(word) for word in values[chosen]]
+    assert said in told(categories, change(NOW, "carrier", values))["carrier"]
+
+
+def test_three_percent_written_otherwise_are_found():
+    values = column(NOW, "carrier")
+    values[pick(NOW, 0.03)] = "ua"
+    assert "'ua' in" in told(categories, change(NOW, "carrier", values))["carrier"]
+
+
+def test_a_small_category_that_is_gone_is_found():
+    kept = NOW.filter(pa.array(column(NOW, "carrier") != "F9"))
+    assert "'F9'" in told(categories, kept)["carrier"]
+
+
+def test_a_category_that_lost_its_past_is_found():
+    lost = (column(NOW, "carrier") == "F9") & (np.arange(NOW.num_rows) < BEFORE.num_rows) & pick(NOW, 0.7)
+    assert "rows of the same times are gone: 'F9'" in told(categories, NOW.filter(pa.array(~lost)))["carrier"]
+
+
+def test_rows_drawn_anew_are_no_loss():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        now, before = (table.take(rng.integers(0, table.num_rows, table.num_rows)) for table in (NOW, BEFORE))
+        assert told(categories, now, before) == {}
+
+
+def test_a_new_word_in_few_rows_only_warns():
+    values = column(NOW, "carrier")
+    values[:30] = "XX"
+    found = list(categories(pair_of(change(NOW, "carrier", values), BEFORE)))
+    assert [(one.level, one.column) for one in found] == [("warn", "carrier")]
+
+
+def test_codes_that_are_counted_from_elsewhere():
+    found = told(categories, change(NOW, "day_of_week", column(NOW, "day_of_week") - 1))
+    assert "has 0, which were not there, and no longer 7" in found["day_of_week"]
+
+
+def test_ids_are_no_categories():
+    before = pa.table({"id": [f"a{n}" for n in range(2000)]})
+    assert told(categories, pa.table({"id": [f"b{n}" for n in range(2000)]}), before) == {}

@@ -1,0 +1,111 @@
+"""Tables as checks look at them: one kind for each column, whatever type it has."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+
+from plusone.expectations.views import DAY, TableView, words_of
+from tests.expectations.hostile import tables, weird
+
+
+def view(values, kind=None):
+    return TableView(pa.table({"x": pa.array(values, kind)})).columns["x"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([1, None], pa.int8(), "number"),
+        ([1.5, None], pa.float16(), "number"),
+        ([Decimal("1.5"), None], pa.decimal128(5, 1), "number"),
+        ([dt.timedelta(1), None], pa.duration("ms"), "number"),
+        ([None, None], pa.null(), "number"),
+        ([True, None], pa.bool_(), "truth"),
+        (["a", None], pa.string(), "word"),
+        (["a", None], pa.large_string(), "word"),
+        (["a", None], pa.string_view(), "word"),
+        (["a", None], pa.dictionary(pa.int8(), pa.string()), "word"),
+        ([dt.date(1970, 1, 2), None], pa.date32(), "moment"),
+        ([dt.date(1970, 1, 2), None], pa.date64(), "moment"),
+        ([dt.time(1), None], pa.time32("s"), "number"),
+        ([[1], None], pa.list_(pa.int64()), "other"),
+        ([b"a", None], pa.binary(), "other"),
+    ],
+)
+def test_the_kind_of_a_column(values, kind, expected: str):
+    found = view(values, kind)
+    assert found.kind == expected
+    assert found.nulls == sum(value is None for value in values)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_moments_are_in_microseconds_whatever_their_unit_and_zone(unit: str):
+    for zone in (None, "Europe/Berlin"):
+        assert (
+            view(
+                [DAY // 10**6 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]], pa.timestamp(unit, zone)
+            ).values
+            == DAY
+        )
+    assert view([dt.date(1970, 1, 2)]).values == DAY
+
+
+def test_nan_is_missing_and_infinity_is_not():
+    found = view([1.0, np.nan, np.inf, None])
+    assert (found.nulls, found.infinite, found.values.tolist()) == (2, 1, [1.0])
+
+
+def test_equal_values_have_equal_hashes_in_any_type():
+    assert (view([1, 2]).hashes == view([1.0, 2.0]).hashes).all()
+    assert (view([0.0]).hashes == view([-0.0]).hashes).all()
+    assert (view([float("nan")]).hashes == view([None], pa.float64()).hashes).all()
+    assert (view(["a", "b"]).hashes == view(["b", "a"], pa.dictionary(pa.int8(), pa.string())).hashes[::-1]).all()
+    assert len(np.unique(view(range(100_000)).hashes)) == 100_000
+    tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(12.0).reshape(3, 2, 2))
+    assert len(np.unique(TableView(pa.table({"x": tensor})).hashes())) == 3
+
+
+def test_shares_and_quantiles_by_hand():
+    found = view([1.0, 2.0, 2.0, 10.0])
+    assert found.within(2, 10) == 0.75
+    assert found.within(3, 9) == 0.0
+    assert found.quantiles(np.array([0.0, 0.5, 1.0])).tolist() == [1.0, 2.0, 10.0]
+    assert found.ends == (1.0, 10.0)
+
+
+@pytest.mark.parametrize("name", weird())
+def test_all_of_a_weird_table_can_be_looked_at(name: str):
+    look(weird()[name])
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables())
+def test_all_of_any_table_can_be_looked_at(table: pa.Table):
+    look(table)
+
+
+def look(table: pa.Table) -> None:
+    found = TableView(table)
+    half = np.arange(found.rows) % 2 == 0
+    for part in (found, found.take(half)):
+        for column in part:
+            assert len(column.present) == column.rows == part.rows
+            assert 0 <= column.nulls <= column.rows
+            assert column.distinct <= column.rows
+            assert column.whole in (True, False)
+            assert sum(column.counts.values()) in (0, column.rows - column.nulls)
+            assert column.hashes is None or len(column.hashes) == part.rows
+        hashes = part.hashes()
+        assert hashes is None or len(hashes) == part.rows
+        assert part.clock is None or part.clock.kind == "moment"
+
+
+def test_bytes_that_are_no_text_are_shown_as_such():
+    assert words_of(b"a\xff") == "a\\xff"
+    assert words_of(True) == "True"

@@ -1,0 +1,78 @@
+"""What one feature alone tells: by hand, against scikit-learn, and by how often the intervals err."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from plusone.statistics.alone import auc_alone, binned_auc, r2_alone
+
+
+def test_the_area_by_hand():
+    assert binned_auc(np.array([1.0, 3.0]), np.array([3.0, 1.0])).value == pytest.approx(0.75)
+    assert binned_auc(np.array([0.0, 9.0]), np.array([9.0, 0.0])).value == 1.0
+    assert binned_auc(np.array([1.0]), np.array([5.0])) == (0.5, 0.0, 1.0)
+
+
+def test_the_area_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        yes, no = rng.integers(0, 20, (2, 7)) + 1
+        scores = np.concatenate([np.repeat(np.arange(7), yes), np.repeat(np.arange(7), no)])
+        truth = np.repeat([1, 0], [yes.sum(), no.sum()])
+        found = binned_auc(yes.astype(float), no.astype(float))
+        assert found.value == pytest.approx(roc_auc_score(truth, scores))
+        assert found.low <= found.value <= found.high
+
+
+def test_the_interval_of_the_area_holds_the_true_one_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    p, q = np.array([0.1, 0.2, 0.7]), np.array([0.5, 0.3, 0.2])
+    true = float((p * (np.cumsum(q) - q / 2)).sum())
+    misses = 0
+    for _ in range(2000):
+        found = binned_auc(rng.multinomial(300, p).astype(float), rng.multinomial(500, q).astype(float))
+        misses += not found.low <= true <= found.high
+    assert misses / 2000 <= 0.065
+
+
+def halves(rows: int, seed: int = 0):
+    return np.random.default_rng(seed).random(rows) < 0.5
+
+
+def test_a_feature_that_is_the_target_tells_it_all():
+    truth = np.arange(1000) % 2
+    assert auc_alone(truth, truth, halves(1000)).value == 1.0
+    assert r2_alone(truth, truth * 3.5, halves(1000)).value == pytest.approx(1.0)
+
+
+def test_an_id_tells_nothing_of_rows_it_was_not_fitted_on():
+    rng = np.random.default_rng(3)
+    truth, ids = rng.integers(0, 2, 4000), np.arange(4000)
+    assert auc_alone(ids, truth, halves(4000)).value == 0.5
+    assert r2_alone(ids, rng.normal(size=4000), halves(4000)).value < 0.01
+
+
+def test_a_shape_of_any_kind_is_found():
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 21, 5000)
+    found = r2_alone(codes, (codes - 10.0) ** 2 + rng.normal(size=5000), halves(5000))
+    assert found.low > 0.98
+
+
+def test_huge_and_constant_truths_are_no_trouble():
+    codes = np.arange(100) % 3
+    assert r2_alone(codes, np.full(100, 7.0), halves(100)) == (0.0, 0.0, 1.0)
+    assert np.isfinite(r2_alone(codes, np.where(codes == 1, 1.7e308, -1.7e308), halves(100))).all()
+
+
+def test_the_interval_of_r2_holds_the_true_one_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    misses = 0
+    for seed in range(500):
+        codes = rng.integers(0, 2, 1000)
+        # The variance of the mean is 1 / 4, that of the noise 1: a fifth is explained.
+        found = r2_alone(codes, codes + rng.normal(size=1000), halves(1000, seed))
+        misses += not found.low <= 0.2 <= found.high
+    assert misses / 500 <= 0.1
