@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
     "checks": ("show:checks", "Show the checks of a release and what they measured."),
     "test": ("quality.test:test", "Run the tests of a release again."),
-    "replay": ("quality.replay:replay", "Ask a release the requests that the live one was asked."),
+    "replay": ("quality.replay:replay", "Ask a release the newest requests that were logged."),
     "diff": ("show:diff", "Show what differs between two releases."),
     "package": ("package:package", "Show what a release is made of; try it in a clean environment."),
     "route": ("route:route", "Show where a model's requests go, and who serves it so."),
