@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,16 +16,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import plusone
 from plusone.base.errors import PlusoneError
 from plusone.measuring.asked import Reply, ask, read_request
-from plusone.predictor import Predictor
+from plusone.predictor import Predictor, load
+from tests.native.conftest import wild
 from tests.packaged import package
 
-__all__ = ["package"]
+__all__ = ["package", "wild"]
 
 Package = Callable[..., Predictor]
 
@@ -187,3 +193,45 @@ def test_whatever_was_logged_is_answered_or_refused(model: Predictor, bodies: li
 def test_a_kind_that_is_not_known_is_refused(model: Predictor):
     with pytest.raises(PlusoneError, match="does not read it"):
         read_request(model, "xml", b"<rows/>")
+
+
+def test_images_are_asked_again_from_their_files_and_in_json(package: Package):
+    pixels = np.random.default_rng(1).integers(0, 255, size=(60, 4, 4), dtype=np.uint8)
+    target = np.arange(60) % 2
+    model = package(
+        LogisticRegression(max_iter=5000).fit(pixels.reshape(60, 16), target),
+        {"image": pixels, "target": target},
+        media={"image": plusone.Image(height=4, width=4, mode="L")},
+    )
+    files = []
+    for one in pixels[:3]:
+        sink = io.BytesIO()
+        Image.fromarray(one).save(sink, "PNG")
+        files.append(sink.getvalue())
+    encoded = rows_body({"image": {"base64": base64.b64encode(files[2]).decode()}}, {"image": pixels[3].tolist()})
+    found = ask(
+        model,
+        requests(*(("media;image/png", one) for one in files), ("json", encoded), ("media;image/png", b"no picture")),
+    )
+    assert found.rows.tolist() == [1, 1, 1, 2, 0]
+    assert found.fields == {}
+    assert found.answer is not None
+    wanted = model.predict({"image": pixels[[0, 1, 2, 2, 3]]})
+    assert found.answer.labels.tolist() == wanted.tolist()
+    assert "image" in found.refusals[0].message
+
+
+def test_a_model_in_a_process_of_its_own_is_asked_and_what_it_raises_for_is_refused(wild: Path):
+    """One of them raises, the last kills its process."""
+    native = load(wild, python=Path(sys.executable), log=lambda *_, **__: None)
+    try:
+        values = [1.0, 905.0, 2.0, 3.0]
+        found = ask(native, requests(*(("json", rows_body({"x": one, "z": 0.5})) for one in values)))
+        died = ask(native, requests(("json", rows_body({"x": 901.0, "z": 0.5}))))
+    finally:
+        native.close()
+    assert [one.place for one in found.refusals] == [1]
+    assert [one.place for one in died.refusals] == [0]
+    assert "died" in died.refusals[0].message
+    assert found.answer is not None
+    assert found.answer.numbers.tolist() == [2.5, 3.5, 4.5]

@@ -79,6 +79,8 @@ class Retesting:
         session of the release's own tests is recorded, and with `record` False none. JUnit XML is written to `junit`.
         """
         release = find_release(self.store.db, target) if target else _newest(self.store)
+        if junit is not None and not junit.parent.is_dir():
+            raise UsageError(f"{junit} can't be written: there is no folder {junit.parent}.")
         with tempfile.TemporaryDirectory(prefix="plusone-test-") as scratch:
             folder = Path(scratch)
             rerun = _Rerun(self.project, self.store, release, folder, on_event)
@@ -206,9 +208,10 @@ def _join(parts: Sequence[Path], to: Path) -> None:
     """Write the suites of several JUnit files into one."""
     suites = ET.Element("testsuites", name="plusone")
     for part in parts:
-        for suite in ET.parse(part).getroot().iter("testsuite"):  # noqa: S314  pytest has written it just now
-            suite.set("name", part.stem.partition("-")[2])
-            suites.append(suite)
+        with contextlib.suppress(ET.ParseError):  # pytest was killed as it wrote it
+            for suite in ET.parse(part).getroot().iter("testsuite"):  # noqa: S314  pytest has written it just now
+                suite.set("name", part.stem.partition("-")[2])
+                suites.append(suite)
     try:
         ET.ElementTree(suites).write(to, encoding="utf-8", xml_declaration=True)
     except OSError as error:

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("quality.data:data", "Show what a step's data holds; write down what is expected of it."),
     "checks": ("quality.checks:checks", "Show the checks of a release and what they measured."),
     "test": ("quality.test:test", "Run the tests of a release again."),
-    "replay": ("quality.replay:replay", "Ask a release the requests that the live one was asked."),
+    "replay": ("quality.replay:replay", "Ask a release the newest requests that were logged."),
     "diff": ("quality.checks:diff", "Show what differs between two releases."),
     "report": ("quality.report:report", "Write the report of a release: one HTML file."),
     "score": ("quality.score:score", "Show the ML Test Score; record a test done by hand."),

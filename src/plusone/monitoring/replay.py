@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from ..predictor import Answer
 
-__all__ = ["SMALL", "Differences", "comparable", "compare", "compare_labels", "describe_change", "slices_of"]
+__all__ = ["FAR", "Differences", "comparable", "compare", "compare_labels", "describe_change", "slices_of"]
 
-SMALL = 0.2
+FAR = 0.5
 """A number is another one when it is off by so many standard deviations of the live release's answers: what Cohen
-(1988), "Statistical Power Analysis for the Behavioral Sciences", chapter 2.2, calls a small effect."""
+(1988), "Statistical Power Analysis for the Behavioral Sciences", chapter 2.2, calls a medium effect. Answers of a weak
+model vary little, and retraining alone moves many of them by a small one."""
+FEW = 0.25
+"""A ranking is another one when less than this share of its items is the same."""
 _LARGEST = 1e150
 _CHUNK = 10_000
 _MOST_VALUES = 20
@@ -69,9 +72,9 @@ def compare(output: Output, answer: Answer, live_output: Output, live_answer: An
 
     - classes: another label. How far: half the sum over the classes of how much their probabilities differ, 0 to 1 (of
       two classes, what either differs by).
-    - a number: off by more than `SMALL` standard deviations of the live release's answers. How far: in these.
-    - several numbers: the root of the mean square of the above over them is more than `SMALL`.
-    - a ranking: less than half of the items are the same, whatever their order. How far: the share that is not.
+    - a number: off by more than `FAR` standard deviations of the live release's answers. How far: in these.
+    - several numbers: the root of the mean square of the above over them is more than `FAR`.
+    - a ranking: less than a quarter of the items are the same, whatever their order. How far: the share that is not.
 
     By hand: labels a, b, b and a, a, b: one of three rows has changed.
     """
@@ -148,14 +151,14 @@ def _numbers(output: Output, answer: Answer, live_output: Output, live_answer: A
         spread > 0.0, spread, np.maximum(np.abs(theirs[both]).mean(axis=0) * 1e-6 if both.any() else 0, 1e-12)
     )
     size = np.sqrt(((off / unit) ** 2).mean(axis=1))
-    changed = np.where(both, size > SMALL, none != none_before)
+    changed = np.where(both, size > FAR, none != none_before)
     size = np.where(both, np.minimum(np.nan_to_num(size, nan=1e6), 1e6), changed.astype(np.float64))
-    means = f"off by more than {SMALL:g} standard deviations of the live release's answers"
+    means = f"off by more than {FAR:g} standard deviations of the live release's answers"
     measured: dict[str, float] = {}
     if output.kind == "number":
         measured = {
             "mean_absolute_difference": float(off.mean()),
-            "tolerance": float(SMALL * unit[0]),
+            "tolerance": float(FAR * unit[0]),
             "mean_difference": float((ours[both] - theirs[both]).mean()) if both.any() else 0.0,
         }
     judged = output.kind == "number" or bool(output.names)
@@ -183,8 +186,8 @@ def _rankings(output: Output, answer: Answer, live_output: Output, live_answer: 
     overlap = np.where(longest > 0, same / np.maximum(longest, 1), 1.0)
     top = now[:, 0] == before[:, 0]
     measured = {"top_1_the_same": float(top.mean()), f"overlap_at_{width}": float(overlap.mean())}
-    means = f"less than half of the first {width} items are the same"
-    return Differences(overlap < 0.5, 1.0 - overlap, f"share of the first {width} items that differ", measured, means)
+    means = f"less than a quarter of the first {width} items are the same"
+    return Differences(overlap < FEW, 1.0 - overlap, f"share of the first {width} items that differ", measured, means)
 
 
 # ---------------------------------------------------------------------------------------------- who changed
