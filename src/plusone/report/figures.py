@@ -187,7 +187,7 @@ def _bar(
         at = {"x1": axis.place(low), "x2": axis.place(high), "y1": y + 7.5, "y2": y + 7.5}
         marks.append(element("line", **at, class_="whisker"))
         end = max(end, axis.place(high))
-    marks.append(_text(end + 5, y + 12, number(value) + unit, class_="value"))
+    marks.append(_text(end + 5, y + 12, f"{number(value)} {unit.strip()}".rstrip(), class_="value"))
     return marks
 
 
