@@ -1,13 +1,18 @@
-"""`plusone release`: options that contradict each other are told before anything is made."""
+"""`plusone release`: options that contradict each other are told before anything is made; what CI reads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from junitparser import JUnitXml
 
+from plusone.app.app import App
+from plusone.base.records import Session
 from plusone.cli import main as cli
-from tests.release.written import write_project
+from plusone.cli import release
+from plusone.release.making import Made
+from tests.release.written import PASSED, Written, write_project
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,27 @@ def test_options_that_contradict_each_other(
         cli.main(["--project", str(root), "release", *words])
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+def test_junit_is_written_of_what_was_made_of_what_was_there_and_of_what_the_data_stopped(tmp_path: Path):
+    written = Written(tmp_path / "p")
+    made = written.release(checks=[*PASSED, ("model", "failed")])
+    file = tmp_path / "checks.xml"
+    with App(written.root) as app:
+        session = app.list_checks(target="m@1")
+        for one in (
+            Made(outcome="failed", run_id="r", model="m", release=made, session=session),
+            Made(outcome="unchanged", run_id="r", model="m", release=made),
+        ):
+            release._write_junit(app, one, file)
+            [suite] = JUnitXml.fromfile(str(file))
+            assert (suite.name, suite.tests, suite.failures) == ("m@1", 4, 1)
+            file.unlink()
+        stopped = Session(id="s", release=None, checks=session.checks[:1])
+        release._write_junit(app, Made(outcome="stopped", run_id="r", model="m", session=stopped), file)
+        [suite] = JUnitXml.fromfile(str(file))
+        assert (suite.name, suite.tests, suite.failures) == ("m", 2, 1)
+        file.unlink()
+        release._write_junit(app, Made(outcome="ran", run_id="r"), file)
+        assert not file.exists()
+    written.close()

@@ -54,7 +54,7 @@ def facts(tmp_path: Path) -> Facts:
     facts.second = ran(made(2, "live", SWAPPED, comparison("passed", 0.01, 0.04)), issued=5, returned=21)
     facts.third = ran(made(3, "failed", 35, comparison("failed", -0.06, -0.04)), code=1, issued=25, returned=36)
     facts.rollback = ran(made(1, "live", ROLLED_BACK, None), issued=39.5, returned=40.1)
-    facts.third_checks = Ran(0, 0, 0, "failed  t.py::test_worse", "")
+    facts.third_checks = Ran(1, 0, 0, "failed  t.py::test_worse", "")
     stages = {1: "live", 2: "rolled back", 3: "failed"}
     facts.status = {"models": [{"model": "m", "releases": [{"number": n, "stage": s} for n, s in stages.items()]}]}
     facts.decisions = [{}] * 8

@@ -78,3 +78,12 @@ def test_checks_that_are_new_gone_or_came_out_otherwise():
     found = {test: (a.outcome if a else None, b.outcome if b else None) for test, a, b in checks_beside(one, other)}
     assert found == {"b": ("passed", "failed"), "c": ("passed", None), "d": (None, "passed")}
     assert list(checks_beside(None, None)) == []
+
+
+def test_of_many_checks_that_differ_what_closes_comes_first_and_they_are_folded():
+    whole = material(session=session(*(check(f"t{n}") for n in range(20)), check("bad", outcome="failed")))
+    assert whole.before is not None
+    before = msgspec.structs.replace(whole.before, changes={}, session=session())
+    html = changes_section(msgspec.structs.replace(whole, before=before), Room())
+    assert "<details><summary>21 checks came out otherwise, are new or are gone" in html
+    assert html.index(">bad<") < html.index(">t0<")

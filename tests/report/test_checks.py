@@ -49,11 +49,13 @@ def test_what_closes_warns_or_has_a_figure_is_open_and_the_rest_folded():
             check("a.py::bad", outcome="failed"),
             check("a.py::drawn", measured=({"figure": FIGURES[0]},)),
             check("a.py::good", output="printed"),
+            check("plusone::shift[t]", subject="data", measured=({"figure": FIGURES[0]},)),
+            check("plusone::performance[t]", measured=({"figure": FIGURES[0]},)),
         ),
         Room(),
     )
     opened = {part.split('id="')[1].split('"')[0] for part in html.split("<details open")[1:]}
-    assert opened == {"check-1", "check-2"}
+    assert opened == {"check-1", "check-2", "check-5"}
 
 
 def test_a_message_that_was_recorded_is_not_said_twice():

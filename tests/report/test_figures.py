@@ -43,6 +43,12 @@ def test_bars_have_their_interval_and_the_limit():
     assert "0.7 ms" in found
 
 
+def test_a_long_unit_is_said_once():
+    found = drawn(figures.bars("t", ["a", "b"], [1.0, 2.0], unit="total variation distance"))
+    assert found.count("total variation distance") == 1
+    assert "In total variation distance." in found
+
+
 def test_a_longer_bar_is_a_larger_number():
     found = drawn(figures.bars("t", ["a", "b"], [1.0, 2.0]))
     widths = [float(part.split('"')[0]) for part in found.split('width="')[1:]]

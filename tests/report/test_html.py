@@ -30,6 +30,7 @@ def test_the_first_column_of_a_table_names_its_rows():
     made = table(("a", "b"), [("x", 1)], caption="what")
     assert '<th scope="row">x</th><td>1</td>' in made
     assert "<caption>what</caption>" in made
+    assert len(table(("a",), [("x" * 10_000,)], caption="what")) < 1000
     assert fold("t", "inside", open_=True) == "<details open><summary>t</summary>inside</details>"
 
 

@@ -49,7 +49,7 @@ def test_tiles_count_the_checks_and_show_a_metric_beside_that_of_the_live_releas
 
 def test_warnings_lead_to_their_checks():
     whole = material(session=session(*BOTH, check("t.py::c", measured=({"warning": "look"}, {"warning": "again"}))))
-    assert warnings_of(whole) == [("look", "check-4"), ("again", "check-4")]
+    assert warnings_of(whole) == [("t.py::c: look", "check-4"), ("t.py::c: again", "check-4")]
     assert 'href="#check-4"' in summary(whole, Room())
     assert warnings_of(msgspec.structs.replace(whole, session=None)) == []
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.records import Check, Session
-from ..checks.verdict import BUILT_IN
+from ..checks.verdict import BUILT_IN, closes
 from .html import Markup, Room, element, fold, join, table
 from .material import Before, Material
 from .numbers import value
@@ -53,13 +53,17 @@ def checks_beside(before: Session | None, now: Session | None) -> Iterator[tuple
 
 
 def _checks(before: Before, material: Material, head: tuple[str, str]) -> Markup | None:
+    found = sorted(checks_beside(before.session, material.session), key=lambda one: not (one[2] and closes(one[2])))
     rows = [
         (test.removeprefix(BUILT_IN), a.outcome if a else "not there", b.outcome if b else "gone")
-        for test, a, b in checks_beside(before.session, material.session)
+        for test, a, b in found
     ]
     if not rows:
         return None
-    return join([element("h3", "Checks"), _table("Checks whose outcome differs", ("check", *head), rows)])
+    shown = _table("Checks whose outcome differs", ("check", *head), rows)
+    if len(rows) > _FEW:
+        shown = fold(f"{len(rows)} checks came out otherwise, are new or are gone", shown)
+    return join([element("h3", "Checks"), shown])
 
 
 def _part(part: str, pairs: Mapping[str, Any], head: tuple[str, str], *, folded: bool = False) -> Markup | None:

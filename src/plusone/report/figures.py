@@ -24,6 +24,8 @@ _MOST_CELLS = 24
 _MOST_BINS = 60
 _MOST_POINTS = 400
 _LETTERS = 26
+_UNIT = 4
+"""A longer unit is below the drawing, and not behind each number."""
 _Number = float | None
 
 
@@ -159,17 +161,18 @@ def _bars(figure: _Bars) -> tuple[Markup, str]:
     axis = axis_of((one for one in known if one is not None), left, _WIDE - 56, zero=True)
     marks = [_text(axis.place(at), high - 8, word, anchor="middle") for at, word in axis.ticks(4)]
     for row, ((name, value), (low, most)) in enumerate(zip(shown, ends, strict=True)):
-        marks += _bar(axis, top + 22 * row, name, value, low, most, figure.unit)
+        marks += _bar(axis, top + 22 * row, name, value, low, most, figure.unit if len(figure.unit) <= _UNIT else "")
     if figure.limit is not None:
         at = axis.place(figure.limit)
         marks.append(element("line", x1=at, x2=at, y1=top - 6, y2=high - 22, class_="limit"))
         marks.append(_text(at, 14, f"limit {number(figure.limit)}", anchor=_anchor(at, _WIDE), class_="value"))
     words = "; ".join(f"{name} {number(value) if value is not None else 'none'}" for name, value in shown)
     limit = f"limit {number(figure.limit)}; " if figure.limit is not None else ""
-    if count == len(shown):
-        return _svg(marks, (), high=high), f"{limit}{words}"
-    note = element("p", f"The first {len(shown)} of {count:,}.", class_="quiet")
-    return join([_svg(marks, (), high=high), note]), f"{limit}{words}; and {count - len(shown)} more"
+    more = f"; and {count - len(shown)} more" if count > len(shown) else ""
+    notes = [f"In {_short(figure.unit, 60)}."] if len(figure.unit) > _UNIT else []
+    notes += [f"The first {len(shown)} of {count:,}."] if more else []
+    note = element("p", " ".join(notes), class_="quiet") if notes else None
+    return join([_svg(marks, (), high=high), note]), f"{limit}{words}{more}"
 
 
 def _bar(
@@ -184,7 +187,7 @@ def _bar(
         at = {"x1": axis.place(low), "x2": axis.place(high), "y1": y + 7.5, "y2": y + 7.5}
         marks.append(element("line", **at, class_="whisker"))
         end = max(end, axis.place(high))
-    marks.append(_text(end + 5, y + 12, number(value) + _short(unit, 6), class_="value"))
+    marks.append(_text(end + 5, y + 12, f"{number(value)} {unit.strip()}".rstrip(), class_="value"))
     return marks
 
 
@@ -242,7 +245,7 @@ def _histograms(figure: _Histograms) -> tuple[Markup, str]:
     marks = _ticks_up(y, percent=True)
     width = (_WIDE - _LEFT - _RIGHT) / max(1, len(names))
     bar = width * 0.84 / max(1, len(series))
-    every = max(1, -(-len(names) // 20))
+    every = max(1, -(-len(names) // (14 if turned else 20)))
     for place, name in enumerate(names):
         x = _LEFT + width * place
         for n, one in enumerate(series):

@@ -65,7 +65,8 @@ def table(headings: Iterable[Child], rows: Iterable[Iterable[Child]], *, caption
     head = element("tr", *(element("th", one, scope="col") for one in headings))
     body = join(
         element(
-            "tr", *(element("td" if place else "th", cell, scope=None if place else "row") for place, cell in cells)
+            "tr",
+            *(element("td" if place else "th", _cut(cell), scope=None if place else "row") for place, cell in cells),
         )
         for cells in (enumerate(row) for row in rows)
     )
@@ -74,8 +75,9 @@ def table(headings: Iterable[Child], rows: Iterable[Iterable[Child]], *, caption
 
 
 def _cut(cell: Child) -> Child:
-    long = isinstance(cell, str) and not isinstance(cell, Markup) and len(cell) > _CELL
-    return f"{cell[: _CELL - 1]}\u2026" if long else cell
+    if isinstance(cell, Markup) or not isinstance(cell, str) or len(cell) <= _CELL:
+        return cell
+    return f"{cell[: _CELL - 1]}\u2026"
 
 
 class Room:

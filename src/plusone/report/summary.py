@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..base.records import Check
-from ..checks.verdict import closes, is_built_in
+from ..checks.verdict import BUILT_IN, closes, is_built_in
 from .html import Markup, Room, element, join
 from .material import Material
 from .numbers import duration, moment, number, value
@@ -59,7 +59,7 @@ def warnings_of(material: Material) -> list[tuple[str, str]]:
     """Return what its checks warn of: each text, and the id of the check on the page."""
     checks = material.session.checks if material.session else ()
     return [
-        (str(one["warning"]), anchor_of(place))
+        (f"{check.test.removeprefix(BUILT_IN)}: {one['warning']}", anchor_of(place))
         for place, check in enumerate(checks)
         for one in check.measured
         if "warning" in one
