@@ -17,7 +17,7 @@ from scipy import stats
 
 from plusone import check
 from plusone.base.errors import InvalidInput, PlusoneError, UsageError
-from plusone.check.behaviour import _Share
+from plusone.behaving.shares import Share
 from plusone.measuring.outcomes import CheckFailed, Inconclusive, recording
 from plusone.predictor import Predictor
 from tests.check import kinds
@@ -444,13 +444,13 @@ def test_ways_that_do_not_fit_are_refused(
 def test_at_the_bound_it_passes_and_fails_no_more_often_than_it_says(bound: float, rows: int):
     """The chance of each outcome when the true share is exactly the bound, summed over all that can happen."""
     chances = stats.binom.pmf(np.arange(rows + 1), rows, bound)
-    outcomes = [_Share(count, rows, bound, 0.95).outcome for count in range(rows + 1)]
+    outcomes = [Share(count, rows, bound, 0.95).outcome for count in range(rows + 1)]
     for outcome in ("passed", "failed"):
         assert sum(chance for chance, one in zip(chances, outcomes, strict=True) if one == outcome) <= 0.025
 
 
 def test_the_rows_it_asks_for_are_the_fewest_that_do():
     for bound in (0.01, 0.05, 0.3):
-        fewest = _Share(0, 10, bound, 0.95).fewest
-        assert _Share(0, fewest, bound, 0.95).outcome == "passed"
-        assert _Share(0, fewest - 1, bound, 0.95).outcome == "inconclusive"
+        fewest = Share(0, 10, bound, 0.95).fewest
+        assert Share(0, fewest, bound, 0.95).outcome == "passed"
+        assert Share(0, fewest - 1, bound, 0.95).outcome == "inconclusive"

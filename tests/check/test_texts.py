@@ -19,7 +19,7 @@ from scipy import stats
 
 from plusone import check
 from plusone.base.errors import PlusoneError, UsageError
-from plusone.check.asking import verdict
+from plusone.behaving.asking import verdict
 from plusone.measuring.outcomes import CheckFailed, Inconclusive, recording
 from tests.check import kinds
 

@@ -7,18 +7,15 @@ every kind here: classes, numbers, vectors, rankings.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
-from .concluding import Judgement, OnInconclusive, check_arguments, conclude
+from ..behaving.shares import Share
+from .concluding import OnInconclusive, check_arguments, conclude
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..measuring.perturbed import Perturbed
     from ..predictor import Predictor
 
 __all__ = ["directional", "invariant", "minimum"]
@@ -26,8 +23,6 @@ __all__ = ["directional", "invariant", "minimum"]
 Direction = Literal["up", "down", "not up", "not down"]
 
 _NAMED = 3
-_BINS = 20
-_MOST_CLASSES = 20
 
 
 def minimum(
@@ -64,8 +59,9 @@ def minimum(
         UsageError: the table or an argument can't be used.
         InvalidInput: a case is no request that the model takes.
     """
+    from ..behaving.expected import Expected
+    from ..behaving.showing import case_line
     from ..measuring import figures
-    from ..measuring.expected import Expected
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
     check_arguments("closes", at_least=at_least, **{name: one for name, one in given.items() if one is not None})
@@ -80,7 +76,7 @@ def minimum(
     if at_least < 1:
         text += f"; expected are at least {len(found) - allowed:,}"
     if bad:
-        text += f". Not so: {', '.join(case['case'] for case in bad)}" + "".join(_case(case) for case in bad)
+        text += f". Not so: {', '.join(case['case'] for case in bad)}" + "".join(case_line(case) for case in bad)
     measured: dict[str, Any] = {"check": "minimum", "rows": len(found), "passed": passed, "at_least": at_least}
     measured |= {"share": passed / len(found), "failed": [case["case"] for case in bad], "cases": (bad or found)[:100]}
     measured["figure"] = figures.bars(
@@ -128,8 +124,9 @@ def invariant(
         UsageError: the data, the change or an argument can't be used.
         InvalidInput: the model does not take the rows, before or after the change.
     """
-    from ..measuring.answers import check_first, distances
-    from ..measuring.perturbed import Perturbed
+    from ..behaving.answers import check_first, distances
+    from ..behaving.perturbed import Perturbed
+    from ..behaving.showing import moves
 
     check_arguments(
         inconclusive, at_most=at_most, confidence=confidence, **({} if tolerance is None else {"tolerance": tolerance})
@@ -140,14 +137,14 @@ def invariant(
     asked = Perturbed(model, data, change)
     apart, moved = distances(model.signature.output, asked.before, asked.after, tolerance, first)
     moved = moved & asked.touched
-    found = _Share(int(moved.sum()), int(asked.touched.sum()), at_most, confidence)
+    found = Share(int(moved.sum()), int(asked.touched.sum()), at_most, confidence)
     text = f"{asked.name} changes {found.count:,} of {found.rows:,} answers, {found.share:.2%}"
     if at_most > 0:
         text += f" ({confidence * 100:g}% interval {found.low:.2%} to {found.high:.2%})"
     text += f"; allowed are {at_most:.4g} of them" if at_most else "; allowed is none"
     measured: dict[str, Any] = {"check": "invariant", "change": asked.name, "rows": found.rows, "changed": found.count}
     measured |= {"share": found.share, "low": found.low, "high": found.high, "at_most": at_most, "tolerance": tolerance}
-    measured |= {"confidence": confidence, "figure": _moves(model, asked, apart)}
+    measured |= {"confidence": confidence, "figure": moves(model, asked, apart)}
     _conclude(text, found, measured, asked.examples(apart, moved), inconclusive)
 
 
@@ -185,8 +182,9 @@ def directional(
     """
     import numpy as np
 
-    from ..measuring.answers import quantity
-    from ..measuring.perturbed import Perturbed
+    from ..behaving.answers import quantity
+    from ..behaving.perturbed import Perturbed
+    from ..behaving.showing import histogram
 
     check_arguments(inconclusive, by=by, at_least=at_least, confidence=confidence)
     if expect not in _GOOD:
@@ -198,7 +196,7 @@ def directional(
     with np.errstate(invalid="ignore"):
         moved = np.where(before == after, 0.0, after - before)
     bad = asked.touched & ~_GOOD[expect](moved, by)
-    found = _Share(int(bad.sum()), int(asked.touched.sum()), 1 - at_least, confidence)
+    found = Share(int(bad.sum()), int(asked.touched.sum()), 1 - at_least, confidence)
     right = found.rows - found.count
     text = f"{asked.name} moves {what} {expect}" + (f" by {by:g}" if by else "")
     text += f" in {right:,} of {found.rows:,} rows, {1 - found.share:.2%}"
@@ -208,7 +206,7 @@ def directional(
     measured: dict[str, Any] = {"check": "directional", "change": asked.name, "expect": expect, "by": by, "of": what}
     measured |= {"rows": found.rows, "right": right, "share": 1 - found.share, "at_least": at_least}
     measured |= {"low": 1 - found.high, "high": 1 - found.low, "confidence": confidence}
-    measured["figure"] = _histogram(f"What {asked.name} does", moved[asked.touched], f"change of {what}")
+    measured["figure"] = histogram(f"What {asked.name} does", moved[asked.touched], f"change of {what}")
     away = -moved if expect in ("up", "not down") else moved
     _conclude(text, found, measured, asked.examples(np.nan_to_num(away, nan=np.inf), bad), inconclusive)
 
@@ -222,74 +220,11 @@ _GOOD: dict[str, Callable[[Any, float], Any]] = {
 }
 
 
-class _Share:
-    """How many of so many rows are against a check, the exact interval of their share, and what that means."""
-
-    def __init__(self, count: int, rows: int, bound: float, confidence: float) -> None:
-        from ..statistics.proportions import clopper_pearson
-
-        self.count, self.rows, self.share = count, rows, count / rows
-        self.low, self.high = clopper_pearson(count, rows, confidence)
-        self.outcome: Judgement
-        self.fewest = 1
-        if bound <= 0:
-            self.outcome = "failed" if count else "passed"
-            return
-        self.outcome = "passed" if self.high <= bound else "failed" if self.low > bound else "inconclusive"
-        # How many rows show it when none is against it: (1 - bound)^n = (1 - confidence) / 2.
-        self.fewest = math.ceil(math.log((1 - confidence) / 2) / math.log1p(-bound))
-
-
 def _conclude(
-    text: str, found: _Share, measured: dict[str, Any], examples: list[dict[str, Any]], inconclusive: OnInconclusive
+    text: str, found: Share, measured: dict[str, Any], examples: list[dict[str, Any]], inconclusive: OnInconclusive
 ) -> None:
-    text += "".join(_example(one) for one in examples[:_NAMED])
+    from ..behaving.showing import example_line
+
+    text += "".join(example_line(one) for one in examples[:_NAMED])
     more = f"The rows are too few to tell: {found.fewest:,} tell it when none is against it, and more when some are."
     conclude(text, found.outcome, {**measured, "examples": examples}, inconclusive=inconclusive, more=more)
-
-
-def _case(case: dict[str, Any]) -> str:
-    because = f" ({case['because']})" if case["because"] else ""
-    return f"\n  {case['case']}: answered {_said(case['answered'])}, expected {case['expected']}{because}"
-
-
-def _example(one: dict[str, Any]) -> str:
-    pairs = [(name, one["before"][name], after) for name, after in one["after"].items()]
-    # Of a tensor its shape is shown, which says nothing here.
-    changed = ", ".join(f"{name} {a!r} -> {b!r}" if a != b else f"{name} changed" for name, a, b in pairs)
-    return f"\n  row {one['row']}: {changed}: answers {_said(one['answer_before'])} -> {_said(one['answer_after'])}"
-
-
-def _said(answer: Any) -> str:
-    if isinstance(answer, dict) and set(answer) == {"label", "probability"}:
-        return f"{answer['label']} ({answer['probability']:.3g})"
-    return f"{answer:.6g}" if isinstance(answer, float) else str(answer)
-
-
-def _moves(model: Predictor, asked: Perturbed, apart: NDArray[Any]) -> dict[str, Any]:
-    """Return how answers moved: from label to label, or by how much."""
-    import numpy as np
-
-    from ..measuring import figures
-
-    output = model.signature.output
-    if output.kind != "classes" or len(output.classes) > _MOST_CLASSES:
-        return _histogram(f"What {asked.name} does", apart[asked.touched], "how far the answers lie apart")
-    names, size = [str(one) for one in output.classes], len(output.classes)
-    pairs = np.asarray(asked.before.codes) * size + np.asarray(asked.after.codes)
-    table = np.bincount(pairs[asked.touched].astype(np.int64), minlength=size * size).reshape(size, size)
-    return figures.matrix(f"Answers before and after {asked.name}", names, names, table.tolist(), x="after", y="before")
-
-
-def _histogram(title: str, values: NDArray[Any], x: str) -> dict[str, Any]:
-    import numpy as np
-
-    from ..measuring import figures
-
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    if not np.isfinite(high - low) or high <= low:
-        return figures.histograms(title, [f"{low:.4g}"], {"rows": [len(finite) / len(values)]}, x=x)
-    counts, edges = np.histogram(finite, bins=_BINS, range=(low, high))
-    names = [f"{a:.4g} to {b:.4g}" for a, b in itertools.pairwise(edges)]
-    return figures.histograms(title, names, {"rows": (counts / len(values)).tolist()}, x=x)

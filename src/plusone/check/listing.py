@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..measuring.cases import case_names, read_cases
+from ..behaving.cases import case_names, read_cases
 
 if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from ..base.errors import UsageError
-from ..measuring.tries import Grade
-from .asking import Asking, Cases, run, texts_of
-from .concluding import check_arguments
-from .schemas import measure_of, reader, verdict_of
+from ..behaving.asking import Asking, Cases, run, texts_of
+from ..behaving.schemas import measure_of, reader, verdict_of
+from ..behaving.tries import Grade
+from .concluding import check_arguments, conclude
 
 __all__ = ["contains", "judge", "matches", "similar", "valid_json"]
 
@@ -79,7 +79,7 @@ def contains(
             return Grade(False, f"does not contain {missing[0]!r}")
         return Grade(False, f"contains {present[0]!r}") if present else Grade(True)
 
-    run("contains", ask, table, grade, asking)
+    _run("contains", ask, table, grade, asking)
 
 
 def matches(
@@ -114,7 +114,7 @@ def matches(
         found = wanted[place].fullmatch(answer) if whole else wanted[place].search(answer)
         return Grade(True) if found else Grade(False, f"does not match {wanted[place].pattern!r}")
 
-    run("matches", ask, table, grade, asking)
+    _run("matches", ask, table, grade, asking)
 
 
 def valid_json(ask: Ask, cases: Any, *, schema: Any = None, fenced: bool = False, **asking: Unpack[Asking]) -> None:
@@ -135,7 +135,7 @@ def valid_json(ask: Ask, cases: Any, *, schema: Any = None, fenced: bool = False
         why = read(found[1] if found else answer)
         return Grade(not why, why)
 
-    run("valid_json", ask, Cases(cases, "", asking), grade, asking)
+    _run("valid_json", ask, Cases(cases, "", asking), grade, asking)
 
 
 def similar(
@@ -170,7 +170,7 @@ def similar(
         why = "" if score >= bound else f"{name} {score:.3f} is below {bound:g}"
         return Grade(score >= bound, why, score)
 
-    run("similar", ask, table, grade, asking, measured={"by": name, "bound": bound})
+    _run("similar", ask, table, grade, asking, measured={"by": name, "bound": bound})
 
 
 def judge(
@@ -202,7 +202,16 @@ def judge(
         return read(judge(table.rows[place], answer))
 
     named = {"judge": getattr(judge, "__qualname__", type(judge).__name__), "scale": scale, "bound": bound}
-    run("judge", ask, table, grade, asking, measured=named)
+    _run("judge", ask, table, grade, asking, measured=named)
+
+
+def _run(
+    check: str, ask: Any, cases: Cases, grade: Any, asking: Asking, measured: dict[str, Any] | None = None
+) -> None:
+    inconclusive = asking.get("inconclusive", "closes")
+    check_arguments(inconclusive)
+    found = run(check, ask, cases, grade, asking, measured=measured)
+    conclude(found.message, found.outcome, found.measured, inconclusive=inconclusive, more=found.more)
 
 
 _FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)

@@ -6,15 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..base.errors import UsageError
 from ..measuring import figures
-from ..measuring.tries import Grade, Try, ask_all
 from ..statistics.proportions import clopper_pearson
-from .concluding import Judgement, OnInconclusive, check_arguments, conclude
+from .cases import read_cases
+from .shares import Judgement, check_shares
+from .tries import Grade, Try, ask_all
 
-__all__ = ["Asking", "Cases", "run", "texts_of", "verdict"]
+__all__ = ["Asking", "Cases", "Found", "run", "texts_of", "verdict"]
 
 
 class Asking(TypedDict, total=False):
@@ -27,7 +28,7 @@ class Asking(TypedDict, total=False):
     threads: int
     timeout_s: float | None
     confidence: float
-    inconclusive: OnInconclusive
+    inconclusive: Literal["closes", "allowed"]
     progress: Callable[[int, int], object]
 
 
@@ -35,6 +36,15 @@ REPEATS, RATE = 20, 0.8
 _MOST_REPEATS = 100_000
 _SHOWN = 3
 _TEXT = 300
+
+
+class Found(NamedTuple):
+    """What came of a check: its message, its outcome, what was measured, and what to do when it is inconclusive."""
+
+    message: str
+    outcome: Judgement
+    measured: dict[str, Any]
+    more: str
 
 
 class Cases:
@@ -52,8 +62,6 @@ class Cases:
     def __init__(self, cases: Any, column: str, asking: Asking) -> None:
         self._column = column
         if isinstance(cases, (str, Path)) or not _is_list(cases):
-            from ..measuring.cases import read_cases
-
             cases = read_cases(cases, {column: "string"} if column else {}).to_pylist()
         self.rows: list[Any] = list(cases)
         if not self.rows:
@@ -107,17 +115,14 @@ def run(
     asking: Asking,
     *,
     measured: dict[str, Any] | None = None,
-) -> None:
-    """Ask the cases, judge each by its own tries, and conclude.
+) -> Found:
+    """Ask the cases, judge each by its own tries, and return what was found.
 
     Raises:
-        CheckFailed, Inconclusive, UsageError: as `plusone.check.contains` says.
+        UsageError: as `plusone.check.contains` says.
     """
     rate, confidence, least = asking.get("rate", RATE), asking.get("confidence", 0.95), asking.get("at_least", 1.0)
-    inconclusive = asking.get("inconclusive", "closes")
-    check_arguments(inconclusive, rate=rate, confidence=confidence, at_least=least)
-    if not (0 < rate < 1 and 0 < confidence < 1 and 0 < least <= 1):
-        raise UsageError(f"rate = {rate}, confidence = {confidence}, at_least = {least}: expected shares of 0 to 1.")
+    check_shares(rate=rate, confidence=confidence, at_least=least)
     known = Asking.__annotations__
     if unknown := [name for name in asking if name not in known]:
         raise UsageError(f"There is no argument {unknown[0]!r}. There are: {', '.join(sorted(known))}.")
@@ -128,7 +133,7 @@ def run(
         _case(name, one, rate=rate, confidence=confidence, cases=len(cases.names))
         for name, one in zip(cases.names, tries, strict=True)
     ]
-    _conclude(check, found, least, rate, confidence, inconclusive, measured or {})
+    return _found(check, found, least, rate, confidence, measured or {})
 
 
 # ------------------------------------------------------------------------------------------------ asking
@@ -237,15 +242,9 @@ def _case(name: str, tries: Sequence[Try], *, rate: float, confidence: float, ca
     return found
 
 
-def _conclude(
-    check: str,
-    found: list[dict[str, Any]],
-    least: float,
-    rate: float,
-    confidence: float,
-    inconclusive: Any,
-    more: dict[str, Any],
-) -> None:
+def _found(
+    check: str, found: list[dict[str, Any]], least: float, rate: float, confidence: float, more: dict[str, Any]
+) -> Found:
     counts = {outcome: [one for one in found if one["outcome"] == outcome] for outcome in _WORST}
     failed, unclear = len(counts["failed"]), len(counts["inconclusive"])
     allowed = math.floor((1 - least) * len(found) + 1e-9)
@@ -269,7 +268,7 @@ def _conclude(
         high=[one["high"] for one in found],
         limit=rate if tries > 1 else None,
     )
-    conclude(text, outcome, measured, inconclusive=inconclusive, more=_advice(counts["inconclusive"], rate, confidence))
+    return Found(text, outcome, measured, _advice(counts["inconclusive"], rate, confidence))
 
 
 _WORST = ("failed", "inconclusive", "passed")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plusone.base.errors import UsageError
-from plusone.measuring.tries import Grade, Try, ask_all
+from plusone.behaving.tries import Grade, Try, ask_all
 
 
 def good(place: int, answer: str) -> Grade:

@@ -14,7 +14,7 @@ import msgspec
 from ..base.errors import UsageError
 
 if TYPE_CHECKING:
-    from ..measuring.tries import Grade
+    from .tries import Grade
 
 __all__ = ["measure_of", "reader", "verdict_of"]
 
@@ -114,7 +114,7 @@ def verdict_of(judge: Any, scale: Any, bound: Any) -> Callable[[Any], Grade]:
     Raises:
         UsageError: when the judge can't be called, or scale and bound do not fit each other.
     """
-    from ..measuring.tries import Grade
+    from .tries import Grade
 
     if not callable(judge):
         raise UsageError(f"judge = {str(judge)[:80]!r}: expected a function that takes a case and an answer.")
