@@ -50,6 +50,15 @@ SETTINGS = {
     "checks.replay_labels_margin": "how much worse a candidate may be where labels have arrived: a share of rows, or "
     "of the live release's mean error",
     "checks.replay_latency": "how many times as long as the live release a candidate may take for one row",
+    "checks.shift": "how far a column may lie from the live release's data: total variation distance, 0 to 1",
+    "checks.shift_same_times": "the same among rows of the times that both cover; of the target half of it",
+    "checks.label_shift": "the same of the target, over all rows",
+    "checks.nulls": "how much more of a column may be missing, as a share of the rows",
+    "checks.duplicates": "how many more of the rows may be equal to another one, as a share",
+    "checks.rewritten": "in what share of the rows of the past a column may hold something else than it did",
+    "checks.leakage": "how well a feature alone may tell the target: AUC, 0.5 to 1; of numbers R2, 0.8 for 0.9",
+    "checks.overlap": "what share of a holdout's rows may be in the training data",
+    "checks.data_alpha": "the share of false alarms that intervals of data checks are made for, over all columns",
     "rollouts.alpha": "of candidates that are no worse than the live release, at most this share is rolled back",
     "rollouts.alpha_tolerated": "of candidates that are worse in one respect, by no more than is tolerated there, at "
     "most this share is rolled back for it",

@@ -63,9 +63,10 @@ def test_rows_drawn_anew_have_no_past():
 
 def test_without_a_common_past_a_column_that_lost_its_link_is_named():
     rng = np.random.default_rng(0)
-    first, second = (rng.normal(size=5000) for _ in range(2))
-    before, now = (
-        pa.table({"x": x, "twice": 2 * x + rng.normal(size=5000), "noise": x[::-1]}) for x in (first, second)
-    )
+    tables = []
+    for _ in range(2):
+        x = rng.normal(size=5000)
+        tables.append(pa.table({"x": x, "twice": 2 * x + rng.normal(0, 0.3, 5000), "noise": rng.normal(size=5000)}))
+    now, before = tables
     assert told(links, now, before) == []
     assert told(links, shuffled(now, "twice", 1.0), before) == ["x", "twice"]

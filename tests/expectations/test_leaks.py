@@ -32,9 +32,11 @@ def test_good_features_are_no_leak():
     assert told(NOW, None) == []
 
 
-@pytest.mark.parametrize("flipped", [0.0, 0.01, 0.05])
-def test_the_target_in_other_words(flipped: float):
-    assert told(noisy(flipped), None) == [("fail", "status")]
+@pytest.mark.parametrize(("flipped", "alone"), [(0.0, "fail"), (0.005, "fail"), (0.05, "warn")])
+def test_the_target_in_other_words(flipped: float, alone: str):
+    assert told(noisy(flipped)) == [("fail", "status")]
+    # Without a live release to compare with, a question may just be an easy one.
+    assert told(noisy(flipped), None) == [(alone, "status")]
 
 
 def test_a_quarter_wrong_is_still_far_better_than_any_feature_was():
@@ -62,9 +64,8 @@ def test_a_column_that_is_no_feature_may_tell_it():
 def test_a_number_is_told_by_its_share_of_the_variance():
     rng = np.random.default_rng(1)
     price = rng.normal(100, 20, 5000)
-    table = pa.table(
-        {"gross": price * 1.2 + rng.normal(0, 1, 5000), "size": price + rng.normal(0, 60, 5000), "price": price}
-    )
+    gross, size = price * 1.2 + rng.normal(0, 1, 5000), price + rng.normal(0, 60, 5000)
+    table = pa.table({"gross": gross, "size": size, "price": price})
     found = skills(TableView(table), Learning(targets=("price",)))
     assert [(one.feature, one.metric) for one in found] == [("gross", "r2"), ("size", "r2")]
     assert found[0].effect.low > 0.98
@@ -82,3 +83,4 @@ def test_one_class_of_many_that_is_told_is_enough():
 def test_few_rows_tell_nothing():
     table = pa.table({"x": [True, False] * 20, "late": [True, False] * 20})
     assert told(table, None) == []
+    assert told(pa.concat_tables([table] * 5), None) == [("warn", "x")]

@@ -59,12 +59,8 @@ def test_a_key_is_found_and_missed():
 
 
 def test_a_time_and_a_place_are_a_key_together():
-    stations = pa.table(
-        {
-            "hour": np.repeat(np.arange(500), 3).astype("datetime64[h]").astype("datetime64[us]"),
-            "origin": ["a", "b", "c"] * 500,
-        }
-    )
+    hours = np.repeat(np.arange(500), 3).astype("datetime64[h]").astype("datetime64[us]")
+    stations = pa.table({"hour": hours, "origin": ["a", "b", "c"] * 500})
     table = TableView(stations.append_column("temp", pa.array([1.5] * 1500)))
     assert find_key(table) == ["hour", "origin"]
 

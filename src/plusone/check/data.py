@@ -159,9 +159,9 @@ def unique(table: Any, names: str | Sequence[str], *, at_most: float = 0.0) -> N
     again[firsts] = False
     count = int(again.sum())
     wrong = count > at_most * view.rows
-    place = int(np.argmax(again)) if count else 0
-    shown = ", ".join(f"{name} {_value(view.columns[name], place)}" for name in key)
-    said = f"{' and '.join(key)}: {count:,} of {view.rows:,} rows repeat an earlier one: {_rows(again)}; first {shown}"
+    said = f"{' and '.join(key)}: {count:,} of {view.rows:,} rows repeat an earlier one: {_rows(again)}"
+    if count:
+        said += "; first " + ", ".join(f"{name} {_value(view.columns[name], int(np.argmax(again)))}" for name in key)
     _conclude("unique", said if wrong else "", count, {"column": ", ".join(key), "rows": view.rows, "at_most": at_most})
 
 

@@ -95,7 +95,7 @@ def _numbers(column: ColumnView) -> dict[str, Any]:
         "shares": _spread(column, low, high),
     }
     if column.kind == "number":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             mean = float(column.values.mean())
         found |= {"mean": mean if np.isfinite(mean) else None, "infinite": column.infinite}
     return found

@@ -15,6 +15,7 @@ from .views import ColumnView, TableView
 __all__ = ["history", "links"]
 
 _MOST_ROWS = 40_000
+_LINK_ROWS = 10_000
 _STAYED = 0.99
 """The share of the past rows in which a column must hold what it held to count as one that stayed."""
 _TRIES = 3
@@ -66,14 +67,12 @@ def links(pair: Pair) -> Iterator[Finding]:
     tables = [_Binned(table, names) for table in (pair.before, pair.now)]
     for name in names:
         pairs = [(other, tables[0].v(name, other)) for other in names if other != name]
-        pairs = [(other, v) for other, v in pairs if not math.isnan(v) and not math.isnan(tables[1].v(name, other))]
+        pairs = [(other, v) for other, v in pairs if v >= _LINKED and not math.isnan(tables[1].v(name, other))]
         if not pairs:
             continue
         other, was = max(pairs, key=lambda one: one[1])
-        now = tables[1].v(name, other) if was >= _LINKED else was
-        if now < _UNLINKED * was and not any(
-            tables[1].v(name, third) > _UNLINKED * v for third, v in pairs if v >= _LINKED
-        ):
+        now = tables[1].v(name, other)
+        if now < _UNLINKED * was and not any(tables[1].v(name, third) > _UNLINKED * v for third, v in pairs):
             yield fail(
                 name,
                 f"no longer goes with {other}: their association (Cramér's V) is {now:.2f}, it was {was:.2f}",
@@ -113,11 +112,11 @@ def _kept(now: TableView, before: TableView, names: list[str]) -> float | None:
 
 
 class _Binned:
-    """The columns of a table in a few bins each, for up to 20,000 of its rows."""
+    """The columns of a table in a few bins each, for about 10,000 of its rows."""
 
     def __init__(self, table: TableView, names: list[str]) -> None:
-        step = max(1, table.rows // (_MOST_ROWS // 2))
-        self._codes = {name: _bins(table.columns[name])[::step] for name in names}
+        rows = slice(None, None, max(1, table.rows // _LINK_ROWS))
+        self._codes = {name: _bins(table.columns[name], rows) for name in names}
         self._found: dict[frozenset[str], float] = {}
 
     def v(self, one: str, other: str) -> float:
@@ -128,13 +127,14 @@ class _Binned:
         return self._found[key]
 
 
-def _bins(column: ColumnView) -> NDArray[np.int64]:
+def _bins(column: ColumnView, rows: slice) -> NDArray[np.int64]:
     if column.kind in ("word", "truth"):
         places = {word: place for place, word in enumerate(list(column.counts)[: _BINS - 1])}
         known = np.array([*(places.get(word, _BINS - 1) for word in column.words), _BINS], dtype=np.int64)
-        return known[column.codes]
+        return known[column.codes[rows]]
     edges = bin_edges(*column.heaps, most=_BINS)
-    return np.where(np.isfinite(column.numbers), np.searchsorted(edges, column.numbers, side="right"), _BINS)
+    values = column.numbers[rows]
+    return np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), _BINS)
 
 
 def _cramer(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:

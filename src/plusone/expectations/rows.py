@@ -99,7 +99,7 @@ def _order(train: TableView, holdout: TableView) -> Iterator[Finding]:
     if clock is None or other is None or other.kind != "moment" or not len(other.values):
         return
     last, first = clock.ends[1], other.ends[0]
-    if first < last:
+    if first <= last:
         within = float((other.values <= last).mean())
         said = (
             f"{percent(within)} of it is from times up to {day_text(last)}, which the model learned from: what is "

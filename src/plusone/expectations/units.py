@@ -81,18 +81,18 @@ def units(pair: Pair) -> Iterator[Finding]:
 
 def _judge(now: ColumnView, before: ColumnView, where: str) -> Iterator[Finding]:
     fit = line(now, before)
-    moved = distance(now, before)
-    if fit is None or moved is None:
+    if fit is None:
         return
     same = where == SAME
     known = next((name for name, (a, b) in _KNOWN.items() if _is_near(fit, a, b, before)), "")
     turned = fit.slope if fit.slope > 1 else 1 / max(fit.slope, 1e-300)
     if same:
         is_one = fit.r2 > _EXACT or (bool(known) and fit.r2 > _CLOSE)
-        is_one = is_one and turned > _STEEP_SAME and moved.effect.low > _MOVED_SAME
+        is_one = is_one and turned > _STEEP_SAME
     else:
-        is_one = fit.r2 > _CLOSE and turned > _STEEP and moved.effect.low > _MOVED
-    if not is_one:
+        is_one = fit.r2 > _CLOSE and turned > _STEEP
+    moved = distance(now, before) if is_one else None
+    if moved is None or moved.effect.low <= (_MOVED_SAME if same else _MOVED):
         return
     middle, was = (float(column.quantiles(np.array([0.5]))[0]) for column in (now, before))
     said = (

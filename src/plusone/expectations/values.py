@@ -50,8 +50,10 @@ def nulls(pair: Pair) -> Iterator[Finding]:
     worst: set[str] = set()
     parts = (("", pair, 1.0), (SAME, pair.same_times, 1.0), (_NEWEST, pair.newest, 5.0))
     for where, one, wider in parts:
-        for now, before in one.shared if one is not None else ():
-            if now.name in worst or not now.rows or not before.rows:
+        for now in one.now if one is not None else ():
+            # Whatever kind it is of: a column without any value has none.
+            before = one.before.columns.get(now.name) if one is not None else None
+            if before is None or now.name in worst or not now.rows or not before.rows:
                 continue
             rise = share_difference(
                 (before.nulls, before.rows), (now.nulls, now.rows), alpha=pair.bounds.data_alpha, many=pair.many

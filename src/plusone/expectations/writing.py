@@ -119,4 +119,4 @@ def _braced(opening: str, parts: Sequence[str], closing: str) -> str:
 def _literal(value: float) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):_}" if abs(value) >= 10_000 else str(int(value))
-    return repr(value)
+    return repr(value).replace("e+", "e")
