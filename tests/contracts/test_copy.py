@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from plusone.app.checking import Found, check_store
 from plusone.base.errors import BrokenArtifact, Conflict, StoreError
 from plusone.base.ids import digest_bytes
+from plusone.lineage.checking import Found, check_store
 from plusone.store import Store
 from plusone.store.moving import copy_store
 from plusone.store.schema import expected_schema

@@ -8,8 +8,8 @@ import pytest
 
 from plusone.base.config import Checks
 from plusone.base.records import Learning
+from plusone.data.views import TableView
 from plusone.expectations.leaks import leakage, skills
-from plusone.expectations.views import TableView
 from tests.expectations.made import clean
 
 BEFORE, NOW = clean(90), clean(120)

@@ -8,8 +8,8 @@ import pytest
 
 from plusone.base.config import Checks
 from plusone.base.records import Learning
+from plusone.data.views import TableView
 from plusone.expectations.rows import duplicates, find_key, overlap, repeated
-from plusone.expectations.views import TableView
 from tests.expectations.made import clean, month
 
 TABLE = clean(60).append_column("id", pa.array(range(6000)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from plusone.base.records import Learning
+from plusone.data.views import TableView
 from plusone.expectations.comparing import pair_of
 from plusone.expectations.schema import columns, constant
-from plusone.expectations.views import TableView
 from tests.expectations.made import change, clean
 
 BEFORE, NOW = clean(90), clean(120)

@@ -9,9 +9,9 @@ import pytest
 
 from plusone.base.config import Checks
 from plusone.base.records import Learning
+from plusone.data.views import TableView
 from plusone.expectations.comparing import pair_of
 from plusone.expectations.shifts import distance, label, shift, shifts, target_shifts
-from plusone.expectations.views import TableView
 from tests.expectations.made import change, clean, month
 
 BEFORE, NOW = clean(90), clean(120)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from plusone.data.views import DAY
 from plusone.expectations.comparing import pair_of
 from plusone.expectations.times import day_text, fell_by_half, gaps, longest_gap, rows
-from plusone.expectations.views import DAY
 from tests.expectations.made import FIRST, change, clean, pick
 
 BEFORE, NOW = clean(90), clean(120)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from plusone.data.views import TableView
 from plusone.expectations.comparing import pair_of
 from plusone.expectations.units import line, units
-from plusone.expectations.views import TableView
 from tests.expectations.made import change, clean, month
 
 BEFORE, NOW = clean(90), clean(120)

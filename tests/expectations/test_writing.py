@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plusone
+from plusone.data.views import TableView
 from plusone.expectations.describing import describe
 from plusone.expectations.inferring import infer
-from plusone.expectations.views import TableView
 from plusone.expectations.writing import quoted, write_tests
 from plusone.measuring.outcomes import CheckFailed
 from tests.expectations.hostile import tables, weird

@@ -16,12 +16,12 @@ import pytest
 
 import plusone
 from plusone.app.app import App
-from plusone.app.checking import check_store
 from plusone.base.errors import BrokenArtifact, Conflict, NotFound, UsageError
 from plusone.base.plans import parse_plan
 from plusone.base.records import Code, Release, Run
 from plusone.data.datasets import save
 from plusone.lineage import collecting
+from plusone.lineage.checking import check_store
 from plusone.lineage.collecting import collect, needed_now, only_one, plan
 from plusone.lineage.kept import forget, keep, list_kept
 from plusone.packaging import keeping

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from plusone.base.errors import UsageError
-from plusone.statistics.proportions import at_least_so_many, clopper_pearson, differ, newcombe, tango, tango_spread, wilson
+from plusone.statistics.proportions import (
+    at_least_so_many,
+    clopper_pearson,
+    differ,
+    newcombe,
+    tango,
+    tango_spread,
+    wilson,
+)
 
 COUNTS = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 CONFIDENCE = st.floats(0.5, 0.9999)

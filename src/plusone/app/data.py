@@ -51,7 +51,7 @@ class Profiling:
 
     def _table(self, step: str) -> Any:
         from ..data.datasets import load_table
-        from ..expectations.views import TableView
+        from ..data.views import TableView
 
         outputs = latest_outputs(self.store)
         dataset = outputs.get(step)

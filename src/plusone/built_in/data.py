@@ -15,8 +15,8 @@ from ..measuring.figures import bars, histograms
 from ..measuring.outcomes import CheckFailed, NotApplicable, record, warn
 
 if TYPE_CHECKING:
+    from ..data.views import TableView
     from ..expectations.findings import Finding, Pair
-    from ..expectations.views import TableView
 
 __all__ = ["checks"]
 
@@ -64,7 +64,7 @@ class _Table:
 
     @cached_property
     def now(self) -> TableView:
-        from ..expectations.views import TableView
+        from ..data.views import TableView
 
         return TableView(self.given.table(self.name))
 
@@ -72,7 +72,7 @@ class _Table:
     def before(self) -> TableView | None:
         """The table of the live release; None when none is live, it had no such table, or its bytes are gone."""
         from ..base.errors import BrokenArtifact, NotFound
-        from ..expectations.views import TableView
+        from ..data.views import TableView
 
         known = self.given.before.get(self.name)
         if known is None or known.kind not in ("table", "arrays"):
@@ -168,8 +168,8 @@ def _leakage(table: _Table) -> None:
 
 
 def _overlap(table: _Table, holdout: str) -> None:
+    from ..data.views import TableView
     from ..expectations.rows import overlap
-    from ..expectations.views import TableView
 
     given = table.given
     other = TableView(given.table(holdout))

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..check.concluding import conclude
 from ..checks.built_in import BuiltIn, Given
 from ..checks.context import ReleaseRef
 from ..checks.values import load_release
+from ..measuring.concluding import conclude
 from ..measuring.outcomes import NotApplicable, record, warn
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from .concluding import OnInconclusive, check_arguments, conclude, outcome_of
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude, outcome_of
 from .slicing import default_metric
 
 if TYPE_CHECKING:

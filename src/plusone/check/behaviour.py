@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
 from ..behaving.shares import Share
-from .concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 
 if TYPE_CHECKING:
     from ..predictor import Predictor

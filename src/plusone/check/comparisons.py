@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude, outcome_of
 from ..measuring.outcomes import NotApplicable
-from .concluding import OnInconclusive, check_arguments, conclude, outcome_of
 
 if TYPE_CHECKING:
     from ..predictor import Predictor

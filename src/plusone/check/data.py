@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import UsageError
+from ..data.views import DAY, HOUR, ColumnView, TableView
 from ..expectations.findings import number, percent
-from ..expectations.views import DAY, HOUR, ColumnView, TableView
-from .concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, conclude
 
 __all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
-from .concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 
 if TYPE_CHECKING:
     from ..predictor import Predictor

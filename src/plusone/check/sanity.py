@@ -6,8 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 from ..measuring.outcomes import NotApplicable
-from .concluding import OnInconclusive, check_arguments, conclude
 
 if TYPE_CHECKING:
     from ..predictor import Predictor

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import UsageError
-from .concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 
 if TYPE_CHECKING:
     import numpy as np

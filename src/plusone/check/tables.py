@@ -8,10 +8,10 @@ from typing import Any
 from ..base.config import Checks
 from ..base.errors import UsageError
 from ..base.records import Learning
+from ..data.views import TableView
 from ..expectations.findings import percent
-from ..expectations.views import TableView
+from ..measuring.concluding import check_arguments, conclude
 from ..measuring.figures import bars
-from .concluding import check_arguments, conclude
 from .data import view_of
 
 __all__ = ["no_leak", "no_overlap", "no_shift"]

@@ -15,7 +15,7 @@ from ..base.errors import UsageError
 from ..behaving.asking import Asking, Cases, run, texts_of
 from ..behaving.schemas import measure_of, reader, verdict_of
 from ..behaving.tries import Grade
-from .concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, conclude
 
 __all__ = ["contains", "judge", "matches", "similar", "valid_json"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..base.config import Checks
 from ..base.records import Learning
+from ..data.views import TableView
 from . import history, rows, schema, shifts, times, units, values
 from .findings import Finding, Pair
-from .views import TableView
 
 if TYPE_CHECKING:
     import pyarrow as pa

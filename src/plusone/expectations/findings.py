@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.config import Checks
 from ..base.records import Learning
-from .views import ColumnView, TableView
+from ..data.views import ColumnView, TableView
 
 __all__ = ["SAME", "Finding", "Pair", "fail", "number", "percent", "warning"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.views import ColumnView, TableView
 from ..statistics.drift import bin_edges
 from .findings import Finding, Pair, fail, percent, warning
-from .views import ColumnView, TableView
 
 __all__ = ["history", "links"]
 

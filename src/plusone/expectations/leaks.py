@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..base.config import Checks
 from ..base.records import Learning
+from ..data.views import ColumnView, TableView
 from ..statistics.alone import auc_alone, r2_alone
 from ..statistics.drift import Effect, bin_edges
 from .findings import Finding, fail, warning
-from .views import ColumnView, TableView
 
 __all__ = ["Skill", "leakage", "skills"]
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..base.config import Checks
 from ..base.records import Learning
+from ..data.views import TableView
 from ..statistics.drift import share_difference
 from .findings import Finding, fail, percent, warning
 from .times import day_text
-from .views import TableView
 
 __all__ = ["duplicates", "find_key", "overlap", "repeated"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..data.views import ColumnView, TableView
 from .findings import Finding, Pair, fail, warning
 from .shifts import distance
-from .views import ColumnView, TableView
 
 __all__ = ["columns", "constant"]
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.views import DAY, HOUR, ColumnView, Floats
 from ..statistics.drift import Effect, bin_edges, total_variation
 from .findings import SAME, Finding, Pair, fail, percent, warning
-from .views import DAY, HOUR, ColumnView, Floats
 
 __all__ = ["Shift", "distance", "label", "shift", "shifts", "target_shifts"]
 

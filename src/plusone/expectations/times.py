@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..data.views import DAY, HOUR, ColumnView, Floats
 from .findings import Finding, Pair, fail, percent, warning
-from .views import DAY, HOUR, ColumnView, Floats
 
 __all__ = ["day_text", "fell_by_half", "gaps", "longest_gap", "rows"]
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..data.views import ColumnView
 from .findings import SAME, Finding, Pair, fail, number, warning
 from .shifts import distance
-from .views import ColumnView
 
 __all__ = ["Line", "line", "units"]
 

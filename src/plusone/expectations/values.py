@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from ..data.views import ColumnView
 from ..statistics.drift import share_difference
 from .findings import SAME, Finding, Pair, fail, number, percent, warning
 from .times import fell_by_half
-from .views import ColumnView
 
 __all__ = ["SENTINELS", "categories", "nulls", "ranges"]
 

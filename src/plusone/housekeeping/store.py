@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from ..app.checking import OnProgress, check_store
 from ..base.config import load_project
 from ..base.errors import UsageError
+from ..lineage.checking import OnProgress, check_store
 from ..lineage.collecting import needed_now
 from ..store import Store, open_project, open_store
 from ..store.moving import copy_store

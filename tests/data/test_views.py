@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
-from plusone.expectations.views import DAY, TableView, words_of
+from plusone.data.views import DAY, TableView, words_of
 from tests.expectations.hostile import tables, weird
 
 

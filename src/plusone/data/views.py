@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.tensors import compute, rows_of, shape_of
+from .tensors import compute, rows_of, shape_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

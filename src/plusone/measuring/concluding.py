@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal
 
 from ..base.errors import UsageError
-from ..measuring.outcomes import CheckFailed, Inconclusive, record
+from .outcomes import CheckFailed, Inconclusive, record
 
 __all__ = ["Judgement", "OnInconclusive", "check_arguments", "conclude", "outcome_of"]
 
