@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import simpler_is_not_better
+    from .by_slice import slices
     from .calibration import calibrated
     from .comparisons import at_least, no_worse
     from .fairness import fair
     from .sanity import fast, fresh, stable
-    from .slices import slices
 
 __all__ = [
     "at_least",
@@ -38,7 +38,7 @@ _WHERE = {
     "fresh": ".sanity",
     "no_worse": ".comparisons",
     "simpler_is_not_better": ".baselines",
-    "slices": ".slices",
+    "slices": ".by_slice",
     "stable": ".sanity",
 }
 

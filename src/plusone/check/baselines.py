@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
+from .by_slice import default_metric
 from .concluding import OnInconclusive, check_arguments, conclude, outcome_of
-from .slices import default_metric
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
