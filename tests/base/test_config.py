@@ -1,4 +1,4 @@
-"""Settings of rollouts in pyproject.toml."""
+"""Settings of rollouts and checks in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ def test_a_model_has_its_own_plan_or_that_of_all(tmp_path: Path):
         ("[tool.plusone.checks]\nreplay_latency = 0.5", ["replay_latency = 0.5", "1.0 to 1,000.0"]),
         ("[tool.plusone.checks]\nreplay = 1", ["replay", "checks.replay_requests"]),
         ("[tool.plusone.rollouts]\nbeta = 1", ["beta", "rollouts.alpha"]),
+        ("[tool.plusone.checks]\nslower = 0.5", ["checks]: slower = 0.5", "1 to 1000"]),
+        ("[tool.plusone.checks]\nperformance_loss = 1.1", ["performance_loss = 1.1", "0 to 1"]),
+        ("[tool.plusone.checks]\nbias = nan", ["bias = nan"]),
+        ("[tool.plusone.checks]\noverfit = '1'", ["checks.overfit", "checks.slower"]),
     ],
 )
 def test_what_is_wrong_is_said_with_file_setting_and_value(tmp_path: Path, text: str, names: list[str]):

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from bench import checks as simulated
 from plusone import check
 from plusone.base.errors import PlusoneError, UsageError
 from plusone.measuring.outcomes import CheckFailed, Inconclusive, NotApplicable, recording
@@ -166,3 +167,28 @@ def test_numbers_that_are_not_finite_are_refused(models: dict[str, Predictor], h
 def test_the_module_is_found_lazily_and_loads_no_numpy():
     code = "import plusone, sys; plusone.check.no_worse; assert not {'numpy', 'pyarrow', 'pytest'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# The simulations of `python -m bench checks`, with a few runs of each: far beyond a bar they fail here too.
+
+
+@pytest.mark.parametrize(("place", "rows"), [(4, 60), (4, 200), (5, 200), (2, 60)])
+def test_no_worse_seldom_passes_at_the_margin(place: int, rows: int):
+    runs = 400 if simulated.PAIRS[place].metric == "accuracy" else 60
+    assert simulated.at_the_margin(place, rows, runs) <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_the_rows_that_are_named_are_enough():
+    passed, named = simulated.with_rows_named(4, 1000, 200)
+    assert passed >= 0.75
+    assert named > 1000
+
+
+@pytest.mark.parametrize("kind", ["brier", "accuracy", "searched"])
+def test_slices_raise_few_alarms_together(kind: str):
+    assert simulated.family(kind, 500, 60) <= 0.1
+
+
+def test_calibration_and_fairness_are_wrong_as_rarely_as_they_say():
+    assert simulated.calibrated(300, 60) <= 0.1
+    assert simulated.fair(500, 400) <= 0.08

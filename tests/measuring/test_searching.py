@@ -14,9 +14,8 @@ SLICINGS = [sliced(TABLE, name) for name in TABLE.column_names]
 NOISE = 0.1 * RANDOM.normal(size=2000)
 
 
-def found(values: np.ndarray, **options: float) -> list[str]:
-    looked = halves(2000, 0)
-    return [one.label for one in search(SLICINGS, values, looked, **{"limit": 0.0, "few": 20, **options})]
+def found(values: np.ndarray, few: int = 20) -> list[str]:
+    return [one.label for one in search(SLICINGS, values, halves(2000, 0), 0.0, few)]
 
 
 def test_halves_are_half_of_the_rows_and_the_same_every_time():

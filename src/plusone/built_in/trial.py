@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import BrokenArtifact, InvalidInput, NotFound, PlusoneError, UsageError
-from ..check.slicing import default_metric
+from ..check.by_slice import default_metric
 from ..measuring.outcomes import NotApplicable
 from ..measuring.rows import Rows, choose
 from ..statistics.metrics import row_losses

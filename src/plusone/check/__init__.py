@@ -11,16 +11,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import perturb
     from .baselines import simpler_is_not_better
     from .behaviour import directional, invariant, minimum
+    from .by_slice import slices
     from .calibration import calibrated
     from .comparisons import at_least, no_worse
     from .data import between, columns, no_gaps, not_null, one_of, rows, unique
     from .fairness import fair
     from .listing import cases
+    from . import perturb
     from .sanity import fast, fresh, stable
-    from .slicing import slices
     from .tables import no_leak, no_overlap, no_shift
     from .texts import contains, judge, matches, similar, valid_json
 
@@ -82,7 +82,7 @@ _WHERE = {
     "rows": ".data",
     "similar": ".texts",
     "simpler_is_not_better": ".baselines",
-    "slices": ".slicing",
+    "slices": ".by_slice",
     "stable": ".sanity",
     "unique": ".data",
     "valid_json": ".texts",

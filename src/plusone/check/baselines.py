@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, conclude, outcome_of
-from .slicing import default_metric
+from .by_slice import default_metric
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
