@@ -38,10 +38,9 @@ def minimum(
 ) -> None:
     """Pass when `model` answers the cases of a table as expected: all of them, or the share `at_least`.
 
-    Cases are no sample: what is judged are these rows, so there is no interval and nothing inconclusive. Each one that
-    fails is named, by its column `case` if there is one, with its column `because`. The table is a CSV file (put it
-    into the tests folder: it is kept with the release), a dataframe, an Arrow table, a list of dicts or a dict of
-    arrays. It holds the model's fields and what is expected.
+    Cases are no sample: what is judged are these rows, without an interval. Each that fails is named, by its column
+    `case` if there is one, with its column `because`. The table is a CSV file (put it into the tests folder: it is kept
+    with the release), a dataframe, a list of dicts or a dict of arrays: the model's fields, and what is expected.
 
     - A label: the answer is that label; with `probability` its probability is at least that.
     - A number: the answer is within `tolerance` + `relative` times the number expected.
@@ -163,11 +162,9 @@ def directional(
     """Pass when a change of the rows moves the answers the way that is expected: all, or the share `at_least`.
 
     What moves is a number; of classes the probability of the class `of` (of two: the second, if left out); of a vector
-    the number named `of`; of a ranking the place of the item `of`, where up is towards the first.
-
-    `up`: by more than `by`; `down`: likewise; `not up`: up by no more than `by`; `not down`: likewise. Only rows that
-    the change left other than they were are counted. With `at_least=1` these rows are judged as they are. Below that
-    the share has the exact interval of Clopper & Pearson (1934), as in `invariant`.
+    the number named `of`; of a ranking the place of the item `of`, where up is towards the first. `up` and `down` mean
+    by more than `by`, `not up` and `not down` by no more. Only rows that the change left other than they were are
+    counted. With `at_least=1` they are judged as they are; else their share has an interval, as in `invariant`.
 
     Args:
         data, change: as for `invariant`.

@@ -1,6 +1,6 @@
 """Pytest as people know it, in a project: parameters, -k, marks, a debugger, several processes, from another folder.
 
-What is run here by hand decides nothing; that the same files make a session of a release, test_session.py shows.
+What is run here by hand decides nothing; that the same files make a session of a release, tests/checks/test_session.py shows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from plusone.data.datasets import save
 from plusone.packaging import keeping
 from plusone.store import open_store
 from plusone.store.rows import to_row
-from tests.checks.conftest import Sandbox
+from tests.checks.conftest import Sandbox, light_sessions, packages, sandbox
 from tests.checks.test_by_hand import add_release
+
+__all__ = ["light_sessions", "packages", "sandbox"]
+pytestmark = pytest.mark.slow
 
 TESTS = """
 import pytest
