@@ -24,12 +24,15 @@ def rows(*, days: int = 60, warmer: float = 0.0, factor: float = 1.0):
 """
 
 
+DATA_TEST = "def test_there_are_rows(rows, train_set):\n    assert len(rows) > len(train_set) > 0\n"
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     begin, end = PIPELINE.index("@plusone.step(version"), PIPELINE.index('@plusone.step(outputs=("train_set"')
     text = PIPELINE[:begin] + STEPS.lstrip() + "\n\n" + PIPELINE[end:]
     text = text.replace('target="y")', 'target="y", features=["x", "z"])')
-    return make_project(tmp_path, files={"pipeline.py": text})
+    return make_project(tmp_path, files={"pipeline.py": text, "tests/test_data.py": DATA_TEST})
 
 
 def release(project: Path, **settings):

@@ -121,3 +121,11 @@ def test_steps_of_an_imported_module_are_the_projects_too(load: Load) -> None:
         }
     )
     assert list(graph.steps) == ["a", "b"]
+
+
+def test_what_a_model_learned_from_leaves_out_what_a_split_kept_from_it(load: Load) -> None:
+    graph = load(TWO_MODELS)
+    assert graph.upstream(graph.models["a-model"]) == ["a_set", "raw"]
+    assert graph.sources(graph.models["a-model"]) == ["raw"]
+    assert graph.upstream(graph.models["b-model"]) == ["b_set", "extra", "raw"]
+    assert graph.sources(graph.models["b-model"]) == ["extra", "raw"]
