@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["BEGIN", "END", "lines", "page_table", "table", "write_page"]
+__all__ = ["BEGIN", "END", "PAGE", "lines", "page_table", "table", "write_page"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tasks" / "faults.md"
 BEGIN, END = "<!-- faults: begin, written by `python -m bench faults --docs` -->", "<!-- faults: end -->"

@@ -69,12 +69,10 @@ def measure(
 
     with ThreadPoolExecutor(jobs) as pool:
         asked: list[Any] = []
-        if (base := healthy) is not None:
+        if healthy is not None:
             nothing = Fault("nothing", "small", "No fault: the same release n+1 as the faults are put into.")
-            asked += [
-                pool.submit(lambda f, base=base: note(_one(scratch, base, f)), fault) for fault in (nothing, *faults)
-            ]
-        asked += [pool.submit(lambda one: note(_harmless(scratch, tables, one)), one) for one in harmless]
+            asked += [pool.submit(_noted, note, _one, scratch, healthy, fault) for fault in (nothing, *faults)]
+        asked += [pool.submit(_noted, note, _harmless, scratch, tables, one) for one in harmless]
         found = [future.result() for future in asked]
     return {
         "faults": [row for row in found if row["size"] and row["kind"] != "nothing"],
@@ -82,6 +80,10 @@ def measure(
         "seconds": time.perf_counter() - began,
         "jobs": jobs,
     }
+
+
+def _noted(note: Callable[[Row], Row], make: Callable[..., Row], *given: Any) -> Row:
+    return note(make(*given))
 
 
 def _asked(fault: Fault, only: Sequence[str]) -> bool:
