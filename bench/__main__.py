@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,12 +256,25 @@ def formats(scratch: Path) -> dict[str, Any]:
     return result
 
 
+<<<<<<< HEAD
 def replay(scratch: Path) -> dict[str, Any]:
     """Measure a replay of 10,000 requests beside the bare calls of both predictors, and print it."""
     from . import replay
 
     result = replay.measure(scratch)
     console.print(replay.table(result))
+=======
+def faults(scratch: Path, *, only: Sequence[str] = (), fast: bool = False, docs: bool = False) -> dict[str, Any]:
+    """Put seeded faults into release n+1 of the demo's project, and print which of them were caught."""
+    from .faults import reporting, running
+
+    result = running.measure(scratch, only=only, fast=fast, say=lambda text: console.print(text, soft_wrap=True))
+    Console(width=max(console.width, 130)).print(reporting.table(result))
+    for line in reporting.lines(result):
+        console.print(line, soft_wrap=True)
+    if docs and not only and not fast:
+        reporting.write_page(result)
+>>>>>>> h-faults
     return result
 
 
@@ -277,6 +291,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "chaos": chaos,
     "labels": labels,
     "formats": formats,
+    "faults": faults,
     "judge": judge,
     "replay": replay,
     "checks": checks,
@@ -286,8 +301,13 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "searching": searching,
     "artifacts": artifacts,
 }
+<<<<<<< HEAD
 LONG = {"chaos", "checks"}
 """What takes ten minutes or more, and is measured when it is asked for."""
+=======
+LONG = {"chaos", "faults"}
+"""What takes half an hour or so, and is measured when it is asked for."""
+>>>>>>> h-faults
 
 
 def main() -> int:
@@ -296,9 +316,14 @@ def main() -> int:
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all but {', '.join(LONG)})"
     )
-    asked = parser.parse_args().parts or [part for part in PARTS if part not in LONG]
+    parser.add_argument("--only", nargs="+", default=[], metavar="KIND", help="of the faults, these alone")
+    parser.add_argument("--fast", action="store_true", help="of the faults, the large ones alone")
+    parser.add_argument("--docs", action="store_true", help="write what came of all faults into docs/tasks/faults.md")
+    given = parser.parse_args()
+    asked = given.parts or [part for part in PARTS if part not in LONG]
     if unknown := set(asked) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
+    parts = {**PARTS, "faults": partial(faults, only=given.only, fast=given.fast, docs=given.docs)}
     began = time.perf_counter()
     at = dt.datetime.now(dt.UTC)
     result: dict[str, Any] = {
@@ -310,7 +335,7 @@ def main() -> int:
     for part in asked:
         with tempfile.TemporaryDirectory(prefix="plusone-bench-") as folder:
             try:
-                result[part] = PARTS[part](Path(folder))
+                result[part] = parts[part](Path(folder))
             except Exception as error:
                 broken = True
                 traceback.print_exc()

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
+from bench.faults import reporting
 from bench.faults.catalogue import AFTER, FAULTS
 from bench.faults.changing import Fault, apply
 from bench.faults.harmless import HARMLESS, Harmless
@@ -131,3 +132,48 @@ def test_twenty_harmless_changes_are_healthy_data(tables: dict[str, pd.DataFrame
 
 def _changed(one: Harmless) -> str:
     return apply(SOURCE, Fault(one.name, "small", one.what, one.edits))
+
+
+def row(kind: str, size: str, caught: bool, **more: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {"by": [], "unsure": [], "warned": [], "error": "", "what": "It is wrong."}
+    return {"name": f"{kind}-{size}", "kind": kind, "size": size, "caught": caught, **empty, **more}
+
+
+def test_what_came_of_them_is_told_in_shares_and_by_name(tmp_path: Path):
+    result = {
+        "faults": [
+            row("unit", "large", True, by=["plusone::columns[flights]", "a", "b", "c", "d"]),
+            row("unit", "small", True, unsure=["test_no_worse"]),
+            row("leak", "large", True, error="StepFailed: a | b"),
+            row("leak", "small", False, warned=["plusone::drift[flights]"]),
+        ],
+        "harmless": [
+            row("nothing", "small", False),
+            row("draw-1", "", True, by=["test_it"]),
+            row("draw-2", "", False),
+        ],
+        "seconds": 90.0,
+        "jobs": 2,
+    }
+    said = reporting.lines(result)
+    assert "large faults: 2 of 2 caught before the gate (100%)" in said
+    assert "small faults: 1 of 2 caught before the gate (50%)" in said
+    assert "all faults: 3 of 4 (75%; bar: 90 %), 2 of them by a test that failed and 1 only because" in said[2]
+    assert "harmless changes: 1 of 2 stopped (bar: 1 of 20): draw-1-: test_it" in said
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{reporting.BEGIN}\nold\n{reporting.END}\nafter\n", "utf-8")
+    reporting.write_page(result, page)
+    text = page.read_text("utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+    assert "| unit | large | It is wrong. | `columns[flights]`, `a`, `b` and 2 more |" in text
+    assert "| leak | large | It is wrong. | no release: StepFailed: a / b |" in text
+    assert "| leak | small | It is wrong. | **not caught**; a warning of `drift[flights]` |" in text
+    broken = {**result, "harmless": [row("nothing", "small", True)]}
+    assert any("counts for nothing" in line for line in reporting.lines(broken))
+
+
+def test_the_page_has_its_marks():
+    text = reporting.PAGE.read_text("utf-8")
+    assert text.count(reporting.BEGIN) == text.count(reporting.END) == 1

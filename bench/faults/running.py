@@ -55,7 +55,7 @@ def measure(
     preparing.write_tables(tables)
     healthy = _healthy(scratch, tables) if faults else None
     say(f"release n is live and has answered {REQUESTS} requests: {time.perf_counter() - began:.0f} s")
-    total = len(faults) + len(harmless) + 1
+    total = len(faults) + len(harmless) + bool(faults)
     rows: list[Row] = []
 
     def note(row: Row) -> Row:
@@ -71,8 +71,8 @@ def measure(
         asked: list[Any] = []
         if healthy is not None:
             nothing = Fault("nothing", "small", "No fault: the same release n+1 as the faults are put into.")
-            asked += [pool.submit(lambda f=fault: note(_one(scratch, healthy, f))) for fault in (nothing, *faults)]
-        asked += [pool.submit(lambda h=one: note(_harmless(scratch, tables, h))) for one in harmless]
+            asked += [pool.submit(_noted, note, _one, scratch, healthy, fault) for fault in (nothing, *faults)]
+        asked += [pool.submit(_noted, note, _harmless, scratch, tables, one) for one in harmless]
         found = [future.result() for future in asked]
     return {
         "faults": [row for row in found if row["size"] and row["kind"] != "nothing"],
@@ -80,6 +80,10 @@ def measure(
         "seconds": time.perf_counter() - began,
         "jobs": jobs,
     }
+
+
+def _noted(note: Callable[[Row], Row], make: Callable[..., Row], *given: Any) -> Row:
+    return note(make(*given))
 
 
 def _asked(fault: Fault, only: Sequence[str]) -> bool:

@@ -45,6 +45,7 @@ def test_an_object_is_packaged_with_its_state_its_code_and_its_files(forecaster:
     assert predictor.predict(frame) == pytest.approx(model.predict(frame), abs=0.0)
     # The lock has what was imported, and not what else is installed.
     lock = (packed.folder / "environment.txt").read_text()
+    assert "setuptools" not in lock, "only a .pth file imports it, when Python starts"
     assert f"pandas=={pd.__version__}" in lock
     assert "scikit-learn" not in lock
     predictor.warm_up()

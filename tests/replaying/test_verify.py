@@ -10,7 +10,7 @@ import pytest
 from plusone.base.errors import BrokenArtifact
 from plusone.execution.environment import imports_of
 from plusone.execution.venvs import lines_of
-from plusone.replaying.asking import compiled_lock
+from plusone.replaying.asking import Replay, compiled_lock, replay
 from plusone.replaying.verify import verify
 from tests.execution.made import write_distribution
 from tests.replaying.conftest import Changed
@@ -72,3 +72,35 @@ def test_a_package_that_was_changed_or_has_no_examples_is_refused(changed: Chang
     (folder / "examples.json").write_bytes(b"{}")
     with pytest.raises(BrokenArtifact, match="was changed"):
         verify(folder, digest)
+
+
+def test_a_line_that_was_imported_in_passing_and_that_nobody_misses_is_listed(changed: Changed):
+    lock = compiled_lock().replace(" typing_extensions", "")
+    found = verify(*changed(environment=lock.encode()), each_line=True)
+    assert found.problems == ()
+    passing = [line for line in found.lines if line.in_passing]
+    assert [(line.name, line.without, line.module) for line in passing] == [("typing-extensions", "answers", "")]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["missed by name", "missed by nobody"])
+def test_a_line_without_which_the_answers_differ_is_needed(
+    changed: Changed, named: bool, monkeypatch: pytest.MonkeyPatch
+):
+    lock = compiled_lock()
+    if not named:
+        lock = "".join(line for line in lock.splitlines(keepends=True) if not line.startswith("# imports"))
+    calls: list[Path] = []
+
+    def ask(python: Path, folder: Path, digest: str) -> Replay:
+        calls.append(python)
+        return replay(python, folder, digest) if len(calls) == 1 else Replay(files=(), rows=20, differing=(3,))
+
+    monkeypatch.setattr("plusone.replaying.verify.replay", ask)
+    found = verify(*changed(environment=lock.encode()), each_line=True)
+    assert {line.without for line in found.lines} == {"differs"}
+    assert all(bool(line.module) is named for line in found.lines)
+    expected = [
+        f"without {line.name}=={line.version} the model answers differently, and no module of it is missed"
+        for line in found.lines
+    ]
+    assert list(found.problems) == ([] if named else expected)

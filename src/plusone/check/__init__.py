@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import perturb
     from .baselines import simpler_is_not_better
     from .behaviour import directional, invariant, minimum
     from .by_slice import slices
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .data import between, columns, no_gaps, not_null, one_of, rows, unique
     from .fairness import fair
     from .listing import cases
-    from . import perturb
     from .sanity import fast, fresh, stable
     from .tables import no_leak, no_overlap, no_shift
     from .texts import contains, judge, matches, similar, valid_json

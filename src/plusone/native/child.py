@@ -1,4 +1,4 @@
-"""The process that holds one model: `python -I child.py SOCKET LIFELINE`, in the environment of the package's lock.
+"""The process that holds one model: `python -I child.py SOCKET LIFELINE [FOLDER...]`, in the environment of its lock.
 
 It needs the standard library, numpy and what the model imports; it has no plusone. It is told which package to load,
 then answers one request after the other. It ends when the lifeline's other end is closed, however that comes about and
@@ -27,6 +27,9 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":
+    sys.path += sys.argv[3:]  # of a Python that was started without its own: `-S`
 
 import numpy as np
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +43,24 @@ class Process:
     Args:
         python: the interpreter, of the environment in which the model works.
         folder: its working folder.
+        path: where its modules are found, beside the standard library; left out: where that Python looks. With it no
+            line of a `.pth` file is run, so that what is imported is what the model imports.
 
     Raises:
         Unavailable: when it can't be started.
     """
 
-    def __init__(self, python: Path, folder: Path, log: Log) -> None:
+    def __init__(self, python: Path, folder: Path, log: Log, *, path: Sequence[str] = ()) -> None:
         ours, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         self._log = log
         self._number = 0
         self._stream = Stream(ours)
         self._socket = ours
+        descriptors = [str(theirs.fileno()), str(lifeline)]
         try:
             self._process = subprocess.Popen(
-                [str(python), "-I", "-B", str(_CHILD), str(theirs.fileno()), str(lifeline)],
+                [str(python), "-I", *(["-S"] if path else []), "-B", str(_CHILD), *descriptors, *path],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

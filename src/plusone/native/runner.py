@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,21 @@ class NativeRunner:
         folder: the package's folder.
         python: the interpreter of the environment in which the model works.
         log: told of starts, ends, output and tracebacks; from any thread. By default they go to stderr.
+        path: where modules are found, if not where that Python looks (see `Process`).
 
     Raises:
         BrokenArtifact: when a file was changed, or the model can't be loaded.
         Unavailable: when no process can be started, or it died as it loaded.
     """
 
-    def __init__(self, folder: Path, package: Package, python: Path, *, log: Log | None = None) -> None:
+    def __init__(
+        self, folder: Path, package: Package, python: Path, *, log: Log | None = None, path: Sequence[str] = ()
+    ) -> None:
         self.classes = class_array(package.signature.output.classes)
         self._folder = folder.resolve()
         self._package = package
         self._python = python
+        self._path = tuple(path)
         self._log: Log = _Printed(package.model) if log is None else log
         self._output: str = package.options["output"]
         self._width = package.signature.output.width
@@ -135,7 +140,7 @@ class NativeRunner:
             )
         before = self._verify()
         began = time.monotonic()
-        process = Process(self._python, self._folder, self._log)
+        process = Process(self._python, self._folder, self._log, path=self._path)
         self._holder.append(process)
         output = self._package.signature.output
         meta = {

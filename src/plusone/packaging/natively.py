@@ -6,6 +6,7 @@ For plain Python, and for what can't be compiled. The proof asks `native.runner.
 from __future__ import annotations
 
 import functools
+import site
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +95,7 @@ def pack_natively(
                 model=name, format=packed.format, signature=signature, files=listed(packed.files), options=options
             )
             ask = functools.partial(_proven, packed, package, cases, blocks, known, tolerance)
-            _, imported = ask(Path(sys.executable), lambda runner: runner.imported())
+            _, imported = ask(Path(sys.executable), lambda runner: runner.imported(), places=_places())
             lock = lock_of(imported, project=[root])
             record, recorded = ask(make_interpreter(lock), lambda runner: examples(runner.run))
             return Native(packed=packed, options=options, record=record, environment=lock, examples=recorded)
@@ -104,6 +105,19 @@ def pack_natively(
             if options["output"] != "probabilities":
                 break
     raise failure or Incompatible("The model was not asked.")
+
+
+def _places() -> list[str]:
+    """Return where this Python finds distributions: its site-packages, and the folders that `.pth` files there name.
+
+    What such files run when Python starts is left out: no model asked for what that imports.
+    """
+    found = [folder for folder in site.getsitepackages() if Path(folder).is_dir()]
+    for file in sorted(file for folder in found for file in Path(folder).glob("*.pth")):
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+        named = [file.parent / line.strip() for line in lines if line.strip() and not line.startswith(("import", "#"))]
+        found += [str(folder) for folder in named if folder.is_dir()]
+    return list(dict.fromkeys(found))
 
 
 def packed_plain(trained: Trained) -> bool:
@@ -162,6 +176,7 @@ def _proven(
     tolerance: float,
     python: Path,
     then: Callable[[NativeRunner], T],
+    places: Sequence[str] = (),
 ) -> tuple[dict[str, Any], T]:
     """Return the record of the proof, made with a process that has nothing but the package's files, and what `then` has
     of that process.
@@ -171,7 +186,7 @@ def _proven(
         for path, data in packed.files.items():
             files.write_atomic(files.inside(folder, path), data)
         try:
-            runner = NativeRunner(folder, package, python)
+            runner = NativeRunner(folder, package, python, path=places)
         except BrokenArtifact as error:
             raise Incompatible(error.message, mend=error.mend, **error.details) from error
         try:

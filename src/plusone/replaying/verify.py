@@ -28,11 +28,17 @@ class Line(Record, frozen=True):
     version: str
     imported: bool = False
     """Whether the replay imported anything of it."""
-    without: Literal["", "fails", "missed", "answers"] = ""
-    """What became of a replay in an environment that lacks it: it fails; or it answers, and a module that the lock says
-    was imported is missed, or not even that. '' when it was not tried."""
+    without: Literal["", "fails", "differs", "missed", "answers"] = ""
+    """What became of a replay in an environment that lacks it: it fails, or answers differently: the line is needed.
+    Or it answers equally, and the line was imported in passing: a module that the lock says was imported is missed, or
+    not even that. '' when it was not tried."""
     module: str = ""
     """The module of it that was not there then."""
+
+    @property
+    def in_passing(self) -> bool:
+        """Whether the model works equally without it."""
+        return self.without in ("missed", "answers")
 
 
 class Verified(Record, frozen=True):
@@ -69,7 +75,8 @@ def verify(
 
     Args:
         trusted: the packages that may make types which are not known to be safe.
-        each_line: replay once more for each line of which something was imported, in an environment without it.
+        each_line: replay once more for each line of which something was imported, in an environment without it. One
+            without which the model fails or answers differently, and of which no module is missed, is a problem.
 
     Raises:
         BrokenArtifact: when the package was changed on disk, or has no examples.
@@ -92,12 +99,13 @@ def verify(
         if package.format in NATIVE:
             ask = partial(replay_natively, package=package, trusted=trusted)
         found = ask(python, folder, digest)
-        used, missing = _imported(found, python, lock, folder)
+        used, missed = _imported(found, python, lock, folder)
+        missing = missed[0] if missed else ""
         lines = tuple(Line(name=one, version=version, imported=one in used) for one, version in wanted.items())
         problems = _problems(found, missing)
         if each_line and not problems:
             lines = tuple(_without(line, lock, ask, folder, digest, log) if line.imported else line for line in lines)
-            problems += [_unnamed(line) for line in lines if line.imported and not line.module]
+            problems += [_unnamed(line) for line in lines if line.without in ("fails", "differs") and not line.module]
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
         lines = tuple(Line(name=one, version=version) for one, version in wanted.items())
@@ -126,17 +134,17 @@ def _lock_of(folder: Path, package: Package) -> str:
     return (folder / ENVIRONMENT).read_text()
 
 
-def _imported(found: Replay, python: Path, lock: str, folder: Path) -> tuple[set[str], str]:
-    """Return the distributions of which something was imported, and the first module that was not there, or ''."""
+def _imported(found: Replay, python: Path, lock: str, folder: Path) -> tuple[set[str], list[str]]:
+    """Return the distributions of which something was imported, and the modules that were not there."""
     owners = environment.owners(found.files, path=[str(venvs.site_of(python.parent.parent))])
     # A model in a process of its own brings modules of its own.
     if strays := [file for file, owner in owners.items() if owner is None and not _below(file, folder)]:
         raise BrokenEnvironment(f"{strays[0]} was imported, which is in no distribution of the lock.")
     used = {owner.name for owner in owners.values() if owner is not None}
     if found.error is not None:
-        return used, found.error.module
+        return used, [found.error.module] if found.error.module else []
     modules = {environment.module_of(file, owner) for file, owner in owners.items() if owner is not None}
-    return used, next((name for name in environment.imports_of(lock) if name not in modules), "")
+    return used, [name for name in environment.imports_of(lock) if name not in modules]
 
 
 def _below(file: str, folder: Path) -> bool:
@@ -163,17 +171,21 @@ def _without(line: Line, lock: str, ask: Callable[..., Replay], folder: Path, di
     (log or _silent)(f"without {line.name}=={line.version}")
     with venvs.without(lock, line.name) as python:
         found = ask(python, folder, digest)
-        _, missing = _imported(found, python, lock, folder)
-    own = missing if missing and environment.owner_of(missing) == line.name else ""
+        _, missed = _imported(found, python, lock, folder)
+    # What a line imports itself is not there either then: of those, the line's own.
+    own = next((module for module in missed if environment.owner_of(module) == line.name), "")
     if found.error is not None:
         return _replaced(line, "fails", own)
+    if found.differing:
+        return _replaced(line, "differs", own)
     return _replaced(line, "missed" if own else "answers", own)
 
 
-def _replaced(line: Line, without: Literal["fails", "missed", "answers"], module: str) -> Line:
+def _replaced(line: Line, without: Literal["fails", "differs", "missed", "answers"], module: str) -> Line:
     return Line(name=line.name, version=line.version, imported=line.imported, without=without, module=module)
 
 
 def _unnamed(line: Line) -> str:
-    what = "fails, and the error names no module of it" if line.without == "fails" else "answers, and nobody misses it"
-    return f"without {line.name}=={line.version} the model {what}"
+    if line.without == "fails":
+        return f"without {line.name}=={line.version} the model fails, and the error names no module of it"
+    return f"without {line.name}=={line.version} the model answers differently, and no module of it is missed"

@@ -38,6 +38,8 @@ def print_verified(found: PackageVerified) -> None:
     unused = [f"{line.name}=={line.version}" for line in seen.lines if not line.imported]
     if unused and not seen.missing:
         click.echo(f"lines of which nothing was imported: {', '.join(unused)}")
+    if passing := [line.name for line in seen.lines if line.in_passing]:
+        click.echo(f"imported in passing, the model answers equally without: {', '.join(passing)}")
     if not seen.problems:
         lines = f"{len(seen.lines)} line{'s' if len(seen.lines) != 1 else ''}"
         click.echo(
@@ -56,6 +58,9 @@ def _without(line: Line) -> str:
         return (
             f"fails: no module {line.module!r}" if line.module else click.style("fails, and names no module", fg="red")
         )
+    if line.without == "differs":
+        missed = f"no module {line.module!r}" if line.module else click.style("and misses no module", fg="red")
+        return f"answers differently: {missed}"
     if line.without == "missed":
-        return f"missed: no module {line.module!r}; what imports it can do without"
-    return click.style("answers, and nobody misses it", fg="red")
+        return f"answers equally, misses {line.module!r}"
+    return "answers equally, misses nothing"
