@@ -256,14 +256,15 @@ def formats(scratch: Path) -> dict[str, Any]:
     return result
 
 
-<<<<<<< HEAD
 def replay(scratch: Path) -> dict[str, Any]:
     """Measure a replay of 10,000 requests beside the bare calls of both predictors, and print it."""
     from . import replay
 
     result = replay.measure(scratch)
     console.print(replay.table(result))
-=======
+    return result
+
+
 def faults(scratch: Path, *, only: Sequence[str] = (), fast: bool = False, docs: bool = False) -> dict[str, Any]:
     """Put seeded faults into release n+1 of the demo's project, and print which of them were caught."""
     from .faults import reporting, running
@@ -274,7 +275,6 @@ def faults(scratch: Path, *, only: Sequence[str] = (), fast: bool = False, docs:
         console.print(line, soft_wrap=True)
     if docs and not only and not fast:
         reporting.write_page(result)
->>>>>>> h-faults
     return result
 
 
@@ -301,13 +301,8 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "searching": searching,
     "artifacts": artifacts,
 }
-<<<<<<< HEAD
-LONG = {"chaos", "checks"}
+LONG = {"chaos", "checks", "faults"}
 """What takes ten minutes or more, and is measured when it is asked for."""
-=======
-LONG = {"chaos", "faults"}
-"""What takes half an hour or so, and is measured when it is asked for."""
->>>>>>> h-faults
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Pytest as people know it, in a project: parameters, -k, marks, a debugger, several processes, from another folder.
 
-What is run here by hand decides nothing; that the same files make a session of a release, tests/checks/test_session.py shows.
+What is run here by hand decides nothing; that the same files make a session of a release is shown in
+tests/checks/test_session.py.
 """
 
 from __future__ import annotations
