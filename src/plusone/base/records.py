@@ -345,8 +345,7 @@ class Release(Record, frozen=True, kw_only=True):
     tests: dict[str, str] = {}
     """The digest of each test file."""
     metrics: dict[str, float | None] = {}
-    """The last value of each metric that was logged while it was made; None stands for NaN and infinities, which JSON
-    does not have."""
+    """The last value of each metric that was logged while it was made; None: NaN or infinite, which JSON has not."""
     stage: Stage = "candidate"
     created_at: str = ""
 
@@ -364,9 +363,8 @@ class Learning(Record, frozen=True, kw_only=True):
     features: tuple[str, ...] | None = None
     """The columns that a request carries; None: all but the targets."""
     upstream: tuple[str, ...] = ()
-    """Every step output that its inputs were made of, they among them."""
+    """Every step output that its inputs were made of, they among them; `sources`: those of steps without inputs."""
     sources: tuple[str, ...] = ()
-    """Those of them that come from outside: the outputs of steps without inputs."""
 
 
 class Check(Record, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -105,7 +105,7 @@ def verify(
         problems = _problems(found, missing)
         if each_line and not problems:
             lines = tuple(_without(line, lock, ask, folder, digest, log) if line.imported else line for line in lines)
-            problems += [_unnamed(line) for line in lines if line.without in ("fails", "differs") and not line.module]
+            problems += _unnamed_ones(lines)
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
         lines = tuple(Line(name=one, version=version) for one, version in wanted.items())
@@ -122,6 +122,10 @@ def verify(
         problems=tuple(problems),
         duration_s=round(time.perf_counter() - began, 3),
     )
+
+
+def _unnamed_ones(lines: Sequence[Line]) -> list[str]:
+    return [_unnamed(line) for line in lines if line.without in ("fails", "differs") and not line.module]
 
 
 def _silent(text: str) -> None:
