@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ..expectations.rows import find_key, repeated
+from ..expectations.times import day_text, longest_gap
+from ..expectations.views import HOUR, ColumnView, TableView
 from .inferring import Word, kind_of
-from .rows import find_key, repeated
-from .times import day_text, longest_gap
-from .views import HOUR, ColumnView, TableView
 
 __all__ = ["ColumnProfile", "TableProfile", "describe"]
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from .rows import find_key
-from .times import longest_gap
-from .views import DAY, HOUR, ColumnView, TableView
+from ..expectations.rows import find_key
+from ..expectations.times import longest_gap
+from ..expectations.views import DAY, HOUR, ColumnView, TableView
 
 __all__ = ["Expectations", "Expected", "infer", "kind_of"]
 
