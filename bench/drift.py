@@ -29,10 +29,10 @@ from plusone.base.config import Checks
 from plusone.base.records import Learning
 from plusone.data.views import TableView
 from plusone.expectations.comparing import COMPARISONS, pair_of
-from plusone.expectations.describing import describe
 from plusone.expectations.leaks import leakage
 from plusone.expectations.schema import constant
 from plusone.expectations.shifts import shifts
+from plusone.profiles.describing import describe
 
 ROWS, COLUMNS = 100_000, 50
 ALPHA = 0.01

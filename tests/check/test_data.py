@@ -125,7 +125,7 @@ def test_rows():
     assert said(check.rows, FLIGHTS, at_most=3) == "there are 4 rows, expected at most 3"
     assert said(check.rows, FLIGHTS.slice(0, 0)) == "there are 0 rows, expected at least 1"
     with pytest.raises(UsageError, match="at_least = 'x'"):
-        check.rows(FLIGHTS, at_least="x")  # pyright: ignore[reportArgumentType]  what a caller may do
+        check.rows(FLIGHTS, at_least="x")  # pyright: ignore[reportArgumentType]  that it is wrong is what is tried
 
 
 def test_no_gaps():

@@ -52,4 +52,4 @@ def test_no_shift():
     check.no_shift(month(3), month(1), columns=["carrier"])
     for options in ({"bound": 2.0}, {"confidence": 1.0}, {"columns": ["nope"]}, {"bound": "x"}):
         with pytest.raises(UsageError):
-            check.no_shift(FLIGHTS, FLIGHTS, **options)  # pyright: ignore[reportArgumentType]  what a caller may do
+            check.no_shift(FLIGHTS, FLIGHTS, **options)  # pyright: ignore[reportArgumentType]  that it is wrong is what is tried

@@ -15,7 +15,8 @@ from tests.expectations.hostile import tables, weird
 
 
 def view(values, kind=None):
-    return TableView(pa.table({"x": pa.array(values, kind)})).columns["x"]
+    column = values if isinstance(values, pa.Array) else pa.array(values, kind)
+    return TableView(pa.table({"x": column})).columns["x"]
 
 
 @pytest.mark.parametrize(
@@ -61,14 +62,20 @@ def test_nan_is_missing_and_infinity_is_not():
     assert (found.nulls, found.infinite, found.values.tolist()) == (2, 1, [1.0])
 
 
+def hashes(values, kind=None) -> list[int]:
+    found = view(values, kind).hashes
+    assert found is not None
+    return found.tolist()
+
+
 def test_equal_values_have_equal_hashes_in_any_type():
-    assert (view([1, 2]).hashes == view([1.0, 2.0]).hashes).all()
-    assert (view([0.0]).hashes == view([-0.0]).hashes).all()
-    assert (view([float("nan")]).hashes == view([None], pa.float64()).hashes).all()
-    assert (view(["a", "b"]).hashes == view(["b", "a"], pa.dictionary(pa.int8(), pa.string())).hashes[::-1]).all()
-    assert len(np.unique(view(range(100_000)).hashes)) == 100_000
+    assert hashes([1, 2]) == hashes([1.0, 2.0])
+    assert hashes([0.0]) == hashes([-0.0])
+    assert hashes([float("nan")]) == hashes([None], pa.float64())
+    assert hashes(["a", "b"]) == hashes(["b", "a"], pa.dictionary(pa.int8(), pa.string()))[::-1]
+    assert len(set(hashes(range(100_000)))) == 100_000
     tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(12.0).reshape(3, 2, 2))
-    assert len(np.unique(TableView(pa.table({"x": tensor})).hashes())) == 3
+    assert len(set(hashes(tensor))) == 3
 
 
 def test_shares_and_quantiles_by_hand():

@@ -6,9 +6,9 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
+from plusone.data.tensors import compute
 from plusone.data.views import DAY
 from plusone.expectations.comparing import pair_of
 from plusone.expectations.times import day_text, fell_by_half, gaps, longest_gap, rows
@@ -62,7 +62,7 @@ def test_rows_of_the_past_that_are_gone_or_there_twice():
 
 
 def test_an_inner_join_is_named():
-    found = told(rows, NOW.filter(pc.invert(pc.is_null(NOW["temp"], nan_is_null=True))))
+    found = told(rows, NOW.filter(compute().invert(compute().is_null(NOW["temp"], nan_is_null=True))))
     assert len(found) == 1
     assert "rows of the past are gone, and with them all" in found[0]
     assert "did a join drop them?" in found[0]
@@ -77,7 +77,7 @@ def test_without_a_clock_only_the_number_of_rows_is_left():
 
 def test_two_times_that_moved_against_each_other():
     def with_report(table: pa.Table, hours: int) -> pa.Table:
-        return table.append_column("report", pc.subtract(table["date"], pa.scalar(dt.timedelta(hours=hours))))
+        return table.append_column("report", compute().subtract(table["date"], pa.scalar(dt.timedelta(hours=hours))))
 
     before = with_report(BEFORE, 1)
     assert told(gaps, with_report(NOW, 1), before) == []

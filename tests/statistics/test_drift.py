@@ -39,7 +39,9 @@ def test_the_interval_holds_the_true_distance_as_often_as_it_says(rows: int, bin
     p, q = rng.dirichlet(np.ones(bins), 2)
     true, misses = np.abs(p - q).sum() / 2, 0
     for _ in range(2000):
-        found = total_variation(rng.multinomial(rows, p), rng.multinomial(rows * 2, q), alpha=0.05)
+        found = total_variation(
+            *(drawn.astype(np.float64) for drawn in (rng.multinomial(rows, p), rng.multinomial(2 * rows, q)))
+        )
         misses += not found.low <= true <= found.high
     # At 5 % a count of 2,000 runs is below 130 with certainty enough: the bound is meant to be wide.
     assert misses <= 130

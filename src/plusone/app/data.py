@@ -10,7 +10,7 @@ from ..tracking.runs import latest_outputs
 from .views import ExpectedTests
 
 if TYPE_CHECKING:
-    from ..expectations.describing import TableProfile
+    from ..profiles.describing import TableProfile
 
 __all__ = ["Profiling"]
 
@@ -33,7 +33,7 @@ class Profiling:
             UsageError: it is no table.
             BrokenArtifact: its bytes are gone.
         """
-        from ..expectations.describing import describe  # here, and below: it loads numpy and Arrow
+        from ..profiles.describing import describe  # here, and below: it loads numpy and Arrow
 
         return describe(self._table(step))
 
@@ -43,8 +43,8 @@ class Profiling:
         Raises:
             NotFound, UsageError, BrokenArtifact: as `get_profile`.
         """
-        from ..expectations.inferring import infer
-        from ..expectations.writing import write_tests
+        from ..profiles.inferring import infer
+        from ..profiles.writing import write_tests
 
         table = self._table(step)
         return ExpectedTests(step=step, rows=table.rows, text=write_tests(step, infer(table)))

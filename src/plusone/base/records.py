@@ -104,9 +104,6 @@ class Dataset(Record, frozen=True, kw_only=True):
     created_at: str = ""
 
 
-# ---------------------------------------------------------------------------------------------- tracking
-
-
 class Code(Record, frozen=True, kw_only=True):
     """The version of the project's code: the git commit, the diff when the tree was dirty, and every source file."""
 

@@ -9,7 +9,7 @@ import click
 from .output import print_table, shortened
 
 if TYPE_CHECKING:
-    from ..expectations.describing import ColumnProfile, TableProfile
+    from ..profiles.describing import ColumnProfile, TableProfile
 
 __all__ = ["print_profile"]
 

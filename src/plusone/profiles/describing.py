@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 
 from ..data.views import HOUR, ColumnView, TableView
+from ..expectations.rows import find_key, repeated
+from ..expectations.times import day_text, longest_gap
 from .inferring import Word, kind_of
-from .rows import find_key, repeated
-from .times import day_text, longest_gap
 
 __all__ = ["ColumnProfile", "TableProfile", "describe"]
 

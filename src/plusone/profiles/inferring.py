@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from ..data.views import DAY, HOUR, ColumnView, TableView
-from .rows import find_key
-from .times import longest_gap
+from ..expectations.rows import find_key
+from ..expectations.times import longest_gap
 
 __all__ = ["Expectations", "Expected", "infer", "kind_of"]
 

@@ -12,13 +12,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import plusone
-from plusone.data.views import TableView
 from plusone.expectations.describing import describe
 from plusone.expectations.inferring import infer
 from plusone.expectations.writing import quoted, write_tests
+
+import plusone
+from plusone.data.views import TableView
 from plusone.measuring.outcomes import CheckFailed
+from plusone.profiles.describing import describe
+from plusone.profiles.inferring import infer
+from plusone.profiles.writing import quoted, write_tests
 from tests.expectations.hostile import tables, weird
 from tests.expectations.made import change, clean
 

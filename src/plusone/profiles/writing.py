@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from .findings import number
+from ..expectations.findings import number
 from .inferring import Expectations
 
 __all__ = ["write_tests"]
