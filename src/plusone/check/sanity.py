@@ -65,8 +65,7 @@ def fast(
     inconclusive, not false. What is timed is the model itself, not the reading of requests.
 
     Args:
-        data: a table that the requests are taken from.
-        rows: how many rows a request has.
+        rows: how many rows of `data` a request has.
         budget_s: how long to measure; at least 9 pairs are.
 
     Raises:
@@ -75,12 +74,8 @@ def fast(
         NotApplicable: there is no live release.
         UsageError: the data or an argument can't be used.
     """
-    check_arguments(inconclusive, at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
-    if at_most <= 0 or rows < 1 or not 0 < budget_s <= 600 or not 0 < confidence < 1:
-        raise UsageError(
-            f"at_most = {at_most}, rows = {rows}, budget_s = {budget_s}, confidence = {confidence}: expected more than "
-            "0, 1 or more, 0 to 600 and 0 to 1."
-        )
+    check_arguments(inconclusive)
+    _check_fast(at_most, rows, budget_s, confidence)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
     from ..data.datasets import to_arrow
@@ -109,9 +104,18 @@ def fast(
         "at_most": at_most,
         "pairs": len(pairs),
     }
-    measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other}
-    measured["figure"] = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
+    figure = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
+    measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other, "figure": figure}
     conclude(text, outcome, measured, inconclusive=inconclusive, more="A machine that does less besides would tell.")
+
+
+def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
+    check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
+    if at_most <= 0 or rows < 1 or not 0 < budget_s <= 600 or not 0 < confidence < 1:
+        raise UsageError(
+            f"at_most = {at_most}, rows = {rows}, budget_s = {budget_s}, confidence = {confidence}: expected more than "
+            "0, 1 or more, 0 to 600 and 0 to 1."
+        )
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:
