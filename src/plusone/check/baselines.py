@@ -9,6 +9,7 @@ from .concluding import OnInconclusive, check_arguments, check_margin, conclude,
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
+    from ..statistics.bootstrap import Interval
 
 __all__ = ["simpler_is_not_better"]
 
@@ -35,7 +36,6 @@ def simpler_is_not_better(
     Args:
         train: what the simple models learn from, a table as `data`: the training data.
         metric: as `no_worse` has it; default: brier, accuracy where there are no probabilities, mae, ndcg.
-        margin: how much worse the model may be; 0 or more.
 
     Raises:
         CheckFailed: a simple model is shown to be better.
@@ -66,13 +66,14 @@ def simpler_is_not_better(
         if intervals.of_difference(chosen, rows.truth, ours, theirs, confidence=shared, **options).high < -margin
     ]
     lowest = min(one.low for one in found.values())
-    outcome = "failed" if bad else outcome_of(lowest + margin, float("inf"))
+    outcome = "failed" if bad else outcome_of(lowest + margin, 0.0)
     values = {who: metrics.value(chosen, rows.truth, one) for who, one in {"candidate": ours, **answers}.items()}
-    told = ", ".join(
-        f"of a {who} one {values[who]:.4g} ({confidence * 100:g}% interval {one.low:+.4g} to {one.high:+.4g})"
-        for who, one in found.items()
-    )
+    told = ", ".join(f"of a {who} one {values[who]:.4g} ({_ends(one, confidence)})" for who, one in found.items())
     measured = {"check": "simpler_is_not_better", "metric": name, "margin": margin, "rows": rows.count, **values}
     measured |= {"low": lowest, "better": bad, "figure": bars(name, [*values], [*values.values()])}
     text = f"{name} of the model is {values['candidate']:.4g}, {told}; {rows.count:,} rows; allowed is {margin:g} worse"
     conclude(text, outcome, measured, inconclusive=inconclusive, more="More rows would tell.")
+
+
+def _ends(found: Interval, confidence: float) -> str:
+    return f"{confidence * 100:g}% interval {found.low:+.4g} to {found.high:+.4g}"

@@ -36,9 +36,7 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
     from ..data.datasets import to_arrow
     from ..measuring.stability import unstable
 
-    table = to_arrow(data)
-    if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+    table = _some_rows(to_arrow(data))
     problem, apart = unstable(model, table, int(rows), float(tolerance))
     measured = {"check": "stable", "rows": table.num_rows, "apart": apart, "tolerance": tolerance}
     if problem:
@@ -83,9 +81,7 @@ def fast(
     from ..measuring.timing import paired_times
     from ..statistics.medians import of_median
 
-    table = to_arrow(data).slice(0, int(rows))
-    if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+    table = _some_rows(to_arrow(data)).slice(0, int(rows))
     ours, theirs = model.columns(table), live.columns(table)
     pairs = paired_times(lambda: model.run(ours), lambda: live.run(theirs), budget_s=budget_s)
     ratio, low, high = of_median([pair.ratio for pair in pairs], confidence)
@@ -107,6 +103,12 @@ def fast(
     figure = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
     measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other, "figure": figure}
     conclude(text, outcome, measured, inconclusive=inconclusive, more="A machine that does less besides would tell.")
+
+
+def _some_rows(table: Any) -> Any:
+    if not table.num_rows:
+        raise UsageError("The data has 0 rows: expected at least 1.")
+    return table
 
 
 def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
