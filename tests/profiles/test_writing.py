@@ -12,9 +12,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plusone.expectations.describing import describe
-from plusone.expectations.inferring import infer
-from plusone.expectations.writing import quoted, write_tests
 
 import plusone
 from plusone.data.views import TableView

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude, outcome_of
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude, outcome_of
 from .by_slice import default_metric
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
+    from ..statistics.bootstrap import Interval
 
 __all__ = ["simpler_is_not_better"]
 
@@ -36,7 +36,6 @@ def simpler_is_not_better(
     Args:
         train: what the simple models learn from, a table as `data`: the training data.
         metric: as `no_worse` has it; default: brier, accuracy where there are no probabilities, mae, ndcg.
-        margin: how much worse the model may be; 0 or more.
 
     Raises:
         CheckFailed: a simple model is shown to be better.
@@ -44,8 +43,7 @@ def simpler_is_not_better(
         UsageError: the data, the metric or an argument can't be used.
     """
     check_arguments(inconclusive, margin=margin, confidence=confidence)
-    if margin < 0:
-        raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of the metric.")
+    check_margin(margin)
     from ..measuring.figures import bars
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals, metrics
@@ -65,17 +63,17 @@ def simpler_is_not_better(
     bad = [
         who
         for who, theirs in answers.items()
-        if found[who].high < -margin
-        and intervals.of_difference(chosen, rows.truth, ours, theirs, confidence=shared, **options).high < -margin
+        if intervals.of_difference(chosen, rows.truth, ours, theirs, confidence=shared, **options).high < -margin
     ]
     lowest = min(one.low for one in found.values())
-    outcome = "failed" if bad else outcome_of(lowest + margin, float("inf"))
+    outcome = "failed" if bad else outcome_of(lowest + margin, 0.0)
     values = {who: metrics.value(chosen, rows.truth, one) for who, one in {"candidate": ours, **answers}.items()}
-    told = ", ".join(
-        f"of a {who} one {values[who]:.4g} ({confidence * 100:g}% interval of the difference {one.low:+.4g} to "
-        f"{one.high:+.4g})" for who, one in found.items()
-    )  # fmt: skip
+    told = ", ".join(f"of a {who} one {values[who]:.4g} ({_ends(one, confidence)})" for who, one in found.items())
     measured = {"check": "simpler_is_not_better", "metric": name, "margin": margin, "rows": rows.count, **values}
-    measured |= {"low": lowest, "better": bad, "figure": bars(name, list(values), list(values.values()))}
+    measured |= {"low": lowest, "better": bad, "figure": bars(name, [*values], [*values.values()])}
     text = f"{name} of the model is {values['candidate']:.4g}, {told}; {rows.count:,} rows; allowed is {margin:g} worse"
     conclude(text, outcome, measured, inconclusive=inconclusive, more="More rows would tell.")
+
+
+def _ends(found: Interval, confidence: float) -> str:
+    return f"{confidence * 100:g}% interval {found.low:+.4g} to {found.high:+.4g}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,8 +202,8 @@ def _check(
         raise UsageError("at_least compares with a number, and live with a release: expected one of them.")
     named = {"margin": margin} if margin is not None else {"at_least": at_least}
     check_arguments(inconclusive, **named, confidence=confidence, min_rows=min_rows)
-    if margin is not None and margin < 0:
-        raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of the metric.")
+    if margin is not None:
+        check_margin(margin)
     if min_rows < 2 or not isinstance(min_rows, int):
         raise UsageError(f"min_rows = {min_rows}: expected a whole number from 2 on.")
     if not 0 < confidence < 1:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude, outcome_of
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude, outcome_of
 from ..measuring.outcomes import NotApplicable
 
 if TYPE_CHECKING:
@@ -55,11 +54,9 @@ def no_worse(
         UsageError: the data, the metric or an argument can't be used.
     """
     check_arguments(inconclusive, margin=margin)
-    if margin < 0:
-        raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of {metric}.")
+    check_margin(margin)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals, metrics
-    from ..statistics.power import POWER, rounded_up, rows_for
 
     chosen = choose(model.signature.output, metric)
     if live is None:
@@ -79,10 +76,7 @@ def no_worse(
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
     measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
     measured |= rows.by_target(metric, candidate=ours, live=theirs) | rows.figure(candidate=ours, live=theirs)
-    needed = rows_for(found, rows.count, margin)
-    if needed is not None:
-        measured["rows_needed"] = needed
-        text += f". With no difference about {rounded_up(needed):,} rows pass, in {POWER * 100:g}% of cases"
+    text += _rows_needed(found, rows.count, margin, measured, "With no difference about {} rows pass")
     _conclude(text, found, -margin, inconclusive, measured)
 
 
@@ -109,7 +103,6 @@ def at_least(
     check_arguments(inconclusive, value=value)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals
-    from ..statistics.power import POWER, rounded_up, rows_for
 
     chosen = choose(model.signature.output, metric)
     rows = Rows(data, model.signature.output, chosen)
@@ -125,11 +118,19 @@ def at_least(
     measured = {"check": "at_least", "metric": metric, "candidate": found.value, "value": value}
     measured |= {"difference": sign * (found.value - value), "rows": rows.count}
     measured |= rows.by_target(metric, candidate=answer) | rows.figure(candidate=answer)
-    needed = rows_for(found, rows.count, abs(found.value - value))
-    if needed is not None:
-        measured["rows_needed"] = needed
-        text += f". If it stays so, about {rounded_up(needed):,} rows tell, in {POWER * 100:g}% of cases"
+    text += _rows_needed(found, rows.count, abs(found.value - value), measured, "If it stays so, about {} rows tell")
     _conclude(text, found, value, inconclusive, measured, sign)
+
+
+def _rows_needed(found: Interval, rows: int, margin: float, measured: dict[str, Any], text: str) -> str:
+    """Keep with what was measured how many rows would tell, and return a sentence of it; '' where none would."""
+    from ..statistics.power import POWER, rounded_up, rows_for
+
+    needed = rows_for(found, rows, margin)
+    if needed is None:
+        return ""
+    measured["rows_needed"] = needed
+    return f". {text.format(f'{rounded_up(needed):,}')}, in {POWER * 100:g}% of cases"
 
 
 def _better(difference: float) -> str:

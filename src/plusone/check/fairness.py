@@ -55,10 +55,8 @@ def fair(
         UsageError: the model answers no classes, or the data or an argument can't be used.
     """
     _check(model, kind, at_most, min_rows, confidence, inconclusive)
-    from ..measuring.figures import bars
     from ..measuring.rows import Rows, choose
     from ..measuring.slicing import sliced
-    from ..statistics.proportions import newcombe, wilson
 
     output = model.signature.output
     yes = _place(output.classes, positive)
@@ -78,6 +76,16 @@ def fair(
             f"{group!r} has {len(kept)} groups of {min_rows} rows or more to count on: expected 2 to {_MOST}.",
             mend="more rows, a smaller min_rows, or a column with fewer values",
         )
+    _conclude(kind, group, kept, left_out, rows.count, at_most, confidence, inconclusive)
+
+
+def _conclude(
+    kind: str, group: str, kept: dict[str, tuple[int, int]], left_out: list[str], count: int, at_most: float,
+    confidence: float, inconclusive: OnInconclusive,
+) -> None:  # fmt: skip
+    from ..measuring.figures import bars
+    from ..statistics.proportions import newcombe, wilson
+
     pairs = list(combinations(kept, 2))
     shared = 1 - (1 - confidence) / len(pairs)
     ends = {pair: newcombe(kept[pair[0]], kept[pair[1]], shared) for pair in pairs}
@@ -92,11 +100,11 @@ def fair(
         f"{at_most:g}" + (f". Too few rows: {', '.join(left_out[:5])}" if left_out else "")
     )
     single = {label: wilson(*pair, 1 - (1 - confidence) / len(kept)) for label, pair in kept.items()}
-    measured: dict[str, Any] = {"check": "fair", "kind": kind, "group": group, "at_most": at_most, "rows": rows.count}
+    measured: dict[str, Any] = {"check": "fair", "kind": kind, "group": group, "at_most": at_most, "rows": count}
     measured |= {"difference": abs(_apart(kept, worst)), "low": low, "high": high, "left_out": left_out[:_MOST]}
-    measured["rates"] = {label: many and count / many for label, (count, many) in kept.items()}
+    measured["rates"] = {label: hits / many for label, (hits, many) in kept.items()}
     measured["figure"] = bars(
-        f"{kind} by {group}", list(kept), [count / many for count, many in kept.values()],
+        f"{kind} by {group}", list(kept), [hits / many for hits, many in kept.values()],
         low=[one for one, _ in single.values()], high=[one for _, one in single.values()],
     )  # fmt: skip
     outcome = "failed" if bad else "passed" if clear else "inconclusive"

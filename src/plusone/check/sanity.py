@@ -36,9 +36,7 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
     from ..data.datasets import to_arrow
     from ..measuring.stability import unstable
 
-    table = to_arrow(data)
-    if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+    table = _some_rows(to_arrow(data))
     problem, apart = unstable(model, table, int(rows), float(tolerance))
     measured = {"check": "stable", "rows": table.num_rows, "apart": apart, "tolerance": tolerance}
     if problem:
@@ -65,8 +63,7 @@ def fast(
     inconclusive, not false. What is timed is the model itself, not the reading of requests.
 
     Args:
-        data: a table that the requests are taken from.
-        rows: how many rows a request has.
+        rows: how many rows of `data` a request has.
         budget_s: how long to measure; at least 9 pairs are.
 
     Raises:
@@ -75,12 +72,8 @@ def fast(
         NotApplicable: there is no live release.
         UsageError: the data or an argument can't be used.
     """
-    check_arguments(inconclusive, at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
-    if at_most <= 0 or rows < 1 or not 0 < budget_s <= 600 or not 0 < confidence < 1:
-        raise UsageError(
-            f"at_most = {at_most}, rows = {rows}, budget_s = {budget_s}, confidence = {confidence}: expected more than "
-            "0, 1 or more, 0 to 600 and 0 to 1."
-        )
+    check_arguments(inconclusive)
+    _check_fast(at_most, rows, budget_s, confidence)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
     from ..data.datasets import to_arrow
@@ -88,9 +81,7 @@ def fast(
     from ..measuring.timing import paired_times
     from ..statistics.medians import of_median
 
-    table = to_arrow(data).slice(0, int(rows))
-    if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+    table = _some_rows(to_arrow(data)).slice(0, int(rows))
     ours, theirs = model.columns(table), live.columns(table)
     pairs = paired_times(lambda: model.run(ours), lambda: live.run(theirs), budget_s=budget_s)
     ratio, low, high = of_median([pair.ratio for pair in pairs], confidence)
@@ -109,9 +100,24 @@ def fast(
         "at_most": at_most,
         "pairs": len(pairs),
     }
-    measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other}
-    measured["figure"] = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
+    figure = bars("a request", ["candidate", "live"], [mine, other], unit="ms")
+    measured |= {"rows": table.num_rows, "candidate_ms": mine, "live_ms": other, "figure": figure}
     conclude(text, outcome, measured, inconclusive=inconclusive, more="A machine that does less besides would tell.")
+
+
+def _some_rows(table: Any) -> Any:
+    if not table.num_rows:
+        raise UsageError("The data has 0 rows: expected at least 1.")
+    return table
+
+
+def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
+    check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
+    if at_most <= 0 or rows < 1 or not 0 < budget_s <= 600 or not 0 < confidence < 1:
+        raise UsageError(
+            f"at_most = {at_most}, rows = {rows}, budget_s = {budget_s}, confidence = {confidence}: expected more than "
+            "0, 1 or more, 0 to 600 and 0 to 1."
+        )
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:

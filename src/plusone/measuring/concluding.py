@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..base.errors import UsageError
 from .outcomes import CheckFailed, Inconclusive, record
 
-__all__ = ["Judgement", "OnInconclusive", "check_arguments", "conclude", "outcome_of"]
+__all__ = ["Judgement", "OnInconclusive", "check_arguments", "check_margin", "conclude", "outcome_of"]
 
 Judgement = Literal["passed", "failed", "inconclusive"]
 OnInconclusive = Literal["closes", "allowed"]
@@ -22,6 +22,12 @@ def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise UsageError(f"{name} = {number!r}: expected a finite number.")
+
+
+def check_margin(margin: float) -> None:
+    """Raise UsageError for a margin below 0."""
+    if margin < 0:
+        raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of the metric.")
 
 
 def outcome_of(low: float, high: float) -> Judgement:
