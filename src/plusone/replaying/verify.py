@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -88,8 +88,7 @@ def verify(
     lock = _lock_of(folder, package)
     rows = len(read_examples(folder).rows)
     tolerance = float(package.proof.get("tolerance", 0.0))
-    wanted: Mapping[str, str] = {}
-    name = ""
+    wanted, name = dict[str, str](), ""
     try:
         wanted = venvs.lines_of(lock)
         python = venvs.ensure(lock, log=log)
