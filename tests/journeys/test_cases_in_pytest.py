@@ -1,7 +1,6 @@
 """Pytest as people know it, in a project: parameters, -k, marks, a debugger, several processes, from another folder.
 
-What is run here by hand decides nothing; that the same files make a session of a release is shown in
-tests/checks/test_session.py.
+What is run here by hand decides nothing; how a session of a release runs them, tests/checks/test_session.py shows.
 """
 
 from __future__ import annotations
