@@ -26,8 +26,8 @@ def frame(seed: int) -> pd.DataFrame:
 NOW, BEFORE = ({"train_set": frame(seed), "holdout": frame(seed + 1)} for seed in (1, 3))
 
 
-def trial(model, live, **settings: float) -> Trial:
-    return Trial(given(model, NOW, live=live, before=BEFORE, settings=Checks(**settings)), "holdout")
+def trial(model, live, feature_loss: float = 0.8) -> Trial:
+    return Trial(given(model, NOW, live=live, before=BEFORE, settings=Checks(feature_loss=feature_loss)), "holdout")
 
 
 def test_a_field_that_matters_to_live_and_not_to_the_candidate_fails():

@@ -145,11 +145,12 @@ class Trial:
 def _with_truth(table: pa.Table, target: str, classes: tuple[Any, ...] | None) -> pa.Table:
     """Return the rows whose truth is there and is one that the model could answer."""
     import numpy as np
-    import pyarrow.compute as pc
+
+    from ..data.tensors import compute
 
     if target not in table.column_names:
         raise NotApplicable(f"there is no column {target!r}, which holds the truth")
-    table = table.filter(pc.is_valid(table.column(target)))
+    table = table.filter(compute().is_valid(table.column(target)))
     if classes is None:
         return table
     known = set(classes)
