@@ -56,37 +56,21 @@ __all__ = [
     "valid_json",
 ]
 
-_WHERE = {
-    "at_least": ".comparisons",
-    "between": ".data",
-    "calibrated": ".calibration",
-    "cases": ".listing",
-    "columns": ".data",
-    "contains": ".texts",
-    "directional": ".behaviour",
-    "fair": ".fairness",
-    "fast": ".sanity",
-    "fresh": ".sanity",
-    "invariant": ".behaviour",
-    "judge": ".texts",
-    "matches": ".texts",
-    "minimum": ".behaviour",
-    "no_gaps": ".data",
-    "no_leak": ".tables",
-    "no_overlap": ".tables",
-    "no_shift": ".tables",
-    "no_worse": ".comparisons",
-    "not_null": ".data",
-    "one_of": ".data",
-    "perturb": ".perturb",
-    "rows": ".data",
-    "similar": ".texts",
-    "simpler_is_not_better": ".baselines",
-    "slices": ".by_slice",
-    "stable": ".sanity",
-    "unique": ".data",
-    "valid_json": ".texts",
+_NAMES = {
+    ".baselines": ("simpler_is_not_better",),
+    ".behaviour": ("directional", "invariant", "minimum"),
+    ".by_slice": ("slices",),
+    ".calibration": ("calibrated",),
+    ".comparisons": ("at_least", "no_worse"),
+    ".data": ("between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"),
+    ".fairness": ("fair",),
+    ".listing": ("cases",),
+    ".perturb": ("perturb",),
+    ".sanity": ("fast", "fresh", "stable"),
+    ".tables": ("no_leak", "no_overlap", "no_shift"),
+    ".texts": ("contains", "judge", "matches", "similar", "valid_json"),
 }
+_WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
