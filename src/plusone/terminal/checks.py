@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,18 +29,37 @@ def print_session(
         whole: say at the end whether the gate is open.
     """
     checks = session.checks if shown is None else shown
+    idle = [check for check in checks if whole and not show_output and _is_idle(check)]
+    checks = [check for check in checks if check not in idle]
     for title, mine in (("the project's tests", False), ("plusone's own checks", True)):
         rows = [_row(check) for check in checks if is_built_in(check.test) is mine]
         if rows:
             click.secho(f"{title}", bold=True)
             print_table(("outcome", "subject", "check", "rows", "time"), rows, right={3, 4})
             click.echo()
+    _print_idle(idle)
     for problem in session.problems:
         click.secho(f"problem: {problem}", fg="red")
     for check in checks:
         _print_check(check, show_output)
     if whole:
         _print_gate(session)
+
+
+def _is_idle(check: Check) -> bool:
+    return is_built_in(check.test) and check.outcome == "not applicable"
+
+
+def _print_idle(checks: Sequence[Check]) -> None:
+    """Print plusone's own checks that had nothing to do, together by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for check in checks:
+        reasons.setdefault(check.message, []).append(_name(check))
+    for reason, names in reasons.items():
+        click.secho(f"not applicable: {shortened(reason, 300)}", dim=True)
+        click.secho(textwrap.fill(", ".join(names), 110, initial_indent="  ", subsequent_indent="  "), dim=True)
+    if reasons:
+        click.echo()
 
 
 def print_sessions(sessions: Sequence[Session]) -> None:
