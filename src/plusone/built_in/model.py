@@ -1,9 +1,9 @@
 """What plusone checks of each packaged model by itself, on the tables that it did not learn from.
 
-Its bounds are wide: they are for every project, and the project's own tests are for what it wants. Each check but `skew`
-fails only where it is shown that a bound is passed, with an error of 1 in 1,000; what falls short of that, and what the
-rows are too few to tell, is a warning. Losses are taken as shares: 0 is a model that is always right, 1 one that always
-answers the same.
+Its bounds are wide: they are for every project, and the project's own tests are for what it wants. Each check, but
+`skew`, fails only where it is shown that a bound is passed, with an error of 1 in 1,000; what falls short of that, and
+what the rows are too few to tell, is a warning. Losses are taken as shares: 0 is a model that is always right, 1 one
+that always answers the same.
 """
 
 from __future__ import annotations
@@ -198,7 +198,8 @@ def _no_slice_is_inverted(trial: Trial) -> None:
     from ..statistics.estimates import from_mean, holm
 
     looked = halves(len(trial.theirs), 0)
-    found = _found(trial, -trial.theirs, looked, -_INVERTED * float(trial.constant[looked].mean()))
+    limit = -_INVERTED * float(trial.constant[looked].mean())
+    found = _found(trial, -trial.theirs, looked, limit, categories=True)
     judged: list[tuple[str, Estimate]] = []
     for label, part in found:
         mine, other = part & looked, part & ~looked
@@ -283,14 +284,22 @@ def slices(trial: Trial) -> None:
         raise CheckFailed(text)
 
 
-def _found(trial: Trial, values: NDArray[Any], looked: NDArray[Any], limit: float) -> list[tuple[str, NDArray[Any]]]:
-    """Return the slices that stand out on the rows looked at, with enough of the other rows."""
+def _found(
+    trial: Trial, values: NDArray[Any], looked: NDArray[Any], limit: float, *, categories: bool = False
+) -> list[tuple[str, NDArray[Any]]]:
+    """Return the slices that stand out on the rows looked at, with enough of the other rows.
+
+    With `categories` only those of one category: a range of hours on one weekday is two evenings of a holdout, and the
+    storm of one of them makes its rows alike.
+    """
     from ..measuring.searching import search
-    from ..measuring.slicing import sliceable, sliced
+    from ..measuring.slicing import is_category, sliceable, sliced
 
     table = trial.table
-    columns = [name for name in table.column_names if name not in trial.rows.targets and sliceable(table, name)]
-    found = search([sliced(table, name) for name in columns[:50]], values, looked, limit, FEWEST // 2)
+    wanted = is_category if categories else sliceable
+    columns = [name for name in table.column_names if name not in trial.rows.targets and wanted(table, name)]
+    slicings = [sliced(table, name) for name in columns[:50]]
+    found = search(slicings, values, looked, limit, FEWEST // 2, pairs=not categories)
     return [(one.label, one.rows) for one in found if int((one.rows & ~looked).sum()) >= FEWEST // 2]
 
 

@@ -45,9 +45,15 @@ def halves(rows: int, seed: int) -> NDArray[np.bool_]:
 
 
 def search(
-    slicings: Sequence[Slicing], values: NDArray[np.float64], looked: NDArray[np.bool_], limit: float, few: int
+    slicings: Sequence[Slicing],
+    values: NDArray[np.float64],
+    looked: NDArray[np.bool_],
+    limit: float,
+    few: int,
+    *,
+    pairs: bool = True,
 ) -> list[Found]:
-    """Return the slices that look worst, the worst first, at most `FOUND`.
+    """Return the slices that look worst, the worst first, at most `FOUND`; with `pairs` also those by two columns.
 
     Args:
         values: of each row, the better the higher.
@@ -67,7 +73,7 @@ def search(
         for at, score in enumerate(scores)
         if score < -1
     ]
-    for first, second in combinations(range(min(len(slicings), PAIRED)), 2):
+    for first, second in combinations(range(min(len(slicings), PAIRED) if pairs else 0), 2):
         width, height = len(slicings[second].labels), len(slicings[first].labels)
         both = (codes[first] >= 0) & (codes[second] >= 0)
         cell = np.where(both, codes[first] * width + codes[second], -1)

@@ -51,6 +51,14 @@ def sliceable(table: pa.Table, column: str) -> bool:
     return _is_number(kind) or types.is_boolean(kind) or _is_text(kind)
 
 
+def is_category(table: pa.Table, column: str) -> bool:
+    """Return whether a column holds text or truths: what rows of one day, or one storm, do not share by themselves."""
+    from pyarrow import types
+
+    kind = table.schema.field(column).type
+    return types.is_boolean(kind) or types.is_dictionary(kind) or _is_text(kind)
+
+
 def sliced(table: pa.Table, column: str) -> Slicing:
     """Return the slices by one column: each category, each quarter of the numbers or times, and the rows without any.
 
