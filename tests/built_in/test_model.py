@@ -117,7 +117,15 @@ def test_labels_that_were_turned_round_are_seen_by_live():
 def test_data_that_broke_both_models_is_compared_with_live_on_its_own():
     broken = {name: frame.assign(x=np.random.default_rng(1).permutation(frame["x"])) for name, frame in NOW.items()}
     flat = classes(lambda f: np.where(f["x"] > 0, 0.51, 0.49))
-    assert "performance" in failed(flat, broken)
+    found = said(flat, broken)
+    assert found["performance"].startswith("warned")
+    assert "live release lost" in found["performance"]
+    assert found["live_holds"].startswith("failed")
+
+
+def test_where_nothing_is_to_be_gained_a_candidate_as_good_as_live_passes():
+    nothing = classes(lambda f: 0.5 + 0.1 * np.sign(f["x"] - f["x"]))
+    assert not {"performance", "slices"} & set(failed(nothing, live=nothing))
 
 
 def test_data_that_drifts_is_a_warning():

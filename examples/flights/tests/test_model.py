@@ -18,8 +18,11 @@ def test_it_ranks_flights_better_than_chance(model, holdout):
 
 
 def test_no_worse_than_live(model, live, holdout):
-    """The release that has the traffic answers the same flights, which neither has seen."""
-    plusone.check.no_worse(model, live, holdout, metric="roc_auc", margin=0.005)
+    """The release that has the traffic answers the same flights, which neither has seen.
+
+    By a month more of data it moves by 0.01 either way: 12,000 flights are enough to tell twice that.
+    """
+    plusone.check.no_worse(model, live, holdout, metric="roc_auc", margin=0.02)
 
 
 def test_probabilities_mean_what_they_say(model, holdout):
@@ -31,10 +34,10 @@ def test_probabilities_mean_what_they_say(model, holdout):
 
 def test_an_evening_flight_is_riskier_than_the_same_in_the_morning(model, holdout):
     """Delays add up over the day: the one fact about flights that everybody knows."""
-    some = holdout.head(500)
+    some = holdout.sample(2000, random_state=0)  # the first ones are of two days, and one of them may be stormy
     morning = some.assign(sched_dep_time=700, sched_arr_time=1000)
     evening = some.assign(sched_dep_time=1900, sched_arr_time=2200)
-    assert late(model, evening).mean() > late(model, morning).mean() + 0.05
+    assert late(model, evening).mean() > late(model, morning).mean() + 0.02
 
 
 def test_it_answers_for_an_airport_and_an_airline_it_never_saw(model, holdout):
