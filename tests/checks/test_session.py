@@ -74,7 +74,8 @@ def test_a_release_whose_tests_pass_opens_the_gate_and_leaves_nothing_behind(rel
     assert "can't tell" in only(model, "test_few_rows").message
     assert sorted(path for path in released.root.rglob("*") if ".plusone" not in path.parts) == before
     # Each process knows every test, and runs its own.
-    assert {one.test for one in data.collected} == {one.test for one in model.collected}
+    ours, theirs = ({one.test for one in part.collected if not is_built_in(one.test)} for part in (data, model))
+    assert ours == theirs
     assert [one.here for one in data.collected] == [not one.here for one in model.collected]
 
 

@@ -382,7 +382,9 @@ def _check_checks(checks: Checks, where: str) -> None:
         value = getattr(checks, key)
         if not least <= value <= most:
             usual = getattr(Checks(), key)
-            raise ConfigError(f"{where}: {key} = {value}: expected {least:,} to {most:,}.", mend=f"{key} = {usual}")
+            raise ConfigError(
+                f"{where}: {key} = {value}: expected {least:,.10g} to {most:,.10g}.", mend=f"{key} = {usual}"
+            )
 
 
 def _read(file: Path) -> dict[str, Any]:

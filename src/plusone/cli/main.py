@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up:up", "Serve what is live, and publish what goes live."),
     "status": ("show:status", "Show the models, their releases, and what is served."),
     "show": ("show:show", "Show a release: what it takes, its proof, what moved it."),
-    "data": ("quality.data:data", "Show what a step's data holds; write down what is expected of it."),
+    "data": ("quality.data:data", "Show what a step's data holds; write what is expected of it."),
     "checks": ("quality.checks:checks", "Show the checks of a release and what they measured."),
     "test": ("quality.test:test", "Run the tests of a release again."),
     "replay": ("quality.replay:replay", "Ask a release the newest requests that were logged."),

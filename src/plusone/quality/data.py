@@ -18,7 +18,7 @@ __all__ = ["data"]
 
 @click.group(epilog="\b\nExamples:\n  plusone data profile flights\n  plusone data expect flights")
 def data() -> None:
-    """Show what a step's data holds; write down what is expected of it."""
+    """Show what a step's data holds; write what is expected of it."""
 
 
 @data.command(epilog="\b\nExamples:\n  plusone data profile flights\n  plusone data profile train_set --json")
