@@ -76,8 +76,9 @@ def calibration_error(said: Floats, seen: Floats, *, confidence: float = 0.95, s
 
     The interval holds each error with which what was measured is not among the (1 - confidence) / 2 lowest or highest
     of what chance would show then. Chance is drawn 2,000 times around bins that are off in the proportions that were
-    measured: Student's t with the bin's rows less one, as its error is estimated too (with the normal distribution 100
-    rows were wrong in 5.5 % of 600 runs on one side, in place of 2.5 %; so they are in 2.8 to 4.3 %). Bins hide what is wrong within them, so that the true error is at least this.
+    measured: Student's t with the bin's rows less one, as its error is estimated too. With the normal distribution 100
+    rows were wrong in 5.5 % of 600 runs on one side, in place of 2.5 %; so they are in 2.8 to 4.3 %. Bins hide what is
+    wrong within them, so that the true error is at least this.
 
     Args:
         said: probabilities, shape (rows,); `seen`: whether it was so, 0 or 1.
