@@ -130,9 +130,9 @@ def performance(trial: Trial) -> None:
     share = trial.given.settings.performance_loss
     ours, theirs, nothing = trial.ours, trial.theirs, trial.constant
     level = float(nothing.mean())
-    margin = share * np.maximum(float((nothing - theirs).mean()), _LEAST_GAIN * level)
+    gains = nothing - theirs
     # Where the gain is more than the least it is uncertain too, row by row.
-    allowed = share * (nothing - theirs) if margin > share * _LEAST_GAIN * level else np.full(len(ours), margin)
+    allowed = share * (gains if gains.mean() > _LEAST_GAIN * level else np.full(len(ours), _LEAST_GAIN * level))
     found = from_mean(theirs + allowed - ours)
     text = (
         f"of what a constant answer loses on {trial.name} ({trial.metric_name}, {len(ours):,} rows), the candidate "
