@@ -101,3 +101,16 @@ def test_gaps_and_days_by_hand():
 
 def test_a_clock_that_another_kind_of_column_replaced_is_no_trouble():
     assert told(gaps, change(NOW, "date", days(NOW))) == []
+
+
+def test_days_that_come_in_fits_and_starts_are_no_fault():
+    def rated(days: dict[int, int]) -> pa.Table:
+        moments = [FIRST + dt.timedelta(days=day) for day, count in days.items() for _ in range(count)]
+        return pa.table({"at": pa.array(moments, pa.timestamp("us")), "stars": pa.array([3] * len(moments))})
+
+    was = {day: 30 if day // 20 % 2 else 6 for day in range(200)}
+    quiet = was | dict.fromkeys(range(200, 220), 5)
+    found = list(rows(pair_of(rated(quiet), rated(was))))
+    assert not [one for one in found if one.level == "fail"]
+    gone = was | dict.fromkeys(range(200, 220), 2)
+    assert [one for one in rows(pair_of(rated(gone), rated(was))) if one.level == "fail"]

@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
     begin, end = PIPELINE.index("@plusone.step(version"), PIPELINE.index('@plusone.step(outputs=("train_set"')
     text = PIPELINE[:begin] + STEPS.lstrip() + "\n\n" + PIPELINE[end:]
     text = text.replace('target="y")', 'target="y", features=["x", "z"])')
-    return make_project(tmp_path, files={"pipeline.py": text, "tests/test_data.py": DATA_TEST})
+    return make_project(tmp_path, files={"pipeline.py": text, "tests/test_data.py": DATA_TEST}, built_in=True)
 
 
 def release(project: Path, **settings):
