@@ -401,8 +401,8 @@ def skew(trial: Trial) -> None:
     # Of rows that were learned from the mean is off by far less than by chance: the truths are known to the model.
     over = ours - theirs - _SPARE * math.hypot(error, wide)
     told = (
-        f"{text}, those of the live release to its own {theirs:.3g}: are the fields prepared in training as they are in "
-        "requests?"
+        f"{text}, those of the live release to its own {theirs:.3g}: are the fields prepared in training as they are "
+        "in requests?"
     )
     if over > bound:
         raise CheckFailed(told)
