@@ -49,15 +49,15 @@ WORK = [
 BOTH = ["the", "and", "you", "can", "it", "on", "at", "to", "be", "from"]
 
 
-def lay_out(folder: Path, count: int = 160) -> None:
+def lay_out(folder: Path, count: int = 960) -> None:
     """Write mails as the package has them: a file of JSON each, in a folder for each collection."""
     random = np.random.default_rng(0)
     for number in range(count):
         spam = number % 3 == 0
         words = random.choice([*(SPAM if spam else WORK), *BOTH], 40).tolist()
         text = (
-            f"From someone@example.org Thu Aug {1 + number // 8:02d} 14:44:07 2002\n"
-            f"Received: from localhost by example.org; Thu, {1 + number // 8:02d} Aug 2002 14:44:07 +0100\n"
+            f"From someone@example.org Thu Aug {1 + number // 48:02d} 14:44:07 2002\n"
+            f"Received: from localhost by example.org; Thu, {1 + number // 48:02d} Aug 2002 14:44:07 +0100\n"
             f"Subject: {' '.join(words[:4])}\nContent-Type: text/plain\n\n{' '.join(words[4:])}\nmail {number}\n"
         )
         group = "spam-1" if spam else "easy-ham-1"

@@ -63,7 +63,7 @@ def _case(check: Check) -> ET.Element:
     found = [("subject", check.subject), ("outcome", check.outcome)]
     for one in check.measured:
         found += [("warning", str(one["warning"]))] if "warning" in one else []
-        found += [(key, value) for key, value in facts_of(one).items()]
+        found += [(key, value) for key, value in sorted(facts_of(one).items())]  # the store sorts them, too
     case.append(_properties(found))
     message = check.message or check.outcome
     if problem := closes(check):
