@@ -11,7 +11,9 @@ from plusone.measuring import figures
 
 
 def test_a_long_line_keeps_its_ends_and_its_order():
-    found = figures.lines("t", {"a": (list(range(10_001)), [x / 2 for x in range(10_001)])}, x="x", y="y", diagonal=True)
+    found = figures.lines(
+        "t", {"a": (list(range(10_001)), [x / 2 for x in range(10_001)])}, x="x", y="y", diagonal=True
+    )
     line = found["series"][0]
     assert len(line["x"]) == len(line["y"]) == figures.MOST_POINTS
     assert (line["x"][0], line["x"][-1]) == (0.0, 10_000.0)
