@@ -144,9 +144,13 @@ def _children(up: Up) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process is still there, its sockets with it: its command line is gone before they are."""
+    """Whether a process holds its files still, its sockets among them.
+
+    Its first thread is a zombie as soon as it ended itself: the files are closed by the last one.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        stopped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        return not stopped or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
