@@ -41,8 +41,8 @@ SETTINGS = {
     "checks.calibration_loss": "how much further than live's the probabilities may be off, 0 to 1",
     "checks.overfit": "how much more than live a candidate may lose from its training data to a holdout, as a share of "
     "what a constant answer loses",
-    "checks.bias": "how much further than live's the mean answer to the training data may lie from the mean truth, of "
-    "probabilities, or of the truth's standard deviation",
+    "checks.bias": "how much further than live's the mean answer to the training data, or to a slice of it, may lie from "
+    "the mean truth: of probabilities, or in the truth's standard deviations",
     "checks.slower": "how many times the live release's time a candidate may take",
     "checks.replay_requests": "how many of the newest logged requests each candidate is asked again; 0: none",
     "checks.replay_errors": "how many of them a candidate may refuse that the live release answers",

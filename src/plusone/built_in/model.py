@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from ..checks.built_in import BuiltIn
 from ..measuring.outcomes import CheckFailed, NotApplicable, record, warn
 from .features import features
+from .preparation import skew
 from .trial import FEWEST, Trial, sampled, which_are_taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..checks.built_in import Given
-    from ..predictor import Predictor
     from ..statistics.estimates import Estimate
 
 __all__ = ["checks"]
@@ -45,7 +45,6 @@ _LEAST_GAIN = 0.1
 _FEWEST_FAIL = 200
 """A slice of fewer rows warns: those of one hour, or one storm, are alike, and count as one."""
 _INVERTED, _WORTHLESS = 1.5, 1.25
-_SPARE = 1.5
 
 
 def checks(given: Given) -> Iterable[BuiltIn]:
@@ -376,57 +375,6 @@ def _gap(held: NDArray[Any], nothing: NDArray[Any], learned: NDArray[Any], level
         raise NotApplicable("a constant answer is right in all rows")
     gap = float(held.mean()) / one - float(learned.mean()) / other
     return gap, math.hypot(_error(held) / one, _error(learned) / other)
-
-
-def skew(trial: Trial) -> None:
-    """Fail when the mean answer to the training data is shown to be further from the mean truth there than live's.
-
-    A model that learned from these rows as they are is right about them on average: the score of a constant term is 0
-    at the optimum. One that learned from rows that were prepared in another way is not; nor is one that was given
-    weights, or that fits badly, so that a fifth of the bound is a warning.
-    """
-    training = trial.given.learning.inputs[0]
-    learned = Trial(trial.given, training)
-    ours, error = _bias(learned, learned.model)
-    bound = trial.given.settings.bias
-    text = f"the answers to {training} lie {ours:.3g} from the truth on average"
-    record({"check": "skew", "bias": ours, "rows": learned.table.num_rows, "bound": bound, "message": text})
-    try:
-        before = trial.earlier(training)
-        theirs, wide = _bias(before, before.live)
-    except NotApplicable:
-        if ours > bound / 5 + _SPARE * error:
-            warn(f"{text}: are its fields prepared in training as they are in requests?")
-        return
-    # Of rows that were learned from the mean is off by far less than by chance: the truths are known to the model.
-    over = ours - theirs - _SPARE * math.hypot(error, wide)
-    told = (
-        f"{text}, those of the live release to its own {theirs:.3g}: are the fields prepared in training as they are "
-        "in requests?"
-    )
-    if over > bound:
-        raise CheckFailed(told)
-    if over > bound / 5:
-        warn(told)
-
-
-def _bias(trial: Trial, model: Predictor) -> tuple[float, float]:
-    """Return how far the mean answer lies from the mean truth, and its standard error: of classes the largest of
-    their shares, of numbers in standard deviations of the truth.
-    """
-    import numpy as np
-
-    output = trial.model.signature.output
-    if output.kind == "ranking" or (output.kind == "classes" and not output.probabilities):
-        raise NotApplicable("the model answers neither probabilities nor numbers")
-    answer = np.asarray(trial.rows.answer(model, "the model"), dtype=np.float64)
-    truth = np.asarray(trial.rows.truth)
-    if output.kind == "classes":
-        apart = answer - np.eye(answer.shape[1])[truth]
-    else:
-        apart = ((answer - truth) / np.maximum(truth.std(axis=0), 1e-300)).reshape(len(truth), -1)
-    place = int(np.abs(apart.mean(axis=0)).argmax())
-    return abs(float(apart[:, place].mean())), _error(apart[:, place])
 
 
 def fast(trial: Trial) -> None:

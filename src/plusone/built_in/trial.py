@@ -44,21 +44,26 @@ class Trial:
 
     Args:
         before: the table of that name that the live release was made with.
+        most: how many of its rows are looked at.
     """
 
-    def __init__(self, given: Given, name: str, *, before: bool = False) -> None:
-        self.given, self.name, self._before = given, name, before
+    def __init__(self, given: Given, name: str, *, before: bool = False, most: int = MOST) -> None:
+        self.given, self.name, self._before, self._most = given, name, before, most
         self.model = given.model
         self.metric_name = default_metric(self.model.signature.output)
 
     @cached_property
     def table(self) -> pa.Table:
-        """The rows that have a truth and that the candidate takes; NotApplicable where there are too few."""
-        found = sampled(self._whole())
+        """The rows that have a truth and that are taken: by live where it was made with them, else by the candidate.
+
+        NotApplicable where there are too few.
+        """
+        found = sampled(self._whole(), self._most)
         output = self.model.signature.output
         for target in output.names or (output.name,):
             found = _with_truth(found, target, output.classes if output.kind == "classes" else None)
-        taken = found.filter(which_are_taken(self.model, found)) if found.num_rows else found
+        asked = self.live if self._before else self.model
+        taken = found.filter(which_are_taken(asked, found)) if found.num_rows else found
         if taken.num_rows < FEWEST:
             raise NotApplicable(
                 f"{self.name} has {taken.num_rows} rows with a truth that the model takes: at least {FEWEST} are needed"
@@ -129,7 +134,7 @@ class Trial:
         name = name or self.name
         if name not in self.given.before:
             raise NotApplicable(f"the live release was made without {name}")
-        found = Trial(self.given, name, before=True)
+        found = Trial(self.given, name, before=True, most=self._most)
         try:
             _ = found.theirs
         except (BrokenArtifact, NotFound) as error:
