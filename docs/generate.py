@@ -52,7 +52,7 @@ SETTINGS = {
     "checks.replay_latency": "how many times as long as the live release a candidate may take for one row",
     "checks.shift": "how far a column may lie from the live release's data: total variation distance, 0 to 1",
     "checks.shift_same_times": "the same among rows of the times that both cover; of the target half of it",
-    "checks.label_shift": "the same of the target, over all rows",
+    "checks.label_shift": "the same of the target, over all rows; and how far its share within a category may move beyond that elsewhere",
     "checks.nulls": "how much more of a column may be missing, as a share of the rows",
     "checks.duplicates": "how many more of the rows may be equal to another one, as a share",
     "checks.rewritten": "in what share of the rows of the past a column may hold something else than it did",

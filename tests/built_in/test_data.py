@@ -57,7 +57,8 @@ def failed(box: Sandbox) -> dict[str, str]:
 def test_the_training_data_the_sources_and_the_holdout_are_looked_at(sandbox):
     names = set(outcomes(sandbox))
     assert {"columns[train_set]", "columns[raw]", "overlap[holdout]", "leakage[train_set]", "label[train_set]"} <= names
-    assert not [name for name in names if "[note]" in name or name in ("leakage[raw]", "label[raw]")]
+    assert "label[raw]" in names  # a source may hold what the model answers
+    assert not [name for name in names if "[note]" in name or name == "leakage[raw]"]
 
 
 def test_a_month_more_fails_nothing_and_leaves_figures(sandbox):

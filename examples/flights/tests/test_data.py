@@ -13,6 +13,11 @@ def test_no_day_and_no_airport_is_missing(flights):
     assert not missing
 
 
+def test_the_newest_month_is_whole(flights):
+    """The other half of that fault: the file of a month that was not over, or not written to its end."""
+    assert flights["date"].max().is_month_end
+
+
 def test_share_of_late_flights_is_a_likely_one(flights):
     """By month it was between 13 % and 31 % in 2013. Near 0 or 1, or a jump, means that `late` is computed wrongly."""
     share = flights.groupby(flights["date"].dt.strftime("%Y-%m"))["late"].mean()

@@ -99,7 +99,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     overfit: float = 0.25
     """How much more than live a candidate may lose from its training data to a holdout, as a share as above."""
     bias: float = 0.05
-    """How much further than live's the mean answer to the training data, or to a slice of it, may lie from the truth."""
+    """How much further than live's the mean answer to the training data, or to a slice of it, may lie from truth."""
     slower: float = 2.0
     """How many times live's time a candidate may take."""
     replay_requests: int = 10_000

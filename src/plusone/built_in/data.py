@@ -15,6 +15,7 @@ from ..measuring.figures import bars, histograms
 from ..measuring.outcomes import CheckFailed, NotApplicable, record, warn
 
 if TYPE_CHECKING:
+    from ..base.records import Learning
     from ..data.views import TableView
     from ..expectations.findings import Finding, Pair
 
@@ -37,7 +38,7 @@ def checks(given: Given) -> Iterable[BuiltIn]:
         table = _Table(given, name)
         training = name == given.learning.inputs[0]
         for kind in _BEFORE:
-            if kind != "label" or (training and given.learning.targets):
+            if kind != "label" or given.learning.targets:
                 yield BuiltIn(f"{kind}[{name}]", partial(_against, table, kind))
         yield BuiltIn(f"duplicates[{name}]", partial(_duplicates, table))
         if training:
@@ -107,12 +108,14 @@ class _Table:
         return Pair(self.now, self.before, self._learning, given.settings)
 
     @cached_property
-    def _learning(self) -> Any:
+    def _learning(self) -> Learning:
         """What the model learns; in a source every column counts, for what is made of it is not known."""
         from ..base.records import Learning
 
-        training = self.given.learning.inputs[:1]
-        return self.given.learning if self.name in training else Learning()
+        learning = self.given.learning
+        if self.name in learning.inputs[:1]:
+            return learning
+        return Learning(targets=tuple(name for name in learning.targets if name in self.now.columns))
 
 
 def _against(table: _Table, kind: str) -> None:
@@ -122,6 +125,8 @@ def _against(table: _Table, kind: str) -> None:
     if table.is_same:
         record({"check": kind, "rows": table.now.rows, "message": "the data is that of the live release, byte by byte"})
         return
+    if kind == "label" and not pair.learning.targets:
+        raise NotApplicable(f"{table.name} has no column that the model answers")
     found = list(COMPARISONS[kind](pair))
     if kind in ("shift", "label"):
         _draw(pair, kind)

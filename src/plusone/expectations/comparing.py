@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.config import Checks
 from ..base.records import Learning
 from ..data.views import TableView
-from . import history, rows, schema, shifts, times, units, values
+from . import history, parts, rows, schema, shifts, times, units, values
 from .findings import Finding, Pair
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ COMPARISONS: dict[str, Callable[[Pair], Iterable[Finding]]] = {
     "history": history.history,
     "links": history.links,
     "shift": shifts.shift,
-    "label": shifts.label,
+    "label": lambda pair: [*shifts.label(pair), *parts.label_parts(pair)],
     "duplicates": lambda pair: rows.duplicates(pair.now, pair.before, pair.bounds),
 }
 """What is compared, by the name of its check."""
