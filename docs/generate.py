@@ -41,8 +41,8 @@ SETTINGS = {
     "checks.calibration_loss": "how much further than live's the probabilities may be off, 0 to 1",
     "checks.overfit": "how much more than live a candidate may lose from its training data to a holdout, as a share of "
     "what a constant answer loses",
-    "checks.bias": "how much further than live's the mean answer to the training data, or to a slice of it, may lie from "
-    "the mean truth: of probabilities, or in the truth's standard deviations",
+    "checks.bias": "how much further than live's the mean answer to the training data, or to a slice of it, may lie "
+    "from the mean truth: of probabilities, or in the truth's standard deviations",
     "checks.slower": "how many times the live release's time a candidate may take",
     "checks.replay_requests": "how many of the newest logged requests each candidate is asked again; 0: none",
     "checks.replay_errors": "how many of them a candidate may refuse that the live release answers",
@@ -52,7 +52,8 @@ SETTINGS = {
     "checks.replay_latency": "how many times as long as the live release a candidate may take for one row",
     "checks.shift": "how far a column may lie from the live release's data: total variation distance, 0 to 1",
     "checks.shift_same_times": "the same among rows of the times that both cover; of the target half of it",
-    "checks.label_shift": "the same of the target, over all rows; and how far its share within a category may move beyond that elsewhere",
+    "checks.label_shift": "the same of the target, over all rows; and how far its share within a category may move "
+    "beyond that elsewhere",
     "checks.nulls": "how much more of a column may be missing, as a share of the rows",
     "checks.duplicates": "how many more of the rows may be equal to another one, as a share",
     "checks.rewritten": "in what share of the rows of the past a column may hold something else than it did",
