@@ -20,7 +20,6 @@ import pytest
 
 from plusone import packaging
 from plusone.base.config import Serve
-from plusone.base.errors import PlusoneError
 from plusone.base.records import ModelRoute, Package, RouteFile, RouteTarget
 from plusone.proving.prove import Trained
 from plusone.trust.published import write_trusted
@@ -30,12 +29,9 @@ from tests.matrix.cells import CELLS, Cell, missing, table
 from tests.matrix.formats import COMPILED, FORMATS, NATIVE, frame_of
 from tests.matrix.inputs import INPUTS
 from tests.packaged import one_thread
-from tests.serving.serving_folder import all_ready, ask, until
+from tests.serving.serving_folder import ask, until
 
 __all__ = ["one_thread"]
-
-# The first cell waits until the models of all are trained, packaged and served: minutes on a machine that is busy.
-pytestmark = pytest.mark.timeout(1200)
 
 RUN = [cell for cell in CELLS if cell.runs]
 
@@ -49,12 +45,40 @@ class Made(NamedTuple):
     rows: list[dict[str, Any]]
 
 
-class Served(NamedTuple):
-    """All cells that run here, served by one worker."""
+class Served:
+    """One worker that serves the cells that were asked for so far: each process of tests has its own."""
 
-    port: int
-    made: dict[str, Made]
-    failed: dict[str, PlusoneError]
+    def __init__(self, root: Path) -> None:
+        self._root, self._serving = root, root / "serving"
+        self._models: dict[str, ModelRoute] = {}
+        self._trusted: list[str] = []
+        self._publish()
+        self.supervisor = Supervisor(self._serving, Serve(port=0, workers=1))
+
+    @property
+    def port(self) -> int:
+        return self.supervisor.port
+
+    def add(self, cell: Cell) -> Made:
+        """Train, package and prove the cell's model, and wait until it is served."""
+        name = model_name(cell)
+        made, digest = make(cell, self._root / "made" / name)
+        shutil.move(self._root / "made" / name, self._serving / "packages" / digest)
+        target = RouteTarget(
+            release=1, digest=digest, package=digest, folder=f"packages/{digest}", share=1.0, shadow=0.0, stage="live"
+        )
+        self._models[name] = ModelRoute(version=1, targets=(target,))
+        if "types" in made.package.options:
+            # What a person does who knows where the package comes from: `plusone trust`.
+            self._trusted.append(digest)
+        self._publish()
+        served = f"/v2/models/{name}/ready"
+        until(lambda: ask(self.port, "GET", served, None)[0] == 200, name, poll=self.supervisor.poll, seconds=300)
+        return made
+
+    def _publish(self) -> None:
+        write_trusted(self._serving, self._trusted)
+        routes.publish(self._serving, RouteFile(sequence=len(self._models) + 1, models=self._models))
 
 
 def model_name(cell: Cell) -> str:
@@ -96,45 +120,16 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
     return Made(package, answers.tolist(), None if probabilities is None else probabilities.tolist(), data.rows), digest
 
 
-def _options(made: dict[str, Made], cell: Cell) -> dict[str, Any]:
-    return made[cell.name].package.options if cell.name in made else {}
-
-
 @pytest.fixture(scope="module")
-def served(one_thread: None, request: pytest.FixtureRequest) -> Iterator[Served]:
-    """One worker that serves every cell that was chosen and runs on this machine."""
-    calls: list[Any] = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = {call.params["cell"].name for call in calls if call is not None and "cell" in call.params}
+def served(one_thread: None) -> Iterator[Served]:
     root = Path(tempfile.mkdtemp(prefix="plusone-matrix-"))
-    made: dict[str, Made] = {}
-    failed: dict[str, PlusoneError] = {}
-    models: dict[str, ModelRoute] = {}
-    serving = root / "serving"
-    for cell in RUN:
-        if cell.name not in chosen or missing(cell):
-            continue
-        try:
-            made[cell.name], digest = make(cell, root / "made" / model_name(cell))
-        except PlusoneError as error:
-            failed[cell.name] = error
-            continue
-        shutil.copytree(root / "made" / model_name(cell), serving / "packages" / digest)
-        target = RouteTarget(
-            release=1, digest=digest, package=digest, folder=f"packages/{digest}", share=1.0, shadow=0.0, stage="live"
-        )
-        models[model_name(cell)] = ModelRoute(version=1, targets=(target,))
-    # What a person does who knows where the packages come from: `plusone trust`.
-    asking = [models[model_name(cell)].targets[0].package for cell in RUN if "types" in _options(made, cell)]
-    write_trusted(serving, asking)
-    routes.publish(serving, RouteFile(sequence=1, models=models))
-    supervisor = Supervisor(serving, Serve(port=0, workers=1))
+    served = Served(root)
     try:
-        supervisor.start()
-        until(lambda: all_ready(supervisor), "the worker", poll=supervisor.poll, seconds=600)
-        yield Served(supervisor.port, made, failed)
+        served.supervisor.start()
+        yield served
     finally:
-        supervisor.stop(timeout_s=5.0)
-        stop_workers(serving, timeout_s=1.0)
+        served.supervisor.stop(timeout_s=5.0)
+        stop_workers(root / "serving", timeout_s=1.0)
         shutil.rmtree(root)
 
 
@@ -144,9 +139,7 @@ def test_a_cell_is_packaged_proven_served_and_asked(cell: Cell, request: pytest.
     if reason := missing(cell):
         pytest.skip(f"not run: {cell.name}: {reason}")
     served: Served = request.getfixturevalue("served")
-    if (error := served.failed.get(cell.name)) is not None:
-        raise error
-    made = served.made[cell.name]
+    made = served.add(cell)
     assert (made.package.format == "onnx") == (cell.way == COMPILED)
     assert made.package.proof["rows"] > 0
     if cell.way == COMPILED:
