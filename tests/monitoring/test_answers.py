@@ -17,6 +17,7 @@ from plusone.graphs.runner import Answer
 from plusone.monitoring.answers import read_answers
 from plusone.predictions.layout import ARROW, GRPC, INFERENCE, JSON
 from plusone.predictor.arrow import write_stream
+from plusone.predictor.lists import lists_of
 from plusone.protocols.inference import Infer, Wanted, tensor_bytes, write_infer
 from plusone.tensors.tensors import Interface, answer_tensors
 
@@ -91,7 +92,45 @@ def test_arrow_streams():
 def test_json():
     body = msgspec.json.encode({"predictions": [{"label": "a", "probabilities": {}}, 1.5, 3, None]})
     assert read_answers(JSON, body, None) == [(False, "a"), (True, 1.5), (True, 3), (True, None)]
-    assert read_answers(JSON, b'{"predictions":[[1.0,2.0]]}', None) == [], "a vector is neither"
+    assert read_answers(JSON, b'{"predictions":[[1,"x"]]}', None) == []
+    assert read_answers(JSON, b'{"predictions":[{"a":1}]}', VECTOR) == []
+
+
+VECTOR = Output(name="y", kind="vector", width=2, names=("label", "b"))
+ITEMS = Output(name="y", kind="ranking", width=3, classes=(5, 6, 7))
+WORDS = Output(name="y", kind="ranking", width=3, classes=("p", "q", "r"))
+LISTS: list[tuple[Output, list[Any]]] = [
+    (VECTOR, [(1.5, 2.0), (-3.0, None)]),
+    (Output(name="y", kind="vector", width=2), [(1.5, 2.0), (-3.0, None)]),
+    (ITEMS, [[7, 5], [6, 5, 7]]),
+    (WORDS, [["r", "p"], ["q", "p", "r"]]),
+]
+
+
+def _listed(output: Output) -> Answer:
+    if output.kind == "vector":
+        return Answer(np.array([], dtype=object), None, None, np.array([[1.5, 2.0], [-3.0, NAN]]))
+    scores = np.array([[0.9, 0.5, NAN], [0.9, 0.8, 0.7]])
+    return Answer(np.array(output.classes, dtype=object), np.array([[2, 0, -1], [1, 0, 2]]), None, None, scores)
+
+
+@pytest.mark.parametrize(("output", "expected"), LISTS)
+def test_vectors_and_rankings_in_every_protocol(output: Output, expected: list[Any]):
+    predictor: Any = _Predictor(output)
+    lists = lists_of(output)
+    assert lists is not None
+    body = b'{"predictions":[%b]}' % b",".join(lists.rows(_listed(output)))
+    assert read_answers(JSON, body, output) == [(True, one) for one in expected]
+    stream = write_stream(_listed(output), list(output.names), {})
+    assert read_answers(ARROW, stream, output) == [(True, one) for one in expected]
+    for binary in (False, True):
+        nothing: Any = None
+        asked = Infer("", nothing, tuple(Wanted(name, binary) for name in Interface(predictor).outputs))
+        found = write_infer(asked, predictor, _listed(output), model="m", release=2, prediction_id="p")[0]
+        assert read_answers(INFERENCE, found, output) == [(True, one) for one in expected]
+    pytest.importorskip("google.protobuf")
+    for raw in (False, True):
+        assert read_answers(GRPC, _message(output, raw, _listed(output)), output) == [(True, one) for one in expected]
 
 
 @pytest.mark.parametrize("raw", [True, False])
@@ -103,7 +142,7 @@ def test_messages_of_grpc(output: Output, labels: list[Any], raw: bool):
     assert [type(label) for _, label in found] == [type(label) for label in labels]
 
 
-def _message(output: Output, raw: bool) -> bytes:
+def _message(output: Output, raw: bool, answer: Answer | None = None) -> bytes:
     """Return a `ModelInferResponse` as protobuf itself writes it."""
     from plusone.protocols.messages import message
 
@@ -111,7 +150,7 @@ def _message(output: Output, raw: bool) -> bytes:
     outputs = Interface(predictor).outputs
     response = message("ModelInferResponse")(model_name="m", model_version="2", id="p")
     fields = {"BOOL": "bool", "INT64": "int64", "FP64": "fp64", "BYTES": "bytes"}
-    for tensor in answer_tensors(predictor, _answer(output), list(outputs)):
+    for tensor in answer_tensors(predictor, answer or _answer(output), list(outputs)):
         one = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         if raw:
             response.raw_output_contents.append(tensor_bytes(tensor))

@@ -194,7 +194,7 @@ def test_answers_that_are_no_numbers_are_the_farthest_off():
     told = LabelEvidence(live_off={"0": 50}, candidate_off={str(FARTHEST): 20, str(NONE_OFF): 5})
     state, _ = look(None, SETTINGS, Evidence(), Evidence(), LabelEvidence())
     state, verdict = look(state, SETTINGS, Evidence(), Evidence(), told)
-    assert "half of 25 numbers by no number at most" in verdict.reasons[0]
+    assert "half of 25 answers by no number at most" in verdict.reasons[0]
     assert verdict.figures["labels"]["candidate"]["off"] == {"p50": None, "p99": None}
     assert verdict.action == "go on", "one look decides nothing"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -93,10 +94,26 @@ def test_what_can_not_be_judged_is_passed_over(store: Store):
     assert (found.labelled, found.off) == ({1: 0, 2: 0}, {1: {}, 2: {}})
 
 
-def test_vectors_and_rankings_are_neither_right_nor_wrong(store: Store):
-    _log(store, 2, ("a", [[1.0, 2.0]]), ("b", [{"label": 1.0, "more": 2.0}]), ("c", [[{"item": 5, "score": 0.5}]]))
-    _label(store, ("a", "[1.0,2.0]"), ("b", "[1.0,2.0]"), ("c", "[5]"))
-    assert _judge(store).labelled == {1: 0, 2: 0}
+def test_vectors_and_rankings_lie_more_or_less_far_from_their_labels(store: Store):
+    ranked = [[{"item": item, "score": 0.5} for item in items] for items in ((5, 6, 7), (6, 7, 5), (), (1, 2, 3))]
+    _log(store, 2, ("a", [[1.0, 2.0], [3.0, 10.0], [None, 1.0]]), ("b", ranked))
+    labels = ("[1.0,2.0]", "[1.0,2.0]", "[1.0,2.0]"), ("[5]", "[5,8]", "[5]", "[]")
+    _label(
+        store,
+        *((f"{one}:{row}", label) for one, rows in zip("ab", labels, strict=True) for row, label in enumerate(rows)),
+    )
+    found = _judge(store)
+    assert found.labelled == {1: 0, 2: 0}
+    # Off by 2 and by 8: the geometric mean is 4. The third place is log2(3) doublings.
+    assert found.off == {1: {}, 2: {str(NONE_OFF): 2, "16": 1, "12": 1, str(FARTHEST): 3}}
+
+
+def test_labels_of_another_kind_of_model_are_passed_over(store: Store):
+    _log(store, 1, ("a", [[1.0, 2.0], [1.0], 3.0, {"label": "yes"}, []]), ("b", [[{"item": "x", "score": 1.0}]]))
+    rows = ['["x","y"]', "[1.0,2.0]", "[3.0]", '["yes"]', "3.0"]
+    _label(store, *((f"a:{row}", label) for row, label in enumerate(rows)), ("b", "1.0"))
+    found = _judge(store)
+    assert (found.labelled, found.off) == ({1: 0, 2: 0}, {1: {}, 2: {}})
 
 
 def test_labels_that_came_just_now_wait_for_their_predictions(store: Store):
@@ -131,7 +148,26 @@ def test_numbers_are_told_by_how_far_off_they_are(store: Store):
         (1e300, 0.0, FARTHEST - 1),
         (1e308, -1e308, FARTHEST),  # further than floats go
         (None, 1.0, FARTHEST),
+        (1.0, [1.0], None),
+        ((3.0, 9.0), [1.0, 1.0], 16),  # off by 2 and 8: their geometric mean is 4, two doublings
+        ((3.0, 9000.0), [1.0, 1000.0], 55),  # 2 and 8,000: another unit of one moves all bins alike
+        ((1.0, 2.0), [1.0, 2.0], NONE_OFF),
+        ((1.0, 4.0), [1.0, 2.0], -36),  # 0.001 and 2: 8 * (log2(0.001) + 1) / 2 = -35.9
+        ((0.0, 0.0), [0.0, 0.0], NONE_OFF),
+        ((math.nan, 1.0), [1.0, 1.0], FARTHEST),
+        ((None, 1.0), [1.0, 1.0], FARTHEST),
+        ((1.0,), [1.0, 2.0], None),
+        ((), [], None),
+        ((1.0,), 1.0, None),
+        ((1.0,), ["x"], None),
+        ([5, 6], [5], NONE_OFF),
+        ([6, 5], [5, 9], 8),  # the second place is one doubling
+        ([7, 6, 5], [5], 12),  # floor(8 * log2(3)) = floor(12.68)
+        ([7, 6], [5], FARTHEST),
+        ([], [5], FARTHEST),
+        ([7], [], FARTHEST),
+        ([7], 7, None),
     ],
 )
-def test_distances_have_bins(answer: float | None, truth: float, expected: int):
+def test_distances_have_bins(answer: Any, truth: Any, expected: int | None):
     assert bin_of(answer, truth) == expected

@@ -1,4 +1,5 @@
-"""Reads what was answered out of logged predictions, in whichever protocol: one class or one number for each row.
+"""Reads what was answered out of logged predictions, in whichever protocol: for each row a class, a number, the numbers
+of a vector, or the items of a ranking.
 
 Whatever can't be read says nothing: an answer that was cut, a protocol of another version, a model of another kind.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from json import JSONDecoder
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -19,7 +20,8 @@ from .wire import Malformed, fields_of, repeated
 __all__ = ["Given", "read_answers"]
 
 Given = tuple[bool, Any]
-"""What was answered for a row: whether it is a number (else it is a class), and which; None where it could not say."""
+"""What was answered for a row. `(False, label)` is a class. `(True, value)` lies more or less far from its label: a
+number, a tuple of the numbers of a vector, or a list of ranked items, best first. None stands for what is no number."""
 
 _scan = JSONDecoder().raw_decode
 _FORMATS = {"FP64": "d", "FP32": "f", "INT64": "q", "INT32": "i", "BOOL": "?"}
@@ -49,9 +51,24 @@ def read_answers(kind: str, body: bytes | None, output: Output | None) -> list[G
 # ---------------------------------------------------------------------------------------------- plusone's own forms
 
 
-def _read_json(body: bytes, _: Output | None) -> list[Given]:
-    rows = msgspec.json.decode(body)["predictions"]
-    return [_given(row["label"] if isinstance(row, dict) else row, isinstance(row, dict)) for row in rows]
+def _read_json(body: bytes, output: Output | None) -> list[Given]:
+    return [_of_json(row, output) for row in msgspec.json.decode(body)["predictions"]]
+
+
+def _of_json(row: Any, output: Output | None) -> Given:
+    """Return what a value of plusone's own JSON says; without `output` an object is a class."""
+    if isinstance(row, list):
+        return _listed(cast("list[Any]", row))
+    if isinstance(row, dict) and output is not None and output.kind == "vector":
+        return _listed([row[name] for name in output.names])
+    return _given(row["label"] if isinstance(row, dict) else row, isinstance(row, dict))
+
+
+def _listed(values: list[Any]) -> Given:
+    """Return a vector, or the items of a ranking; an empty list is a ranking of nothing."""
+    if all(isinstance(one, dict) for one in values):
+        return True, [one["item"] for one in values]
+    return True, tuple(_given(_finite(one), is_class=False)[1] for one in values)
 
 
 def _given(value: Any, is_class: bool) -> Given:
@@ -62,7 +79,7 @@ def _given(value: Any, is_class: bool) -> Given:
     raise ValueError("it is neither a class nor a number")
 
 
-def _read_arrow(body: bytes, _: Output | None) -> list[Given]:
+def _read_arrow(body: bytes, output: Output | None) -> list[Given]:
     import pyarrow as pa
 
     try:
@@ -71,7 +88,7 @@ def _read_arrow(body: bytes, _: Output | None) -> list[Given]:
         raise ValueError(str(error)) from error
     if "label" in table.column_names:
         return [(False, value) for value in table["label"].to_pylist()]
-    return [_given(value, is_class=False) for value in table["prediction"].to_pylist()]
+    return [_of_json(value, output) for value in table["prediction"].to_pylist()]
 
 
 # ---------------------------------------------------------------------------------------------- tensors
@@ -143,7 +160,7 @@ def _of_tensors(tensors: Mapping[str, tuple[str, Sequence[Any]]], output: Output
     if output.kind == "number":
         return [_given(_finite(value), is_class=False) for value in values]
     if output.kind != "classes":
-        return []
+        return _lists_of_tensors(values, output)
     known: dict[Any, Any] = {}
     if datatype == "BYTES":
         known = {one: one for one in output.classes if isinstance(one, str)}
@@ -152,6 +169,16 @@ def _of_tensors(tensors: Mapping[str, tuple[str, Sequence[Any]]], output: Output
     # Tensors have no word for a missing label: where a probability is no number, it means nothing.
     unknown = _rows_without(tensors, len(labels))
     return [(False, None if place in unknown else label) for place, label in enumerate(labels)]
+
+
+def _lists_of_tensors(values: Sequence[Any], output: Output) -> list[Given]:
+    """Return the vectors or the rankings of a tensor of shape (rows, width); what stands for no item is left out."""
+    if len(values) % output.width:
+        raise ValueError("the last row is not whole")
+    rows = [values[start : start + output.width] for start in range(0, len(values), output.width)]
+    if output.kind == "vector":
+        return [_listed(list(row)) for row in rows]
+    return [(True, [item for item in row if item not in ("", -1)]) for row in rows]
 
 
 def _rows_without(tensors: Mapping[str, tuple[str, Sequence[Any]]], rows: int) -> set[int]:

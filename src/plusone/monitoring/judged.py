@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -22,8 +22,10 @@ _MOST_LABELS = 2000
 _MOST_CHUNKS = 32
 _OCTAVE = 8
 _EQUAL = 0.001
+_LEAST = 2.0**-64
+"""A difference of nothing, where the label is 0 and has no thousandth."""
 NONE_OFF, FARTHEST = -513, 513
-"""The bins of numbers that are as good as their labels, and of answers that are no numbers."""
+"""The bins of answers that are as good as their labels, and of those that are no numbers or have nothing right."""
 
 
 class Judged(NamedTuple):
@@ -32,7 +34,7 @@ class Judged(NamedTuple):
     Attributes:
         labelled: how many named a class.
         wrong: how many of them another one than the label.
-        off: of those that are numbers, how many lie how far from their labels: by bin, see `bin_of`.
+        off: of all others, how many lie how far from their labels: by bin, see `bin_of`.
     """
 
     labelled: dict[int, int]
@@ -46,9 +48,8 @@ def judge_labels(
 ) -> Judged:
     """Return what the next labels, at most 2,000, say of predictions that these releases made since a time.
 
-    A prediction counts by its first label. Counted are answers that name a class or are a number, in whichever protocol
-    they were given; vectors and rankings are not judged. At most 32 chunks of predictions are read, the newest; labels
-    of others are passed over.
+    A prediction counts by its first label, in whichever protocol it was answered. At most 32 chunks of predictions are
+    read, the newest; labels of others are passed over.
 
     Args:
         releases: what each of them answers; of None no tensors can be read.
@@ -67,30 +68,68 @@ def judge_labels(
     chunks = [row for row in chunks_of(store, model, since=since) if row["release"] in labelled and _meets(row, wanted)]
     for chunk in chunks[:_MOST_CHUNKS]:
         release = chunk["release"]
-        for is_number, answer, truth in _answers(store, chunk, labels, set(wanted), clock.parse(since), releases):
-            if is_number:
-                name = str(bin_of(answer, truth))
-                off[release][name] = off[release].get(name, 0) + 1
+        for bin_, answer, truth in _answers(store, chunk, labels, set(wanted), clock.parse(since), releases):
+            if bin_ is not None:
+                off[release][str(bin_)] = off[release].get(str(bin_), 0) + 1
             else:
                 labelled[release] += 1
                 wrong[release] += truth != answer
     return Judged(labelled, wrong, off, (rows[-1]["received_at"], rows[-1]["prediction_id"]))
 
 
-def bin_of(answer: float | None, truth: float) -> int:
-    """Return how far a number lies from its label, as a whole number of eighths of a doubling.
+def bin_of(answer: Any, truth: Any) -> int | None:
+    """Return how far an answer lies from its label, as a whole number of eighths of a doubling; None: they do not fit.
 
-    Less than a thousandth of the label counts as no distance, and what is no number as the farthest. Example: 3.0 for
-    1.0 is off by 2, which is bin 8.
+    - a number: by the difference. Less than a thousandth of the label counts as no distance.
+    - a vector (a tuple of numbers): by the geometric mean of the differences, each at least a thousandth of its label,
+      so that no unit of one target counts for more than another's.
+    - a ranking (a list of items; the label is the list of those that were right): by the place of the first that was.
+      The first place is no distance.
+
+    What is no number, or ranks nothing that was right, is the farthest.
+
+    By hand: 3.0 for 1.0 is off by 2, which is bin 8, one doubling; 2 and 8 off have the mean 4, which is bin 16; the
+    third place is floor(8 log2 3) = bin 12.
     """
+    if isinstance(answer, list):
+        return _place_of(cast("list[Any]", answer), truth) if isinstance(truth, list) else None
+    if isinstance(answer, tuple):
+        return _mean_bin(cast("tuple[Any, ...]", answer), truth) if isinstance(truth, list) else None
+    return _of_number(answer, truth) if _is_number(truth) else None
+
+
+def _of_number(answer: float | None, truth: float) -> int:
     if answer is None:
         return FARTHEST
     distance = abs(answer - truth)
     if distance <= _EQUAL * abs(truth):
         return NONE_OFF
-    if not math.isfinite(distance):
+    return _bin(math.log2(distance)) if math.isfinite(distance) else FARTHEST
+
+
+def _mean_bin(answer: tuple[Any, ...], truth: list[Any]) -> int | None:
+    if len(answer) != len(truth) or not truth or not all(map(_is_number, truth)):
+        return None
+    logs: list[float] = []
+    for one, other in zip(answer, truth, strict=True):
+        distance = math.inf if one is None else abs(one - other)
+        if not math.isfinite(distance):
+            return FARTHEST
+        logs.append(math.log2(max(distance, _EQUAL * abs(other), _LEAST)))
+    if all(_of_number(one, other) == NONE_OFF for one, other in zip(answer, truth, strict=True)):
+        return NONE_OFF
+    return _bin(sum(logs) / len(logs))
+
+
+def _place_of(answer: list[Any], truth: list[Any]) -> int:
+    place = next((place for place, item in enumerate(answer, 1) if item in truth), None)
+    if place is None:
         return FARTHEST
-    return min(max(math.floor(_OCTAVE * math.log2(distance)), NONE_OFF + 1), FARTHEST - 1)
+    return NONE_OFF if place == 1 else _bin(math.log2(place))
+
+
+def _bin(doublings: float) -> int:
+    return min(max(math.floor(_OCTAVE * doublings), NONE_OFF + 1), FARTHEST - 1)
 
 
 def _bases(label_id: str) -> Sequence[str]:
@@ -110,22 +149,27 @@ def _answers(
     wanted: set[str],
     since: dt.datetime,
     releases: Mapping[int, Output | None],
-) -> list[tuple[bool, Any, Any]]:
-    """Return of each row of the chunk that has one of the labels whether it is a number, the answer, and the label."""
+) -> list[tuple[int | None, Any, Any]]:
+    """Return of each row of the chunk that has one of the labels how far it is off, the answer, and the label.
+
+    A class has no distance: None.
+    """
     table = read_chunk(store, chunk["id"], ["id", "at", "kind", "answer"])
     output = releases[chunk["release"]]
-    found: list[tuple[bool, Any, Any]] = []
+    found: list[tuple[int | None, Any, Any]] = []
     for place, one in enumerate(table["id"].to_pylist()):
         if one not in wanted or table["at"][place].as_py() < since:
             continue
         given = read_answers(table["kind"][place].as_py(), table["answer"][place].as_py(), output)
-        for row, (is_number, answer) in enumerate(given):
+        for row, (has_distance, answer) in enumerate(given):
             value = labels.get(f"{one}:{row}", labels.get(one) if row == 0 else None)
-            truth = None if value is None else msgspec.json.decode(value)
-            if value is None or isinstance(truth, list):  # a list is the truth of a vector or a ranking
+            if value is None:
                 continue
-            if not is_number or _is_number(truth):
-                found.append((is_number, answer, truth))
+            truth = msgspec.json.decode(value)
+            bin_ = bin_of(answer, truth) if has_distance else None
+            # The model answered in another way when the label was given: a number for a list, say.
+            if bin_ is not None or (not has_distance and not isinstance(truth, list)):
+                found.append((bin_, answer, truth))
     return found
 
 

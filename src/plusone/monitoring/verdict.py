@@ -133,7 +133,7 @@ def sentence(state: JudgeState, settings: Judging, name: str) -> str:
 def _off_sentence(state: JudgeState, settings: Judging) -> tuple[str, str]:
     first, second = state.off.candidate, state.off.live
     counts = (
-        f"off from their labels: half of {sum(first.values()):,} numbers by {_off_text(first, 0.5)} at most and 99 of "
+        f"off from their labels: half of {sum(first.values()):,} answers by {_off_text(first, 0.5)} at most and 99 of "
         f"100 by {_off_text(first, 0.99)}, against {_off_text(second, 0.5)} and {_off_text(second, 0.99)} of live's "
         f"{sum(second.values()):,}"
     )
