@@ -1,4 +1,7 @@
-"""What is no fault: other draws of the same flights, and other months. All of them should go live."""
+"""What is no fault: other draws of the same flights, and other months. All of them should go live.
+
+Draws are resamples of one distribution. Other months are others: the season between two releases is a real one.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,6 @@ def _window(first: int) -> Harmless:
 
 
 HARMLESS: tuple[Harmless, ...] = (
-    *(_draw(seed) for seed in range(1, 13)),
+    *(_draw(seed) for seed in range(1, 21)),
     *(_window(first) for first in range(2, 10)),
 )

@@ -41,12 +41,13 @@ def lines(result: dict[str, Any]) -> list[str]:
             f"all faults: {caught} of {len(rows)} ({caught / len(rows):.0%}; bar: 90 %), {failed} of them by a test "
             f"that failed and {caught - failed} only because one could not tell; {warned} of the others with a warning"
         )
-    if rows := [row for row in result["harmless"] if row["kind"] != "nothing"]:
-        alarms = [row for row in rows if row["caught"]]
-        named = "; ".join(f"{row['name']}: {', '.join(row['by'] or row['unsure']) or row['error']}" for row in alarms)
-        said.append(
-            f"harmless changes: {len(alarms)} of {len(rows)} stopped (bar: 1 of 20){': ' if named else ''}{named}"
-        )
+    for what, begin, bar in (("draws", "draw-", " (bar: 1 of 20)"), ("other months", "window-", "")):
+        if rows := [row for row in result["harmless"] if row["name"].startswith(begin)]:
+            alarms = [row for row in rows if row["caught"]]
+            named = "; ".join(
+                f"{row['name']}: {', '.join(row['by'] or row['unsure']) or row['error']}" for row in alarms
+            )
+            said.append(f"harmless {what}: {len(alarms)} of {len(rows)} stopped{bar}{': ' if named else ''}{named}")
     if any(row["caught"] for row in result["harmless"] if row["kind"] == "nothing"):
         said.append("the release without a fault was stopped: what is said of the faults counts for nothing")
     said.append(f"{result['seconds'] / 60:.0f} minutes, {result['jobs']} releases at a time")
