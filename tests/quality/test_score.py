@@ -80,6 +80,11 @@ def test_what_can_not_be_recorded_is_said(
     assert written.store.db.all("score_note_list", model=None) == []
 
 
+def test_without_notes_it_says_how_one_is_made(written: Written, release: str, capsys: pytest.CaptureFixture[str]):
+    assert run("score", "notes") == 0
+    assert "nobody recorded anything: plusone score record" in capsys.readouterr().out
+
+
 def test_before_the_first_release_there_is_nothing_to_score(written: Written, capsys: pytest.CaptureFixture[str]):
     assert run("score") == 2
     assert "plusone release" in capsys.readouterr().err

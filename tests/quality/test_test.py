@@ -105,6 +105,20 @@ def test_options_for_pytest_choose_tests_and_nothing_is_recorded(grown: Path, tm
     wrong = run(grown, "test", "m@1", "--", "--no-such-option")
     assert wrong.returncode == 2
     assert "pytest does not take these options: --no-such-option" in wrong.stderr
+    assert "unrecognized arguments" in wrong.stderr, "what pytest itself says"
+
+
+def test_options_that_leave_no_test_are_no_success_and_some_tests_say_nothing_of_the_gate(grown: Path):
+    none = run(grown, "test", "m@1", "--", "-k", "no_such_test")
+    assert (none.returncode, none.stdout.count("in order")) == (2, 0)
+    assert "These options leave none of the 3 tests: -k no_such_test." in none.stderr
+    missing = run(grown, "test", "m@1", "--", "tests/test_data.py::test_other")
+    assert missing.returncode == 2
+    assert "not found: " in missing.stderr
+    one = run(grown, "test", "m@1", "--", "-k", "auc")
+    assert one.returncode == 0
+    assert "m@1: in order. Nothing was recorded." in one.stdout
+    assert "the gate is" not in one.stdout
 
 
 def test_a_failing_rerun_of_the_live_release_closes_its_gate_and_leaves_it_live(project: Path):
@@ -134,11 +148,11 @@ def test_a_failing_rerun_of_the_live_release_closes_its_gate_and_leaves_it_live(
 
 
 def test_junit_has_every_test_of_both_sessions(project: Path):
-    run_json(project, "test", "m@1", "--junit", "report.xml")
-    suites = ET.parse(project / "report.xml").getroot()  # noqa: S314  pytest has written it
+    run_json(project, "test", "m@1", "--junit", "new/report.xml")
+    suites = ET.parse(project / "new" / "report.xml").getroot()  # noqa: S314  pytest has written it
     assert [suite.get("name") for suite in suites] == ["data", "model"]
     assert {case.get("name") for case in suites.iter("testcase")} >= {"test_rows", "test_auc", "replay"}
-    wrong = run(project, "test", "m@1", "--junit", "nowhere/report.xml")
+    wrong = run(project, "test", "m@1", "--junit", "pyproject.toml/report.xml")
     assert wrong.returncode == 2
     assert "can't be written" in wrong.stderr
 

@@ -52,7 +52,7 @@ class _Command(click.Command):
     "--junit",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also write what came of the tests as JUnit XML.",
+    help="Also write what came of the tests as JUnit XML: pytest's own, a suite for each of its two sessions.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what the tests print.")
 @json_option
@@ -88,14 +88,15 @@ def test(
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        _print(found, chosen=bool(options))
     return 1 if found.problems else 0
 
 
-def _print(found: Tested) -> None:
+def _print(found: Tested, *, chosen: bool) -> None:
     name = f"{found.model}@{found.release}"
     click.echo()
-    print_session(found.session)
+    # Some tests that a person chose say nothing of the gate.
+    print_session(found.session, whole=not chosen)
     for problem in found.problems:
         if problem not in found.session.problems:
             click.secho(f"problem: {problem}", fg="red")

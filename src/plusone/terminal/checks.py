@@ -117,20 +117,22 @@ def _print_check(check: Check, show_output: bool) -> None:
     if told:
         click.secho(f"{_name(check)}", bold=True)
     said = tuple(str(one["message"]) for one in check.measured if one.get("message"))
-    if check.message and check.outcome != "passed" and not check.message.startswith(said):
-        click.echo(f"  {check.message}")
+    whole = check.message if check.outcome != "passed" and not check.message.startswith(said) else ""
+    if whole:
+        click.echo(f"  {whole}")
     for measured in check.measured:
-        _print_measured(measured)
+        _print_measured(measured, whole)
     if show_output and check.output:
         click.echo("  | " + check.output.rstrip("\n").replace("\n", "\n  | "))
     if told:
         click.echo()
 
 
-def _print_measured(measured: dict[str, Any]) -> None:
+def _print_measured(measured: dict[str, Any], said: str) -> None:
+    """Print what was measured; not again what the check itself has said."""
     if "warning" in measured:
         click.secho(f"  warning: {shortened(str(measured['warning']), _LONG)}", fg="yellow")
-    elif measured.get("message"):
+    elif measured.get("message") and str(measured["message"]) not in said:
         click.echo(f"  {shortened(str(measured['message']), _LONG)}")
     if line := facts(measured):
         click.secho(f"    {shortened(line, _LONG)}", dim=True)
