@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..base import clock
-from ..base.errors import UsageError
+from ..base.errors import Conflict, UsageError
 from ..base.ids import new_id
 from ..base.records import Decision, Release, Run
 from ..base.scored import Score, ScoreNote
@@ -13,7 +13,7 @@ from ..packaging import keeping
 from ..predictions import reading
 from ..release import events, lifecycle
 from ..release.gate import newest_session
-from ..score.evidence import Case, Taken, Training
+from ..score.evidence import Case, Taken, Training, stands_for
 from ..score.scoring import TESTS, score_of
 from ..store import Store
 from ..store.rows import from_row, to_row
@@ -57,12 +57,13 @@ class Scoring:
             )
         if (letters := max(len(note), len(checked_by))) > _MOST_LETTERS:
             raise UsageError(f"The note has {letters:,} letters: expected at most {_MOST_LETTERS:,}.")
-        scored = _scored(self.store, name)
+        scored, named = _scored(self.store, name), _test_named(test)
         if checked_by:
             self._check_known(name, scored, checked_by)
+            self._check_free(name, named, checked_by)
         record = ScoreNote(
             id=new_id(),
-            test=_test_named(test),
+            test=named,
             model=name,
             release=scored.number if scored else None,
             note=note,
@@ -80,13 +81,24 @@ class Scoring:
 
     def _check_known(self, model: str, release: Release | None, test: str) -> None:
         session = newest_session(self.store.db, release.digest) if release else None
-        known = [check.test for check in session.checks] if session else []
-        if not any(one == test or one.startswith(f"{test}[") for one in known):
+        if not any(stands_for(check, test) for check in (session.checks if session else ())):
             name = f"{model}@{release.number}" if release else model
             raise UsageError(
-                f"{name} has no check {test[:200]!r}: expected the id of one, as tests/test_model.py::test_it.",
+                f"{name} has no check {test[:200]!r} of the project: expected the id of one, as "
+                "tests/test_model.py::test_it. plusone's own count by themselves.",
                 mend=f"plusone checks {name}  (shows them)",
             )
+
+    def _check_free(self, model: str, test: str, check: str) -> None:
+        """Raise Conflict where the check was named for another of the 28: one test that does them all does none."""
+        for note in _notes(self.store, model):
+            shares = f"{note.checked_by}[".startswith(f"{check}[") or f"{check}[".startswith(f"{note.checked_by}[")
+            if note.checked_by and note.test != test and shares:
+                raise Conflict(
+                    f"{note.checked_by[:200]} was named for {note.test} on {note.at[:10]} by {note.by}: a check stands "
+                    f"for one of the 28, and {test} asks for something else.",
+                    mend=f"write a test of its own for {test}, or record that it was done by hand: without --check",
+                )
 
 
 def case_of(store: Store, model: str, at: str, release: Release | None = None) -> Case:
