@@ -38,7 +38,7 @@ def summary(material: Material, room: Room) -> Markup:
                 class_="top",
             ),
             element("div", *_tiles(material), class_="tiles"),
-            _listed("Why the gate is closed", [(text, "") for text in material.problems], "bad", room),
+            _listed("Why the gate is closed", _reasons(material), "bad", room),
             _listed("Warnings", warnings_of(material), "warned", room),
         ]
     )
@@ -64,6 +64,13 @@ def warnings_of(material: Material) -> list[tuple[str, str]]:
         for one in check.measured
         if "warning" in one
     ]
+
+
+def _reasons(material: Material) -> list[tuple[str, str]]:
+    """Return why the gate is closed: each text, and the id of the check that says it, '' for the session's own."""
+    checks = material.session.checks if material.session else ()
+    places = {problem: anchor_of(place) for place, check in enumerate(checks) if (problem := closes(check))}
+    return [(text.removeprefix(BUILT_IN), places.get(text, "")) for text in material.problems]
 
 
 def _verdict(material: Material) -> Markup:
