@@ -118,6 +118,14 @@ def test_a_message_that_ends_with_what_was_measured_is_printed_once(
     add_checks(written, written.release(checks=None), checked(bad))
     assert run("checks", "m@1", "--test", "baseline") == 1
     assert capsys.readouterr().out.count("mean losses: 0.2 and 0.1") == 1
+    why = Check(
+        test="plusone::performance[t]", subject="model", outcome="failed", measured=(measured,),
+        message="mean losses: 0.2 and 0.1: more than 30% is lost",
+    )  # fmt: skip
+    add_checks(written, written.release(checks=None), checked(why))
+    assert run("checks", "m@2", "--test", "performance") == 1
+    said = capsys.readouterr().out
+    assert (said.count("mean losses: 0.2 and 0.1"), said.count("more than 30% is lost")) == (1, 1)
 
 
 def test_diff_shows_outcomes_and_values_side_by_side_and_what_is_new_or_gone(

@@ -1,4 +1,4 @@
-"""Files that a command is told to write: whole, in folders that are made, and never in the place of a link or a pipe."""
+"""Files that a command is told to write: whole, in folders that are made, never in the place of a link or a pipe."""
 
 from __future__ import annotations
 

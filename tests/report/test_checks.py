@@ -61,6 +61,7 @@ def test_what_closes_warns_or_has_a_figure_is_open_and_the_rest_folded():
 def test_a_message_that_was_recorded_is_not_said_twice():
     one = check(outcome="inconclusive", message="it is 0.7. More rows would.", measured=({"message": "it is 0.7"},))
     assert shown(one).text.count("it is 0.7") == 2  # behind the name, and in the record
+    assert "More rows would." in shown(one).text
     assert "of its own" in shown(check(outcome="failed", message="of its own", measured=({"message": "it"},))).text
 
 

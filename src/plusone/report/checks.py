@@ -69,9 +69,9 @@ def _check(place: int, check: Check, room: Room) -> Markup:
     told = bool(closes(check)) or _warns(check)
     records = check.measured[:_RECORDS]
     said = [str(one.get("warning") or one.get("message") or "") for one in records]
-    # What a check raises is what it recorded, perhaps with a sentence more.
-    message = "" if check.message.startswith(tuple(one for one in said if one)) else check.message
-    brief = next((one for one in (*said, message) if one), "")
+    # What a check raises is what it recorded, perhaps with a sentence more: that one says why it failed.
+    message = "" if check.message in said else check.message
+    brief = next((one for one in (message, *said) if one), "")
     title = join(
         [
             element("span", check.outcome, class_=f"badge {_TONES.get(check.outcome, 'plain')}"),
@@ -97,7 +97,7 @@ def _check(place: int, check: Check, room: Room) -> Markup:
 
 
 def _record(measured: Mapping[str, Any], room: Room, before: str) -> Markup:
-    """Return one measurement: what it says, if not said before; the interval against its limit; its values and figure."""
+    """Return one measurement: what it says beside `before`, its interval and limit, values and figure."""
     said = str(measured.get("warning") or measured.get("message") or "")
     said = said if "warning" in measured or said not in before else ""
     tone = "message warns" if "warning" in measured else "message"

@@ -77,7 +77,7 @@ def _case(check: Check) -> ET.Element:
 
 
 def _place(test: str) -> tuple[str, str]:
-    """Return the class and the name that pytest's own file has for a test: `tests.test_model.TestIt` and `test_it[a]`."""
+    """Return the class and the name that a test has in pytest's own file: `tests.test_model.TestIt`, `test_it[a]`."""
     if is_built_in(test):
         return "plusone", test.removeprefix(BUILT_IN)
     file, _, inside = test.partition("::")

@@ -116,10 +116,11 @@ def _print_check(check: Check, show_output: bool) -> None:
     told = check.measured or check.outcome != "passed" or (show_output and check.output)
     if told:
         click.secho(f"{_name(check)}", bold=True)
-    said = tuple(str(one["message"]) for one in check.measured if one.get("message"))
-    whole = check.message if check.outcome != "passed" and not check.message.startswith(said) else ""
+    # What a check raises is what it recorded, perhaps with a sentence more: that one says why it failed.
+    said = [one.get("message") for one in check.measured]
+    whole = check.message if check.outcome != "passed" and check.message not in said else ""
     if whole:
-        click.echo(f"  {whole}")
+        click.echo(f"  {shortened(whole, _LONG)}")
     for measured in check.measured:
         _print_measured(measured, whole)
     if show_output and check.output:
