@@ -88,6 +88,7 @@ class Retesting:
             parts = [rerun.run(subject, options, terminal=terminal, junit=bool(junit)) for subject in ("data", "model")]
             if junit is not None:
                 _join(sorted(folder.glob("junit-*.xml")), junit)
+        _refuse_what_did_not_begin(f"{release.model}@{release.number}", parts, options)
         session = assemble(release.digest, *parts, run_id=release.run_id)
         if options:
             _refuse_what_chooses_nothing(session, options)
@@ -125,15 +126,26 @@ def _newest(store: Store) -> Release:
     return releases[-1]
 
 
-def _refuse_what_chooses_nothing(session: Session, options: Sequence[str]) -> None:
-    """Raise UsageError where pytest did not take the options, and where they leave no test: nothing was looked at."""
-    refused = next((problem for problem in session.problems if "exit code 4" in problem), "")
-    if refused:
-        said = refused.partition("Its last words: ")[2]
+def _refuse_what_did_not_begin(name: str, parts: Sequence[Part], options: Sequence[str]) -> None:
+    """Raise UsageError where pytest ended before it had looked for tests: that says nothing of the release.
+
+    It may lack a plugin that the release's own configuration names, or not take what a person told it.
+    """
+    for part in parts:
+        if part.collected or not part.problems or part.checks:
+            continue
+        said = part.problems[0].partition("Its last words: ")[2] or part.problems[0]
+        if options and "exit code 4" in part.problems[0]:
+            words = " ".join(options)
+            raise UsageError(f"pytest does not take these options: {words}. It says: {said}", mend="pytest --help")
         raise UsageError(
-            f"pytest does not take these options: {' '.join(options)}." + (f" It says: {said}" if said else ""),
-            mend="pytest --help",
+            f"pytest can't begin with the tests of {name} here, so nothing is said of it: {said}",
+            mend="install what they were run with: its environment.txt and the plugins of pytest",
         )
+
+
+def _refuse_what_chooses_nothing(session: Session, options: Sequence[str]) -> None:
+    """Raise UsageError where the options leave no test: nothing was looked at."""
     if not session.problems and all(check.outcome == "deselected" for check in session.checks):
         raise UsageError(
             f"These options leave none of the {len(session.checks)} tests: {' '.join(options)}.",

@@ -75,13 +75,14 @@ def test(
     options = context.meta.get(_PYTEST, ())
     with App(context.obj, create=False) as app:
         stream = sys.stderr if as_json else sys.stdout
-        with Progress(quiet=quiet or as_json, stream=stream) as progress:
+        terminal = bool(options) and sys.stdin.isatty() and not as_json
+        with Progress(quiet=quiet or as_json, stream=stream, alone=not terminal) as progress:
             found = app.test_release(
                 target=target,
                 now=now,
                 record=not no_record,
                 options=options,
-                terminal=bool(options) and sys.stdin.isatty() and not as_json,
+                terminal=terminal,
                 junit=junit.absolute() if junit else None,
                 on_event=progress.on_event,
             )
@@ -97,9 +98,6 @@ def _print(found: Tested, *, chosen: bool) -> None:
     click.echo()
     # Some tests that a person chose say nothing of the gate.
     print_session(found.session, whole=not chosen)
-    for problem in found.problems:
-        if problem not in found.session.problems:
-            click.secho(f"problem: {problem}", fg="red")
     click.echo()
     if not found.recorded:
         click.echo(f"{name}: {'not in order' if found.problems else 'in order'}. Nothing was recorded.")

@@ -38,7 +38,8 @@ def print_session(
             print_table(("outcome", "subject", "check", "rows", "time"), rows, right={3, 4})
             click.echo()
     _print_idle(idle)
-    for problem in session.problems:
+    # The gate names them too.
+    for problem in () if whole else session.problems:
         click.secho(f"problem: {problem}", fg="red")
     for check in checks:
         _print_check(check, show_output)
