@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from junitparser import JUnitXml
 
 from plusone.base.records import Check
+from plusone.cli import main as cli
 from tests.quality.released import add_checks, checked, run
 from tests.release.written import Written
 
@@ -97,6 +99,17 @@ def test_junit_is_written_whole_and_is_red_when_the_gate_is_closed(
     assert JUnitXml.fromstring(said.encode()).failures == 1
     assert said == file.read_text("utf-8")
     assert run("checks", "m@1", "--junit", "-", "--json") == 2
+
+
+def test_the_shell_completes_releases_and_their_sessions(written: Written):
+    release = written.release(checks=None)
+    ids = [add_checks(written, release, checked()).id for _ in range(2)]
+    shell = ShellComplete(cli.cli, {}, "plusone", "_PLUSONE_COMPLETE")
+    assert [item.value for item in shell.get_completions(["checks"], "m@")] == ["m@1"]
+    assert [item.value for item in shell.get_completions(["checks", "m@1", "--session"], "")] == ids[::-1]
+    assert [item.value for item in shell.get_completions(["checks", "m@1", "--session"], ids[1])] == [ids[1]]
+    for words in (["checks", "--session"], ["checks", "m@9", "--session"]):
+        assert shell.get_completions(words, "") == []
 
 
 def test_what_all_would_leave_out_is_refused_beside_it(written: Written, capsys: pytest.CaptureFixture[str]):

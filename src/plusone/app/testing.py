@@ -140,7 +140,7 @@ def _refuse_what_did_not_begin(name: str, parts: Sequence[Part], options: Sequen
             raise UsageError(f"pytest does not take these options: {words}. It says: {said}", mend="pytest --help")
         raise UsageError(
             f"pytest can't begin with the tests of {name} here, so nothing is said of it: {said}",
-            mend="install what they were run with: its environment.txt and the plugins of pytest",
+            mend="install the plugins that its options of pytest name, and try again",
         )
 
 

@@ -10,7 +10,7 @@ from ..app.app import App
 from ..base.errors import NotFound, UsageError
 from ..base.records import Check, Session
 from ..checks.verdict import closes, problems_of
-from ..completing import complete_release
+from ..completing import complete_release, complete_session
 from ..terminal.checks import print_difference, print_session, print_sessions
 from ..terminal.output import json_option, print_json
 from .files import write_whole
@@ -28,7 +28,10 @@ _OUTPUT = Path("-")
 )
 @click.argument("target", metavar="MODEL@N", shell_complete=complete_release)
 @click.option("--all", "every", is_flag=True, help="Only list its sessions of checks; the gate reads the last.")
-@click.option("--session", metavar="ID", help="Show an earlier session; the beginning of its id will do.")
+@click.option(
+    "--session", metavar="ID", help="Show an earlier session; the beginning of its id will do.",
+    shell_complete=complete_session,
+)  # fmt: skip
 @click.option("--failed", is_flag=True, help="Show only what closes the gate or warns.")
 @click.option("--test", metavar="TEXT", help="Show only the checks with this in their name.")
 @click.option("--output", "show_output", is_flag=True, help="Also show what each test printed.")

@@ -12,7 +12,7 @@ from .html import Markup, Room, element, join
 from .material import Material
 from .numbers import duration, moment, number, value
 
-__all__ = ["anchor_of", "stage_badge", "summary", "warnings_of"]
+__all__ = ["anchor_of", "anchors_of", "stage_badge", "summary", "warnings_of"]
 
 _MOST = 40
 _LETTERS = 400
@@ -53,6 +53,12 @@ def stage_badge(stage: str) -> Markup:
 def anchor_of(place: int) -> str:
     """Return the id of a check on the page."""
     return f"check-{place + 1}"
+
+
+def anchors_of(material: Material) -> dict[str, str]:
+    """Return the ids of the checks on the page, by name."""
+    checks = material.session.checks if material.session else ()
+    return {check.test: anchor_of(place) for place, check in enumerate(checks)}
 
 
 def warnings_of(material: Material) -> list[tuple[str, str]]:
