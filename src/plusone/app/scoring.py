@@ -114,9 +114,9 @@ def case_of(store: Store, model: str, at: str, release: Release | None = None) -
         if one.at <= at
     ]  # fmt: skip
     session = newest_session(store.db, release.digest) if release else None
-    made = [run for run in runs.list_runs(store, model=model, count=_RUNS) if run.started_at <= at]
+    made = _runs_until(store, model, at)
     live = {one.release for one in decisions if one.after == "live"}
-    predictions = reading.count_in(store, model)
+    labels = store.db.all("label_first_since", model=model, since="", after_id="", count=1)
     return Case(
         model=model,
         release=release,
@@ -130,8 +130,8 @@ def case_of(store: Store, model: str, at: str, release: Release | None = None) -
         rollouts=tuple(one for one in events.list_rollouts(store.db, model) if one.begun_at <= at),
         signatures=tuple(signatures_of(store.db, release.digest)) if release else (),
         notes=tuple(one for one in _notes(store, model) if one.at <= at),
-        predictions=predictions,
-        labelled=bool(store.db.all("label_first_since", model=model, since="", after_id="", count=1)),
+        predictions=reading.count_in(store, model, until=at),
+        labelled=any(one["received_at"] <= at for one in labels),
     )
 
 
@@ -139,6 +139,19 @@ def _scored(store: Store, model: str) -> Release | None:
     """Return the release that a score is about: the live one, or the newest."""
     releases = lifecycle.list_releases(store.db, model)
     return next((one for one in releases if one.stage == "live"), releases[-1] if releases else None)
+
+
+def _runs_until(store: Store, model: str, at: str) -> list[Run]:
+    """Return the newest runs of a model that had begun at a moment, however many came after it."""
+    found: list[Run] = []
+    before: str | None = None
+    while len(found) < _RUNS:
+        page = runs.list_runs(store, model=model, before=before, count=_RUNS)
+        found += [run for run in page if run.started_at <= at]
+        if len(page) < _RUNS:
+            break
+        before = page[-1].id
+    return found[:_RUNS]
 
 
 def _trainings(store: Store, made: list[Run]) -> list[Training]:

@@ -235,8 +235,8 @@ def speed(case: Case) -> _Found:
 def quality_served(case: Case) -> _Found:
     """Predictions have labels, and releases were compared by them: half."""
     if case.labelled and case.predictions:
-        says = f"{case.predictions:,} logged, some with labels"
-        yield 0.5, PointEvidence(kind="predictions", id=case.model, says=says)
+        # No count: it grows between releases, and a page of the same records has to stay the same.
+        yield 0.5, PointEvidence(kind="predictions", id=case.model, says="some that were logged have labels")
     yield from _worth(0.5, (one for one in by_built_in(case, "replay") if one.id.endswith("[labels]")))
     yield from _worth(0.5, _judged(case, "labels", "by labels"))
 
