@@ -10,10 +10,10 @@ from click.shell_completion import CompletionItem
 
 from .app.app import App
 from .base.errors import PlusoneError
-from .base.records import Release
+from .base.records import Release, Session
 from .base.rollouts import Rollout
 
-__all__ = ["complete_model", "complete_output", "complete_release", "complete_rollout"]
+__all__ = ["complete_model", "complete_output", "complete_release", "complete_rollout", "complete_session"]
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,6 +26,14 @@ def complete_release(context: click.Context, parameter: click.Parameter, incompl
     """Return the releases whose `MODEL@n` begins so, the newest first; none where there is no project."""
     named = [(f"{one.model}@{one.number}", one.stage) for one in reversed(_releases(context))]
     return [CompletionItem(name, help=stage) for name, stage in named if name.startswith(incomplete)]
+
+
+def complete_session(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the ids of the sessions of checks of the release before that begin so, the newest first."""
+    # Of a command whose last option lacks its value, click has sorted out no arguments yet.
+    target = context.params.get("target") or next(iter(context.args), "")
+    found: list[Session] = _asked(context, lambda app: app.list_sessions(target=target)) if target else []
+    return [CompletionItem(one.id, help=one.finished_at) for one in reversed(found) if one.id.startswith(incomplete)]
 
 
 def complete_output(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

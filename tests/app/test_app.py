@@ -11,7 +11,7 @@ import pytest
 from plusone.app.app import App
 from plusone.app.following import follow
 from plusone.base import clock
-from plusone.base.errors import BrokenArtifact, NotFound, StoreError
+from plusone.base.errors import BrokenArtifact, NoStore, NotFound
 from plusone.base.ids import new_id
 from plusone.base.records import ServerReport, WorkerReport
 from plusone.base.rollouts import Look
@@ -121,8 +121,9 @@ def test_a_decision_names_who_took_it(app: App, monkeypatch: pytest.MonkeyPatch)
 
 def test_looking_at_a_project_without_a_store_makes_none(tmp_path: Path):
     root = write_project(tmp_path / "p")
-    with pytest.raises(StoreError) as error:
+    with pytest.raises(NoStore) as error:
         App(root, create=False)
+    assert error.value.exit_code == 2, "nobody has made a release yet: no fault of plusone"
     assert "plusone release" in error.value.mend
     assert not (root / ".plusone").exists()
 

@@ -49,6 +49,19 @@ def test_predictions_and_labels_of_the_model_count(written: Written):
     send_labels(written.root, ("p1", "1.5"), model="m", at="2026-01-01T00:00:00.000000Z")
     collect(written.store, written.root)
     assert case_of(written.store, "m", clock.now()).labelled
+    then = case_of(written.store, "m", "2001-01-01T00:00:00.000000Z")
+    assert (then.predictions, then.labelled) == (0, False), "none was logged by then"
+
+
+def test_however_many_runs_come_later_those_of_before_are_found(written: Written, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("plusone.app.scoring._RUNS", 2)
+    first = written.release(live=True)
+    moment = clock.now()
+    for number in range(5):
+        written.release(settings={"C": number})
+    found = case_of(written.store, "m", moment, _release(written, 1))
+    assert [run.id for run in found.runs] == [first.run_id]
+    assert len(case_of(written.store, "m", clock.now()).runs) == 2
 
 
 def test_what_came_later_is_not_among_the_evidence(written: Written):

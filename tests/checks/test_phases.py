@@ -106,3 +106,100 @@ def test_the_forms_of_an_outcome(sandbox):
     model = sandbox.run("model")
     assert by_name(model) == {"test_live": "not applicable"}
     assert "no release is live yet" in only(model, "test_live").message
+
+
+AGAIN = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(3):
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        if all(report.passed for report in reports):
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_of_several_attempts_the_last_counts_alone_and_says_that_it_was_not_the_first(sandbox):
+    sandbox.write("conftest.py", AGAIN)
+    sandbox.write(
+        "tests/test_tries.py",
+        """
+        import pytest
+        from plusone.measuring.outcomes import record
+
+        tries = []
+
+        @pytest.fixture
+        def weather(flights):
+            record({"measured": "in the fixture"})
+
+        def test_flaky(weather):
+            tries.append(1)
+            record({"attempt": len(tries), "outcome": "inconclusive", "allowed": len(tries) == 1})
+            assert len(tries) > 1, "not yet"
+
+        def test_good(flights): record({"attempt": 1})
+        def test_bad(flights): assert 0, "never"
+        """,
+    )
+    part = sandbox.run("data")
+    assert by_name(part) == {"test_flaky": "passed", "test_good": "passed", "test_bad": "failed"}
+    first, second, warning = only(part, "test_flaky").measured
+    assert (first, second["attempt"]) == ({"measured": "in the fixture"}, 2)
+    assert warning["warning"].startswith("this is attempt 2; the first one failed: ")
+    assert "not yet" in warning["warning"]
+    assert only(part, "test_good").measured == ({"attempt": 1},)
+    assert "this is attempt 3" in only(part, "test_bad").measured[0]["warning"]
+
+
+def test_tests_in_any_order_have_the_same_outcomes_and_data_of_their_own(sandbox):
+    sandbox.write(
+        "conftest.py",
+        """
+        import random
+
+        def pytest_collection_modifyitems(items):
+            random.Random(random.SystemRandom().random()).shuffle(items)
+        """,
+    )
+    sandbox.write(
+        "tests/test_any.py",
+        """
+        import unittest
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def wide(flights):
+            flights["rows"].append(9)
+            return flights
+
+        class TestRows:
+            @pytest.fixture(autouse=True)
+            def own(self, flights):
+                flights["rows"].clear()
+
+            def test_cleared(self, flights): assert flights["rows"] == []
+
+        class TestUnit(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def own(self, flights): self.rows = flights["rows"]
+
+            def test_whole(self): self.assertEqual(self.rows, [1, 2, 3])
+
+        def test_wide(wide): assert wide["rows"] == [1, 2, 3, 9]
+        def test_whole(flights): assert flights["rows"] == [1, 2, 3]
+        def test_spoils(flights): flights["rows"][0] = "spoilt"
+        @pytest.mark.parametrize("kind", ["a b", "x::y/z"])
+        def test_kinds(flights, kind): flights.clear()
+        """,
+    )
+    parts = [sandbox.run("data") for _ in range(2)]
+    for part in parts:
+        assert set(by_name(part).values()) == {"passed"}, part
+        assert part.problems == ()
+    assert by_name(parts[0]) == by_name(parts[1])
+    assert len(parts[0].checks) == 7

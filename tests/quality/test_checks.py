@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from junitparser import JUnitXml
 
 from plusone.base.records import Check
+from plusone.cli import main as cli
 from tests.quality.released import add_checks, checked, run
 from tests.release.written import Written
 
@@ -90,8 +92,53 @@ def test_junit_is_written_whole_and_is_red_when_the_gate_is_closed(
     assert run("checks", "m@1", "--junit", str(file), "--json") == 1
     assert JUnitXml.fromfile(str(file)).failures == 1
     capsys.readouterr()
-    assert run("checks", "m@1", "--junit", str(written.root / "pyproject.toml" / "x.xml")) != 0
+    assert run("checks", "m@1", "--junit", str(written.root / "pyproject.toml" / "x.xml")) == 2
     assert "can't be written" in capsys.readouterr().err
+    assert run("checks", "m@1", "--junit", "-") == 1
+    said = capsys.readouterr().out
+    assert JUnitXml.fromstring(said.encode()).failures == 1
+    assert said == file.read_text("utf-8")
+    assert run("checks", "m@1", "--junit", "-", "--json") == 2
+
+
+def test_the_shell_completes_releases_and_their_sessions(written: Written):
+    release = written.release(checks=None)
+    ids = [add_checks(written, release, checked()).id for _ in range(2)]
+    shell = ShellComplete(cli.cli, {}, "plusone", "_PLUSONE_COMPLETE")
+    assert [item.value for item in shell.get_completions(["checks"], "m@")] == ["m@1"]
+    assert [item.value for item in shell.get_completions(["checks", "m@1", "--session"], "")] == ids[::-1]
+    assert [item.value for item in shell.get_completions(["checks", "m@1", "--session"], ids[1])] == [ids[1]]
+    for words in (["checks", "--session"], ["checks", "m@9", "--session"]):
+        assert shell.get_completions(words, "") == []
+
+
+def test_what_all_would_leave_out_is_refused_beside_it(written: Written, capsys: pytest.CaptureFixture[str]):
+    add_checks(written, written.release(checks=None), checked())
+    for words in (["--junit", "x.xml"], ["--session", "0"], ["--failed"], ["--test", "a"], ["--output"]):
+        assert run("checks", "m@1", "--all", *words) == 2
+        assert "--all lists sessions" in capsys.readouterr().err
+    assert not list(written.root.glob("x.xml"))
+
+
+def test_a_message_that_ends_with_what_was_measured_is_printed_once(
+    written: Written, capsys: pytest.CaptureFixture[str]
+):
+    measured = {"message": "mean losses: 0.2 and 0.1"}
+    bad = Check(
+        test="plusone::baseline[t]", subject="model", outcome="failed", measured=(measured,),
+        message="it loses more than 50%: mean losses: 0.2 and 0.1",
+    )  # fmt: skip
+    add_checks(written, written.release(checks=None), checked(bad))
+    assert run("checks", "m@1", "--test", "baseline") == 1
+    assert capsys.readouterr().out.count("mean losses: 0.2 and 0.1") == 1
+    why = Check(
+        test="plusone::performance[t]", subject="model", outcome="failed", measured=(measured,),
+        message="mean losses: 0.2 and 0.1: more than 30% is lost",
+    )  # fmt: skip
+    add_checks(written, written.release(checks=None), checked(why))
+    assert run("checks", "m@2", "--test", "performance") == 1
+    said = capsys.readouterr().out
+    assert (said.count("mean losses: 0.2 and 0.1"), said.count("more than 30% is lost")) == (1, 1)
 
 
 def test_diff_shows_outcomes_and_values_side_by_side_and_what_is_new_or_gone(

@@ -56,8 +56,21 @@ def test_a_check_of_the_project_can_be_named_if_it_is_one(
     assert run("score", "--json") == 0
     points = {one["test"]: one["points"] for one in json.loads(capsys.readouterr().out)["points"]}
     assert points["data-4"] == 1
-    assert run(*words, "tests/test_data.py::test_none") == 2
-    assert "plusone checks m@1" in capsys.readouterr().err
+    for wrong in ("tests/test_data.py::test_none", "plusone::shift[train_set]", "plusone::shift", "tests/test_data.py"):
+        assert run(*words, wrong) == 2
+        assert "plusone checks m@1" in capsys.readouterr().err
+
+
+def test_one_check_stands_for_one_of_the_28(written: Written, release: str, capsys: pytest.CaptureFixture[str]):
+    """Or a single test that is always green would be worth 28 points."""
+    check = "tests/test_data.py::test_rows"
+    assert run("score", "record", "data-4", "--note", "agreed", "--check", check) == 0
+    assert run("score", "record", "data-4", "--note", "agreed again", "--check", check) == 0
+    capsys.readouterr()
+    assert run("score", "record", "data-5", "--note", "that too", "--check", check) == 2
+    assert "was named for data-4" in capsys.readouterr().err
+    assert run("score", "record", "data-5", "--note", "by hand") == 0
+    assert run("score", "record", "data-5", "--note", "x", "--check", "tests/test_model.py::test_good") == 0
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,11 @@ def test_what_can_not_be_recorded_is_said(
     assert run("score", "record", *words) == 2
     assert says in capsys.readouterr().err
     assert written.store.db.all("score_note_list", model=None) == []
+
+
+def test_without_notes_it_says_how_one_is_made(written: Written, release: str, capsys: pytest.CaptureFixture[str]):
+    assert run("score", "notes") == 0
+    assert "nobody recorded anything: plusone score record" in capsys.readouterr().out
 
 
 def test_before_the_first_release_there_is_nothing_to_score(written: Written, capsys: pytest.CaptureFixture[str]):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -105,6 +110,54 @@ def test_options_for_pytest_choose_tests_and_nothing_is_recorded(grown: Path, tm
     wrong = run(grown, "test", "m@1", "--", "--no-such-option")
     assert wrong.returncode == 2
     assert "pytest does not take these options: --no-such-option" in wrong.stderr
+    assert "unrecognized arguments" in wrong.stderr, "what pytest itself says"
+
+
+def test_options_that_leave_no_test_are_no_success_and_some_tests_say_nothing_of_the_gate(grown: Path):
+    none = run(grown, "test", "m@1", "--", "-k", "no_such_test")
+    assert (none.returncode, none.stdout.count("in order")) == (2, 0)
+    assert "These options leave none of the 3 tests: -k no_such_test." in none.stderr
+    missing = run(grown, "test", "m@1", "--", "tests/test_data.py::test_other")
+    assert missing.returncode == 2
+    assert "not found: " in missing.stderr
+    one = run(grown, "test", "m@1", "--", "-k", "auc")
+    assert one.returncode == 0
+    assert "m@1: in order. Nothing was recorded." in one.stdout
+    assert "the gate is" not in one.stdout
+
+
+def test_what_pytest_can_not_begin_with_here_says_nothing_of_a_release(project: Path):
+    """A plugin that this environment lacks must not close the gate of a live release."""
+    before = sessions(project, "@live")
+    done = run(project, "test", "@live", env=environment(PYTEST_ADDOPTS="-p no_such_plugin"))
+    assert done.returncode == 2
+    assert "pytest can't begin with the tests of m@1 here, so nothing is said of it" in done.stderr
+    assert "no_such_plugin" in done.stderr
+    assert sessions(project, "@live") == before
+
+
+def test_nothing_is_drawn_over_a_debugger(project: Path):
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("plusone")), "test", "m@1", "--", "-k", "test_auc", "--trace"]
+    process = subprocess.Popen(
+        command, cwd=project, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while b"(Pdb)" not in seen:
+            seen += os.read(ours, 4096)
+        os.write(ours, b"print(type(model).__name__)\nc\n")
+        with contextlib.suppress(OSError):  # how Linux says that nobody has the other end any more
+            while part := os.read(ours, 4096):
+                seen += part
+        assert process.wait(60) == 0, seen
+    finally:
+        process.kill()
+        os.close(ours)
+    assert b"Predictor" in seen
+    assert b"\x1b[2K" not in seen, "a bar erases the line that it is drawn on"
+    assert b"Nothing was recorded." in seen
 
 
 def test_a_failing_rerun_of_the_live_release_closes_its_gate_and_leaves_it_live(project: Path):
@@ -134,11 +187,11 @@ def test_a_failing_rerun_of_the_live_release_closes_its_gate_and_leaves_it_live(
 
 
 def test_junit_has_every_test_of_both_sessions(project: Path):
-    run_json(project, "test", "m@1", "--junit", "report.xml")
-    suites = ET.parse(project / "report.xml").getroot()  # noqa: S314  pytest has written it
+    run_json(project, "test", "m@1", "--junit", "new/report.xml")
+    suites = ET.parse(project / "new" / "report.xml").getroot()  # noqa: S314  pytest has written it
     assert [suite.get("name") for suite in suites] == ["data", "model"]
     assert {case.get("name") for case in suites.iter("testcase")} >= {"test_rows", "test_auc", "replay"}
-    wrong = run(project, "test", "m@1", "--junit", "nowhere/report.xml")
+    wrong = run(project, "test", "m@1", "--junit", "pyproject.toml/report.xml")
     assert wrong.returncode == 2
     assert "can't be written" in wrong.stderr
 

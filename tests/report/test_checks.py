@@ -61,7 +61,21 @@ def test_what_closes_warns_or_has_a_figure_is_open_and_the_rest_folded():
 def test_a_message_that_was_recorded_is_not_said_twice():
     one = check(outcome="inconclusive", message="it is 0.7. More rows would.", measured=({"message": "it is 0.7"},))
     assert shown(one).text.count("it is 0.7") == 2  # behind the name, and in the record
+    assert "More rows would." in shown(one).text
     assert "of its own" in shown(check(outcome="failed", message="of its own", measured=({"message": "it"},))).text
+
+
+def test_what_a_message_ends_with_and_an_output_that_is_the_message_are_not_said_twice():
+    measured = ({"message": "losses 0.2 and 0.1"},)
+    text = "it loses more: losses 0.2 and 0.1"
+    page = shown(check(outcome="failed", message=text, measured=measured, output="it loses more:\n losses 0.2 and 0.1"))
+    assert page.text.count("losses 0.2 and 0.1") == 2  # behind the name, and in the message
+    assert "Output" not in page.text
+    assert "Output" in shown(check(outcome="failed", message=text, output=f"in test_it:\n{text}")).text
+
+
+def test_a_list_of_nothing_says_so():
+    assert facts_of({"unused": [], "slices": ()}) == {"unused": "none", "slices": "none"}
 
 
 def test_lists_of_cases_are_tables():

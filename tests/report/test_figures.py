@@ -49,6 +49,13 @@ def test_a_long_unit_is_said_once():
     assert "In total variation distance." in found
 
 
+def test_behind_the_longest_bar_there_is_room_for_its_number():
+    found = drawn(figures.bars("t", ["a", "b"], [0.009874321, 0.009872], unit="ms"))
+    ends = [float(part.split('"')[0]) for part in found.split('<text x="')[1:] if 'class="value"' in part.split(">")[0]]
+    assert len(ends) == 2
+    assert max(ends) + 6.6 * len("0.009874 ms") <= 460
+
+
 def test_a_longer_bar_is_a_larger_number():
     found = drawn(figures.bars("t", ["a", "b"], [1.0, 2.0]))
     widths = [float(part.split('"')[0]) for part in found.split('width="')[1:]]

@@ -66,6 +66,11 @@ def test_a_check_is_red_exactly_when_it_closes_the_gate(outcome: Outcome, allowe
     assert (suite.failures + suite.errors > 0) == bool(problems_of(found)), "the file is green when the gate is open"
 
 
+def test_the_name_of_a_parameter_is_no_path():
+    suite = read(session(*BOTH, check("tests/a/test_x.py::TestIt::test_it[x::y/z.py [1]]")))
+    assert ("tests.a.test_x.TestIt", "test_it[x::y/z.py [1]]") in [(one.classname, one.name) for one in suite]
+
+
 def test_a_gate_that_is_closed_for_no_check_is_a_case_that_fails():
     found = session(BOTH[1], problems=("tests/test_y.py was not collected",))
     [failure] = case(found, "gate").result

@@ -54,5 +54,13 @@ def test_warnings_lead_to_their_checks():
     assert warnings_of(msgspec.structs.replace(whole, session=None)) == []
 
 
+def test_reasons_lead_to_the_checks_that_say_them():
+    bad = check("plusone::shift[t]", outcome="failed", message="moved")
+    whole = material(session=session(*BOTH, bad), problems=("plusone::shift[t]: failed: moved", "no test on the data"))
+    html = summary(whole, Room())
+    assert '<a href="#check-4">shift[t]: failed: moved</a>' in html
+    assert "<li>no test on the data</li>" in html
+
+
 def test_of_very_many_problems_the_first_are_shown():
     assert "and 60 more" in shown(problems=tuple(f"problem {n}" for n in range(100))).text

@@ -89,6 +89,11 @@ def test_a_setting_is_tuned_when_it_had_three_values():
     one = tuple(run(number, settings={"max_iter": number, "rate": 0.1}) for number in (1, 2, 3))
     assert worth(finders.tuned, runs=one) == 0.5
     assert worth(finders.tuned, runs=tuple(run(n, status="running") for n in (1, 2, 3))) == 0
+    failed = tuple(run(n, status="failed") for n in (1, 2, 3))
+    trained = tuple(Training(run_id=f"r{n}", fingerprint=f"f{n}", package=f"p{n}") for n in (1, 2, 3))
+    assert worth(finders.tuned, runs=failed) == 0, "three values that break are no search"
+    assert worth(finders.tuned, runs=failed, trainings=trained[:2]) == 0
+    assert worth(finders.tuned, runs=failed, trainings=trained) == 1, "a closed gate says what a value is worth"
     assert worth(finders.tuned, runs=tuple(run(n, settings={"max_iter": [n], "rate": {}}) for n in (1, 2, 3))) == 0.5
 
 
@@ -117,6 +122,11 @@ def test_a_canary_of_this_release_is_a_point_and_of_another_half():
     assert worth(finders.canary, rollouts=(rollout(3),)) == 1
     assert worth(finders.canary, rollouts=(rollout(2),)) == 0.5
     assert worth(finders.canary, rollouts=(rollout(3, looks=0),)) == 0
+    look = rollout(3).look
+    assert look is not None
+    for figures in ({}, {"errors": {"live": {"requests": 9}, "candidate": {"requests": 0}}}):
+        quiet = msgspec.structs.replace(look, figures=figures)
+        assert worth(finders.canary, rollouts=(rollout(3, look=quiet),)) == 0, "nobody asked it anything"
 
 
 def test_a_rollback_by_hand_is_half_and_by_the_judge_a_point():

@@ -101,6 +101,9 @@ def test_a_check_that_is_named_is_a_whole_point_while_it_passes():
     assert points(case(notes=(told,), checks=(failing,)))["data-4"] == 0
     with_parameter = msgspec.structs.replace(passing, test="tests/test_data.py::test_rules[a]")
     assert points(case(notes=(told,), checks=(with_parameter,)))["data-4"] == 1
+    ours = msgspec.structs.replace(passing, test="plusone::constant[t]")
+    named = note("data-4", checked_by="plusone::constant[t]")
+    assert points(case(notes=(named,), checks=(ours,)))["data-4"] == 0, "plusone's own count where they speak for it"
     old = note("data-4", checked_by=told.checked_by, at="2020-01-01T00:00:00.000000Z")
     assert points(case(notes=(old,), checks=(passing,)))["data-4"] == 1, "the check is done each time"
 

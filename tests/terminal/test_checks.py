@@ -18,7 +18,8 @@ def test_a_message_that_was_recorded_is_said_once_and_figures_are_not_printed(ca
     one = check(outcome="inconclusive", message="it is 0.7. More rows would.", measured=(measured,))
     print_session(session(one))
     text = said(capsys)
-    assert text.count("  it is 0.7\n") == 1
+    assert text.count("  it is 0.7. More rows would.\n") == 1
+    assert "  it is 0.7\n" not in text
     assert "    rows 1200\n" in text
     assert "kind" not in text
     assert "1,200" in text

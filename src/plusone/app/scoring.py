@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..base import clock
-from ..base.errors import UsageError
+from ..base.errors import Conflict, UsageError
 from ..base.ids import new_id
 from ..base.records import Decision, Release, Run
 from ..base.scored import Score, ScoreNote
@@ -13,7 +13,7 @@ from ..packaging import keeping
 from ..predictions import reading
 from ..release import events, lifecycle
 from ..release.gate import newest_session
-from ..score.evidence import Case, Taken, Training
+from ..score.evidence import Case, Taken, Training, stands_for
 from ..score.scoring import TESTS, score_of
 from ..store import Store
 from ..store.rows import from_row, to_row
@@ -57,12 +57,13 @@ class Scoring:
             )
         if (letters := max(len(note), len(checked_by))) > _MOST_LETTERS:
             raise UsageError(f"The note has {letters:,} letters: expected at most {_MOST_LETTERS:,}.")
-        scored = _scored(self.store, name)
+        scored, named = _scored(self.store, name), _test_named(test)
         if checked_by:
             self._check_known(name, scored, checked_by)
+            self._check_free(name, named, checked_by)
         record = ScoreNote(
             id=new_id(),
-            test=_test_named(test),
+            test=named,
             model=name,
             release=scored.number if scored else None,
             note=note,
@@ -80,13 +81,24 @@ class Scoring:
 
     def _check_known(self, model: str, release: Release | None, test: str) -> None:
         session = newest_session(self.store.db, release.digest) if release else None
-        known = [check.test for check in session.checks] if session else []
-        if not any(one == test or one.startswith(f"{test}[") for one in known):
+        if not any(stands_for(check, test) for check in (session.checks if session else ())):
             name = f"{model}@{release.number}" if release else model
             raise UsageError(
-                f"{name} has no check {test[:200]!r}: expected the id of one, as tests/test_model.py::test_it.",
+                f"{name} has no check {test[:200]!r} of the project: expected the id of one, as "
+                "tests/test_model.py::test_it. plusone's own count by themselves.",
                 mend=f"plusone checks {name}  (shows them)",
             )
+
+    def _check_free(self, model: str, test: str, check: str) -> None:
+        """Raise Conflict where the check was named for another of the 28: one test that does them all does none."""
+        for note in _notes(self.store, model):
+            shares = f"{note.checked_by}[".startswith(f"{check}[") or f"{check}[".startswith(f"{note.checked_by}[")
+            if note.checked_by and note.test != test and shares:
+                raise Conflict(
+                    f"{note.checked_by[:200]} was named for {note.test} on {note.at[:10]} by {note.by}: a check stands "
+                    f"for one of the 28, and {test} asks for something else.",
+                    mend=f"write a test of its own for {test}, or record that it was done by hand: without --check",
+                )
 
 
 def case_of(store: Store, model: str, at: str, release: Release | None = None) -> Case:
@@ -102,9 +114,9 @@ def case_of(store: Store, model: str, at: str, release: Release | None = None) -
         if one.at <= at
     ]  # fmt: skip
     session = newest_session(store.db, release.digest) if release else None
-    made = [run for run in runs.list_runs(store, model=model, count=_RUNS) if run.started_at <= at]
+    made = _runs_until(store, model, at)
     live = {one.release for one in decisions if one.after == "live"}
-    predictions = reading.count_in(store, model)
+    labels = store.db.all("label_first_since", model=model, since="", after_id="", count=1)
     return Case(
         model=model,
         release=release,
@@ -118,8 +130,8 @@ def case_of(store: Store, model: str, at: str, release: Release | None = None) -
         rollouts=tuple(one for one in events.list_rollouts(store.db, model) if one.begun_at <= at),
         signatures=tuple(signatures_of(store.db, release.digest)) if release else (),
         notes=tuple(one for one in _notes(store, model) if one.at <= at),
-        predictions=predictions,
-        labelled=bool(store.db.all("label_first_since", model=model, since="", after_id="", count=1)),
+        predictions=reading.count_in(store, model, until=at),
+        labelled=any(one["received_at"] <= at for one in labels),
     )
 
 
@@ -127,6 +139,19 @@ def _scored(store: Store, model: str) -> Release | None:
     """Return the release that a score is about: the live one, or the newest."""
     releases = lifecycle.list_releases(store.db, model)
     return next((one for one in releases if one.stage == "live"), releases[-1] if releases else None)
+
+
+def _runs_until(store: Store, model: str, at: str) -> list[Run]:
+    """Return the newest runs of a model that had begun at a moment, however many came after it."""
+    found: list[Run] = []
+    before: str | None = None
+    while len(found) < _RUNS:
+        page = runs.list_runs(store, model=model, before=before, count=_RUNS)
+        found += [run for run in page if run.started_at <= at]
+        if len(page) < _RUNS:
+            break
+        before = page[-1].id
+    return found[:_RUNS]
 
 
 def _trainings(store: Store, made: list[Run]) -> list[Training]:

@@ -79,8 +79,8 @@ class Retesting:
         session of the release's own tests is recorded, and with `record` False none. JUnit XML is written to `junit`.
         """
         release = find_release(self.store.db, target) if target else _newest(self.store)
-        if junit is not None and not junit.parent.is_dir():
-            raise UsageError(f"{junit} can't be written: there is no folder {junit.parent}.")
+        if junit is not None:
+            _make_folder_of(junit)
         with tempfile.TemporaryDirectory(prefix="plusone-test-") as scratch:
             folder = Path(scratch)
             rerun = _Rerun(self.project, self.store, release, folder, on_event)
@@ -88,9 +88,10 @@ class Retesting:
             parts = [rerun.run(subject, options, terminal=terminal, junit=bool(junit)) for subject in ("data", "model")]
             if junit is not None:
                 _join(sorted(folder.glob("junit-*.xml")), junit)
-        if options and any("exit code 4" in problem for part in parts for problem in part.problems):
-            raise UsageError(f"pytest does not take these options: {' '.join(options)}.", mend="pytest --help")
+        _refuse_what_did_not_begin(f"{release.model}@{release.number}", parts, options)
         session = assemble(release.digest, *parts, run_id=release.run_id)
+        if options:
+            _refuse_what_chooses_nothing(session, options)
         problems = problems_of(session)
         if options:
             chosen = tuple(check for check in session.checks if check.outcome not in ("deselected", "not run"))
@@ -123,6 +124,41 @@ def _newest(store: Store) -> Release:
     if not releases:
         raise NotFound(f"There is no release of {model} yet.", mend="plusone release")
     return releases[-1]
+
+
+def _refuse_what_did_not_begin(name: str, parts: Sequence[Part], options: Sequence[str]) -> None:
+    """Raise UsageError where pytest ended before it had looked for tests: that says nothing of the release.
+
+    It may lack a plugin that the release's own configuration names, or not take what a person told it.
+    """
+    for part in parts:
+        if part.collected or not part.problems or part.checks:
+            continue
+        said = part.problems[0].partition("Its last words: ")[2] or part.problems[0]
+        if options and "exit code 4" in part.problems[0]:
+            words = " ".join(options)
+            raise UsageError(f"pytest does not take these options: {words}. It says: {said}", mend="pytest --help")
+        raise UsageError(
+            f"pytest can't begin with the tests of {name} here, so nothing is said of it: {said}",
+            mend="install the plugins that its options of pytest name, and try again",
+        )
+
+
+def _refuse_what_chooses_nothing(session: Session, options: Sequence[str]) -> None:
+    """Raise UsageError where the options leave no test: nothing was looked at."""
+    if not session.problems and all(check.outcome == "deselected" for check in session.checks):
+        raise UsageError(
+            f"These options leave none of the {len(session.checks)} tests: {' '.join(options)}.",
+            mend="pytest --collect-only -q  (shows their names)",
+        )
+
+
+def _make_folder_of(file: Path) -> None:
+    """Make the folder that a file is to be written into: before minutes of tests, and not after them."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror or error}.") from error
 
 
 class _Rerun:

@@ -21,6 +21,7 @@ __all__ = [
     "Incompatible",
     "InvalidInput",
     "MethodNotAllowed",
+    "NoStore",
     "NotFound",
     "NothingChanged",
     "Overloaded",
@@ -173,6 +174,13 @@ class StoreError(PlusoneError):
 
     code = "store"
     status = 503
+
+
+class NoStore(StoreError):
+    """There is no store yet, or not where it was looked for: nothing is broken."""
+
+    code = "no_store"
+    exit_code = 2
 
 
 class Unavailable(PlusoneError):

@@ -40,19 +40,31 @@ def explain(text: str) -> str:
 
 
 class Phases:
-    """Collects the reports of one test. A repeated run of the same test begins anew: the last attempt counts."""
+    """Collects the reports of one test, and what it measured.
 
-    def __init__(self, root: Path) -> None:
+    A repeated run of the same test (a plugin may try again what failed) begins anew: the last attempt counts, and it is
+    said that there were others.
+    """
+
+    def __init__(self, root: Path, measured: list[dict[str, Any]]) -> None:
         self._root = root
+        self._measured = measured
+        self._attempts: list[str] = []
         self._found: list[tuple[Outcome, str]] = []
         self._called = False
         self.duration_s = 0.0
         self.output = ""
 
+    def begin(self) -> None:
+        """Begin an attempt: of the one before it is kept how it ended."""
+        if self._called or self._found:
+            outcome, message = self._worst()
+            self._attempts.append(f"{outcome}: {message}" if message else outcome)
+        self._found, self._called = [], False
+        self._measured.clear()
+
     def add(self, call: pytest.CallInfo[None], report: pytest.TestReport, outputs: Iterable[str]) -> None:
         """Take in one report."""
-        if call.when == "setup":
-            self._found, self._called = [], False
         self.duration_s += call.duration
         self._called = self._called or call.when == "call"
         outcome, message = _judge(call, report, outputs, self._root)
@@ -60,16 +72,22 @@ class Phases:
             self._found.append((outcome, message))
         self.output = _output(report, self.output)
 
-    def verdict(self, measured: list[dict[str, Any]]) -> tuple[Outcome, bool, str]:
+    def verdict(self) -> tuple[Outcome, bool, str]:
         """Return outcome, whether an inconclusive one is allowed, and the message."""
-        found = sorted(self._found, key=lambda one: _WORST_FIRST.index(one[0]))
-        outcome, message = found[0] if found else ("passed", "")
+        outcome, message = self._worst()
         if outcome == "passed" and not self._called:
             return "not run", False, ""
-        unclear = [one for one in measured if one.get("outcome") == "inconclusive" and one.get("allowed")]
+        if self._attempts:
+            count = len(self._attempts) + 1
+            self._measured.append({"warning": f"this is attempt {count}; the first one {explain(self._attempts[0])}"})
+        unclear = [one for one in self._measured if one.get("outcome") == "inconclusive" and one.get("allowed")]
         if outcome == "passed" and unclear:
             return "inconclusive", True, explain(str(unclear[0].get("message", "")))
         return outcome, False, message
+
+    def _worst(self) -> tuple[Outcome, str]:
+        found = sorted(self._found, key=lambda one: _WORST_FIRST.index(one[0]))
+        return found[0] if found else ("passed", "")
 
 
 def _judge(

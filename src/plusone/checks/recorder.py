@@ -127,10 +127,10 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         test = clean(item.nodeid)
         self._writer.write(running=test)
-        self._phases = phases = Phases(self._config.rootpath)
         with recording() as measured:
+            self._phases = phases = Phases(self._config.rootpath, measured)
             result = yield
-        outcome, allowed, message = phases.verdict(measured)
+        outcome, allowed, message = phases.verdict()
         if outcome != "not run":
             self._writer.write(
                 check=Check(
@@ -146,6 +146,11 @@ class Recorder:
             )
         self._writer.write(running="")
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        if self._phases is not None:
+            self._phases.begin()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

@@ -36,6 +36,7 @@ _DROPPED = (
     "PYTEST_CURRENT_TEST",
     "PYTEST_XDIST_WORKER",
     "PYTEST_XDIST_WORKER_COUNT",
+    "PYTHONSAFEPATH",
 )
 _QUIET = (0, 1, 5)
 """pytest's exit codes that say nothing new: all passed, some failed (each is a check), none collected."""
@@ -194,14 +195,7 @@ def has_pytest_options(file: Path) -> bool:
 
 
 def _environment(context: Context, folder: Path) -> dict[str, str]:
-    dropped = (
-        "PYTHONOPTIMIZE",
-        "PYTEST_CURRENT_TEST",
-        "PYTEST_XDIST_WORKER",
-        "PYTEST_XDIST_WORKER_COUNT",
-        "PYTHONSAFEPATH",
-    )
-    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     paths = [context.root, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment["PYTHONUNBUFFERED"] = "1"

@@ -13,7 +13,7 @@ from ..app.app import App
 from ..app.views import Moved
 from ..base.errors import UsageError
 from ..pipeline.settings import parse_assignments
-from ..quality.checks import write_whole
+from ..quality.files import write_whole
 from ..release.making import Made, Request
 from ..report.junit import junit_xml
 from ..terminal.making import Progress, print_made

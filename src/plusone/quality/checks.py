@@ -7,15 +7,17 @@ from pathlib import Path
 import click
 
 from ..app.app import App
-from ..base.errors import NotFound, PlusoneError
-from ..base.files import atomic_file
+from ..base.errors import NotFound, UsageError
 from ..base.records import Check, Session
 from ..checks.verdict import closes, problems_of
-from ..completing import complete_release
+from ..completing import complete_release, complete_session
 from ..terminal.checks import print_difference, print_session, print_sessions
 from ..terminal.output import json_option, print_json
+from .files import write_whole
 
-__all__ = ["checks", "diff", "write_whole"]
+__all__ = ["checks", "diff"]
+
+_OUTPUT = Path("-")
 
 
 @click.command(
@@ -25,14 +27,17 @@ __all__ = ["checks", "diff", "write_whole"]
     "Exit codes: 0 the gate is open, 1 it is closed, 2 the caller's mistake, 3 ours."
 )
 @click.argument("target", metavar="MODEL@N", shell_complete=complete_release)
-@click.option("--all", "every", is_flag=True, help="List every session of its checks; the gate reads the last.")
-@click.option("--session", metavar="ID", help="Show an earlier session; the beginning of its id will do.")
+@click.option("--all", "every", is_flag=True, help="Only list its sessions of checks; the gate reads the last.")
+@click.option(
+    "--session", metavar="ID", help="Show an earlier session; the beginning of its id will do.",
+    shell_complete=complete_session,
+)  # fmt: skip
 @click.option("--failed", is_flag=True, help="Show only what closes the gate or warns.")
 @click.option("--test", metavar="TEXT", help="Show only the checks with this in their name.")
 @click.option("--output", "show_output", is_flag=True, help="Also show what each test printed.")
 @click.option(
     "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Also write the session as JUnit XML, for CI.",
+    help="Also write the session as JUnit XML, for CI; - is the output, and nothing else is printed.",
 )  # fmt: skip
 @json_option
 @click.pass_obj
@@ -52,40 +57,33 @@ def checks(
     Each with its outcome, values, rows and time; plusone's own apart from the project's tests. --json prints the whole
     session, with figures and outputs.
     """
+    if every and any((session, failed, test is not None, show_output, junit)):
+        raise UsageError("--all lists sessions, a line each: of the other options it goes with --json alone.")
+    if junit == _OUTPUT and as_json:
+        raise UsageError("--junit - and --json are both the output: expected one of them.", mend="--junit FILE --json")
     with App(project, create=False) as app:
-        if every and session is None:
-            found = app.list_sessions(target=target)
-            if found and junit is None:
-                print_json(found) if as_json else print_sessions(found)
-                return int(bool(problems_of(found[-1])))
+        if every and (found := app.list_sessions(target=target)):
+            print_json(found) if as_json else print_sessions(found)
+            return int(bool(problems_of(found[-1])))
         shown = app.list_checks(target=target, session=session)
         release = app.get_release(target=target).release if junit else None
     if junit is not None and release is not None:
         from ..report.junit import junit_xml
 
-        write_whole(junit, junit_xml(shown, f"{release.model}@{release.number}"))
+        xml = junit_xml(shown, f"{release.model}@{release.number}")
+        click.echo(xml, nl=False) if junit == _OUTPUT else write_whole(junit, xml)
     if as_json:
         print_json(shown)
-    else:
-        some = _some(shown, failed=failed, test=test)
+    elif junit != _OUTPUT:
+        some = _some(shown, target, failed=failed, test=test)
         print_session(shown, shown=some, show_output=show_output, whole=test is None)
     return int(bool(problems_of(shown)))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises PlusoneError when the place can't be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path) as stream:
-            stream.write(text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise PlusoneError(f"{path} can't be written: {error}.") from error
-
-
-def _some(session: Session, *, failed: bool, test: str | None) -> list[Check]:
+def _some(session: Session, target: str, *, failed: bool, test: str | None) -> list[Check]:
     found = [check for check in session.checks if test is None or test in check.test]
     if test is not None and not found:
-        raise NotFound(f"No check of this session has {test[:80]!r} in its name.", mend="plusone checks MODEL@N")
+        raise NotFound(f"No check of this session has {test[:80]!r} in its name.", mend=f"plusone checks {target}")
     return [check for check in found if not failed or closes(check) or _warns(check)]
 
 
@@ -94,7 +92,8 @@ def _warns(check: Check) -> bool:
 
 
 @click.command(
-    epilog="\b\nExamples:\n  plusone diff 1 2\n  plusone diff flight-delays@previous flight-delays@live --json"
+    epilog="\b\nExamples:\n  plusone diff 1 2\n  plusone diff flight-delays@previous flight-delays@live --json\n\n"
+    "Exit codes: 0 whether or not something differs, 2 the caller's mistake, 3 ours."
 )
 @click.argument("a", metavar="MODEL@A", shell_complete=complete_release)
 @click.argument("b", metavar="B", shell_complete=complete_release)

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from ..app.app import App
-from ..base.errors import PlusoneError, UsageError
-from ..base.files import write_atomic
+from ..base.errors import UsageError
 from ..completing import complete_output
 from ..terminal.output import json_option, print_json
 from ..terminal.tables import print_profile
+from .files import write_whole
 
 __all__ = ["data"]
 
@@ -64,12 +64,9 @@ def expect(project: Path | None, step: str, out: str | None, force: bool, as_jso
         return
     if path.exists() and not force:
         raise UsageError(f"{path} is there already, and somebody may have edited it.", mend="--force, or --out FILE")
-    try:
-        write_atomic(path, found.text.encode())
-    except OSError as error:
-        raise PlusoneError(f"{path} can't be written: {error}.") from error
-    if as_json:
-        print_json({"path": str(path), "step": step, "rows": found.rows, "tests": found.text.count("\ndef test_")})
-        return
+    write_whole(path, found.text)
     count = found.text.count("\ndef test_")
+    if as_json:
+        print_json({"path": str(path), "step": step, "rows": found.rows, "tests": count})
+        return
     click.echo(f"{path}  {count} tests of {step}, inferred from {found.rows:,} rows: read them, they are yours to edit")

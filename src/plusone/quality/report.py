@@ -10,14 +10,15 @@ import click
 from ..app.app import App
 from ..completing import complete_release
 from ..terminal.output import json_option, print_json, size_text
-from .checks import write_whole
+from .files import write_whole
 
 __all__ = ["report"]
 
 
 @click.command(
     epilog="\b\nExamples:\n  plusone report flight-delays@3\n  plusone report @live --out site/index.html\n"
-    "  plusone report flight-delays@3 --open\n  plusone report @live --out -  > live.html"
+    "  plusone report flight-delays@3 --open\n  plusone report @live --out -  > live.html\n\n"
+    "Exit codes: 0 it is written, whatever it says, 2 the caller's mistake, 3 ours."
 )
 @click.argument("target", metavar="MODEL@N", shell_complete=complete_release)
 @click.option(

@@ -27,7 +27,8 @@ class _ShownByDefault(click.Group):
 @click.group(
     cls=_ShownByDefault,
     epilog="\b\nExamples:\n  plusone score\n  plusone score flight-delays --steps\n"
-    "  plusone score record data-5 --note 'no column names a person; looked at all 19'",
+    "  plusone score record data-5 --note 'no column names a person; looked at all 19'\n\n"
+    "Exit codes: 0 whatever the score is, 2 the caller's mistake, 3 ours.",
 )
 def score() -> None:
     """Show the ML Test Score; record a test done by hand.
@@ -95,5 +96,7 @@ def notes(project: Path | None, model: str | None, as_json: bool) -> None:
         found = app.list_score_notes(model=model)
     if as_json:
         print_json(found)
-        return
-    print_notes(found)
+    elif found:
+        print_notes(found)
+    else:
+        click.echo("nobody recorded anything: plusone score record TEST --note '...'")

@@ -52,7 +52,7 @@ class _Command(click.Command):
     "--junit",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also write what came of the tests as JUnit XML.",
+    help="Also write what came of the tests as JUnit XML: pytest's own, a suite for each of its two sessions.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what the tests print.")
 @json_option
@@ -75,30 +75,29 @@ def test(
     options = context.meta.get(_PYTEST, ())
     with App(context.obj, create=False) as app:
         stream = sys.stderr if as_json else sys.stdout
-        with Progress(quiet=quiet or as_json, stream=stream) as progress:
+        terminal = bool(options) and sys.stdin.isatty() and not as_json
+        with Progress(quiet=quiet or as_json, stream=stream, alone=not terminal) as progress:
             found = app.test_release(
                 target=target,
                 now=now,
                 record=not no_record,
                 options=options,
-                terminal=bool(options) and sys.stdin.isatty() and not as_json,
+                terminal=terminal,
                 junit=junit.absolute() if junit else None,
                 on_event=progress.on_event,
             )
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        _print(found, chosen=bool(options))
     return 1 if found.problems else 0
 
 
-def _print(found: Tested) -> None:
+def _print(found: Tested, *, chosen: bool) -> None:
     name = f"{found.model}@{found.release}"
     click.echo()
-    print_session(found.session)
-    for problem in found.problems:
-        if problem not in found.session.problems:
-            click.secho(f"problem: {problem}", fg="red")
+    # Some tests that a person chose say nothing of the gate.
+    print_session(found.session, whole=not chosen)
     click.echo()
     if not found.recorded:
         click.echo(f"{name}: {'not in order' if found.problems else 'in order'}. Nothing was recorded.")

@@ -69,9 +69,9 @@ def _check(place: int, check: Check, room: Room) -> Markup:
     told = bool(closes(check)) or _warns(check)
     records = check.measured[:_RECORDS]
     said = [str(one.get("warning") or one.get("message") or "") for one in records]
-    # What a check raises is what it recorded, perhaps with a sentence more.
-    message = "" if check.message.startswith(tuple(one for one in said if one)) else check.message
-    brief = next((one for one in (*said, message) if one), "")
+    # What a check raises is what it recorded, perhaps with a sentence more: that one says why it failed.
+    message = "" if check.message in said else check.message
+    brief = next((one for one in (message, *said) if one), "")
     title = join(
         [
             element("span", check.outcome, class_=f"badge {_TONES.get(check.outcome, 'plain')}"),
@@ -82,21 +82,24 @@ def _check(place: int, check: Check, room: Room) -> Markup:
         ],
         " ",
     )
-    output = element("pre", room.clip(check.output, _OUTPUT, end=True))
     parts: list[Markup | None] = [element("p", room.clip(message, _MESSAGE), class_="message") if message else None]
-    made = (_record(one, room) for one in records if not room.is_used_up)
+    made = (_record(one, room, message) for one in records if not room.is_used_up)
     parts += (kept := [one for one in made if room.fits(one)])
     parts.append(_more(len(check.measured) - len(kept)))
-    parts.append(fold("Output", output, class_="output") if check.output else None)
+    # What a check of plusone's own raises is all that pytest shows of it.
+    if check.output and " ".join(check.output.split()) != check.message:
+        output = element("pre", room.clip(check.output, _OUTPUT, end=True))
+        parts.append(fold("Output", output, class_="output"))
     # Of the data, plusone checks every table: what is as it was needs no look.
     usual = is_built_in(check.test) and check.subject == "data"
     drawn = any("figure" in one for one in records) and not usual
     return fold(title, *parts, open_=told or drawn, class_="check", id=anchor_of(place))
 
 
-def _record(measured: Mapping[str, Any], room: Room) -> Markup:
-    """Return one measurement: what it says, the interval against its limit, its values, and its figure."""
-    said = measured.get("warning") or measured.get("message")
+def _record(measured: Mapping[str, Any], room: Room, before: str) -> Markup:
+    """Return one measurement: what it says beside `before`, its interval and limit, values and figure."""
+    said = str(measured.get("warning") or measured.get("message") or "")
+    said = said if "warning" in measured or said not in before else ""
     tone = "message warns" if "warning" in measured else "message"
     pairs = [
         element("div", element("dt", key.replace("_", " ")), element("dd", found))
@@ -104,7 +107,7 @@ def _record(measured: Mapping[str, Any], room: Room) -> Markup:
     ]
     told = element(
         "div",
-        element("p", room.clip(str(said), _MESSAGE), class_=tone) if said else None,
+        element("p", room.clip(said, _MESSAGE), class_=tone) if said else None,
         _strip(measured),
         element("dl", *pairs, class_="facts") if pairs else None,
         *_tables(measured),

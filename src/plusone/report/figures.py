@@ -158,10 +158,13 @@ def _bars(figure: _Bars) -> tuple[Markup, str]:
     left = min(190, 16 + 6.6 * max((min(len(name), _LETTERS) for name, _ in shown), default=0))
     ends = [(_at(figure.low, place), _at(figure.high, place)) for place in range(len(shown))]
     known = [*(value for _, value in shown), *(end for pair in ends for end in pair), figure.limit]
-    axis = axis_of((one for one in known if one is not None), left, _WIDE - 56, zero=True)
+    unit = figure.unit if len(figure.unit) <= _UNIT else ""
+    # Behind the longest bar its number has to fit, and its unit.
+    right = 5 + 6.6 * max((len(_valued(value, unit)) for _, value in shown if value is not None), default=0)
+    axis = axis_of((one for one in known if one is not None), left, _WIDE - max(56.0, right), zero=True)
     marks = [_text(axis.place(at), high - 8, word, anchor="middle") for at, word in axis.ticks(4)]
     for row, ((name, value), (low, most)) in enumerate(zip(shown, ends, strict=True)):
-        marks += _bar(axis, top + 22 * row, name, value, low, most, figure.unit if len(figure.unit) <= _UNIT else "")
+        marks += _bar(axis, top + 22 * row, name, value, low, most, unit)
     if figure.limit is not None:
         at = axis.place(figure.limit)
         marks.append(element("line", x1=at, x2=at, y1=top - 6, y2=high - 22, class_="limit"))
@@ -187,8 +190,12 @@ def _bar(
         at = {"x1": axis.place(low), "x2": axis.place(high), "y1": y + 7.5, "y2": y + 7.5}
         marks.append(element("line", **at, class_="whisker"))
         end = max(end, axis.place(high))
-    marks.append(_text(end + 5, y + 12, f"{number(value)} {unit.strip()}".rstrip(), class_="value"))
+    marks.append(_text(end + 5, y + 12, _valued(value, unit), class_="value"))
     return marks
+
+
+def _valued(value: float, unit: str) -> str:
+    return f"{number(value)} {unit.strip()}".rstrip()
 
 
 def _matrix(figure: _Matrix) -> tuple[Markup, str]:

@@ -55,10 +55,7 @@ _RESULTS = ("failure", "error", "skipped")
 
 
 def _case(check: Check) -> ET.Element:
-    where, _, name = check.test.rpartition("::")
-    where = "plusone" if is_built_in(check.test) else where.removesuffix(".py").replace("/", ".").replace("::", ".")
-    if is_built_in(check.test):
-        name = check.test.removeprefix(BUILT_IN)
+    where, name = _place(check.test)
     case = ET.Element("testcase", classname=_plain(where), name=_plain(name), time=_seconds(check.duration_s))
     found = [("subject", check.subject), ("outcome", check.outcome)]
     for one in check.measured:
@@ -77,6 +74,19 @@ def _case(check: Check) -> ET.Element:
     if check.output:
         ET.SubElement(case, "system-out").text = _plain(check.output)
     return case
+
+
+def _place(test: str) -> tuple[str, str]:
+    """Return the class and the name that a test has in pytest's own file: `tests.test_model.TestIt`, `test_it[a]`."""
+    if is_built_in(test):
+        return "plusone", test.removeprefix(BUILT_IN)
+    file, _, inside = test.partition("::")
+    if not inside:
+        return "", file
+    # What a parameter is called may hold '::', too.
+    path, bracket, parameter = inside.partition("[")
+    *classes, name = path.split("::")
+    return ".".join([file.removesuffix(".py").replace("/", "."), *classes]), name + bracket + parameter
 
 
 def _problems(session: Session) -> list[str]:

@@ -40,7 +40,7 @@ def value(found: Any) -> str:
         found = ", ".join(f"{key} {value(part)}" for key, part in list(found.items())[:20])
     elif isinstance(found, list | tuple):
         more = f", and {len(found) - 20} more" if len(found) > 20 else ""
-        found = ", ".join(value(part) for part in found[:20]) + more
+        found = ", ".join(value(part) for part in found[:20]) + more or "none"
     found = str(found)
     return found if len(found) <= _LONG else f"{found[: _LONG - 1]}\u2026"
 

@@ -10,7 +10,7 @@ from .data import data_section
 from .html import Markup, Room, element, join
 from .material import Material
 from .package import package_section
-from .summary import summary
+from .summary import anchors_of, summary
 from .way import records_section, score_section, way_section
 
 __all__ = ["report_html"]
@@ -34,7 +34,7 @@ def report_html(material: Material) -> str:
         ("data", "Data", data_section(material)),
         ("package", "Model and package", package_section(material, room)),
         ("way", "Decisions and rollout", way_section(material, room)),
-        *([("score", "ML Test Score", score_section(material.score))] if material.score else []),
+        *([("score", "ML Test Score", score_section(material.score, anchors_of(material)))] if material.score else []),
         ("records", "Records", records_section(material)),
     ]
     links = (element("li", element("a", title, href=f"#{key}")) for key, title, _ in sections)

@@ -12,7 +12,7 @@ from .html import Markup, Room, element, join
 from .material import Material
 from .numbers import duration, moment, number, value
 
-__all__ = ["anchor_of", "stage_badge", "summary", "warnings_of"]
+__all__ = ["anchor_of", "anchors_of", "stage_badge", "summary", "warnings_of"]
 
 _MOST = 40
 _LETTERS = 400
@@ -38,7 +38,7 @@ def summary(material: Material, room: Room) -> Markup:
                 class_="top",
             ),
             element("div", *_tiles(material), class_="tiles"),
-            _listed("Why the gate is closed", [(text, "") for text in material.problems], "bad", room),
+            _listed("Why the gate is closed", _reasons(material), "bad", room),
             _listed("Warnings", warnings_of(material), "warned", room),
         ]
     )
@@ -55,6 +55,12 @@ def anchor_of(place: int) -> str:
     return f"check-{place + 1}"
 
 
+def anchors_of(material: Material) -> dict[str, str]:
+    """Return the ids of the checks on the page, by name."""
+    checks = material.session.checks if material.session else ()
+    return {check.test: anchor_of(place) for place, check in enumerate(checks)}
+
+
 def warnings_of(material: Material) -> list[tuple[str, str]]:
     """Return what its checks warn of: each text, and the id of the check on the page."""
     checks = material.session.checks if material.session else ()
@@ -64,6 +70,13 @@ def warnings_of(material: Material) -> list[tuple[str, str]]:
         for one in check.measured
         if "warning" in one
     ]
+
+
+def _reasons(material: Material) -> list[tuple[str, str]]:
+    """Return why the gate is closed: each text, and the id of the check that says it, '' for the session's own."""
+    checks = material.session.checks if material.session else ()
+    places = {problem: anchor_of(place) for place, check in enumerate(checks) if (problem := closes(check))}
+    return [(text.removeprefix(BUILT_IN), places.get(text, "")) for text in material.problems]
 
 
 def _verdict(material: Material) -> Markup:

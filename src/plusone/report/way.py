@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..base import clock
 from ..base.records import Run
 from ..base.rollouts import Rollout, RolloutStep
-from ..base.scored import Score
+from ..base.scored import PointEvidence, Score
 from .html import Markup, Room, element, fold, join, table
 from .material import Material
 from .numbers import duration, moment, share
@@ -61,8 +61,12 @@ def _step(step: RolloutStep) -> str:
     return f"{'shadow ' if step.kind == 'shadow' else ''}{share(step.share)} for {duration(step.duration_s)}"
 
 
-def score_section(score: Score) -> Markup:
-    """Return the ML Test Score: a bar for each section, the points with what they stand on, the next step."""
+def score_section(score: Score, anchors: Mapping[str, str]) -> Markup:
+    """Return the ML Test Score: a bar for each section, the points with what they stand on, the next step.
+
+    Args:
+        anchors: the ids of checks on the page, by name.
+    """
     bars = [
         element(
             "div",
@@ -77,7 +81,7 @@ def score_section(score: Score) -> Markup:
             f"{one.section} {one.number}",
             one.name,
             f"{one.points:g}",
-            "; ".join(f"{found.says} ({found.kind} {found.id})" for found in one.evidence[:3]) or "-",
+            join((_evidence(found, anchors) for found in one.evidence[:3]), "; ") or "-",
         )
         for one in score.points
     ]
@@ -102,6 +106,14 @@ def score_section(score: Score) -> Markup:
             element("p", said, class_="source"),
         ]
     )
+
+
+def _evidence(found: PointEvidence, anchors: Mapping[str, str]) -> Markup:
+    """Return what a point stands on; a check leads to its place on the page."""
+    said = f"{found.kind} {found.id[:_LETTERS]}"
+    linked = found.kind == "check" and found.id in anchors
+    what = element("a", said, href=f"#{anchors[found.id]}") if linked else said
+    return join([f"{found.says[:_LETTERS]} (", what, ")"])
 
 
 def records_section(material: Material) -> Markup:

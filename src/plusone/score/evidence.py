@@ -13,7 +13,7 @@ from ..base.scored import PointEvidence, ScoreNote
 from ..base.trusted import ReleaseSignature
 from ..checks.verdict import BUILT_IN, is_built_in
 
-__all__ = ["Case", "Taken", "Training", "by_built_in", "by_recorded", "distinct", "of_check", "passed"]
+__all__ = ["Case", "Taken", "Training", "by_built_in", "by_recorded", "distinct", "of_check", "passed", "stands_for"]
 
 
 class Training(Record, frozen=True, kw_only=True):
@@ -63,6 +63,12 @@ class Case(Record, frozen=True, kw_only=True):
 def passed(case: Case) -> Iterator[Check]:
     """Give the checks that passed; an outcome that was only allowed is no evidence."""
     return (check for check in case.checks if check.outcome == "passed")
+
+
+def stands_for(check: Check, named: str) -> bool:
+    """Say whether a check is the one that a person named, or a case of it: a test of the project, none of plusone's
+    own, which count where they speak for something."""
+    return not is_built_in(check.test) and (check.test == named or check.test.startswith(f"{named}["))
 
 
 def by_built_in(case: Case, *names: str) -> Iterator[PointEvidence]:

@@ -20,7 +20,7 @@ from .evidence import Case, by_built_in, by_recorded, of_check, passed
 
 _Found = Iterator[tuple[float, PointEvidence]]
 _TRIED = 3
-"""A setting is tuned when it had so many values in runs that came to an end."""
+"""A setting is tuned when it had so many values in runs that trained the model."""
 
 
 def nothing(case: Case) -> _Found:
@@ -88,11 +88,15 @@ def labels_judged(case: Case) -> _Found:
 
 
 def tuned(case: Case) -> _Found:
-    """Each setting of the release had three values in finished runs of the model: one; some of them: half."""
+    """Each setting of the release had three values in runs that trained the model: one; some of them: half.
+
+    A run that failed counts if it came to a trained model: one whose gate was closed did, one that broke did not.
+    """
     settings = dict(case.release.settings) if case.release is not None else {}
+    trained = {one.run_id for one in case.trainings}
     runs: dict[str, dict[bytes, Run]] = defaultdict(dict)
     for run in case.runs:
-        if run.status in ("done", "failed"):
+        if run.status == "done" or (run.status == "failed" and run.id in trained):
             for name in settings.keys() & run.settings.keys():
                 runs[name].setdefault(canonical_json(run.settings[name]), run)
     tried = {name: found for name, found in runs.items() if len(found) >= _TRIED}
@@ -167,10 +171,10 @@ def quality(case: Case) -> _Found:
 
 
 def canary(case: Case) -> _Found:
-    """This release was looked at by the judge on real traffic: one. An earlier release of the model was: half."""
+    """The judge counted requests of this release beside live: one. Of an earlier release of the model: half."""
     number = case.release.number if case.release is not None else None
     for one in case.rollouts:
-        if one.looks:
+        if one.looks and _counted(one, "errors"):
             says = f"{one.model}@{one.release} had {one.looks} looks on real traffic, {one.status}"
             yield (1 if one.release == number else 0.5), PointEvidence(kind="rollout", id=one.id, says=says)
 
@@ -231,8 +235,8 @@ def speed(case: Case) -> _Found:
 def quality_served(case: Case) -> _Found:
     """Predictions have labels, and releases were compared by them: half."""
     if case.labelled and case.predictions:
-        says = f"{case.predictions:,} logged, some with labels"
-        yield 0.5, PointEvidence(kind="predictions", id=case.model, says=says)
+        # No count: it grows between releases, and a page of the same records has to stay the same.
+        yield 0.5, PointEvidence(kind="predictions", id=case.model, says="some that were logged have labels")
     yield from _worth(0.5, (one for one in by_built_in(case, "replay") if one.id.endswith("[labels]")))
     yield from _worth(0.5, _judged(case, "labels", "by labels"))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..base import clock
 from ..base.scored import PointEvidence, Score, ScoreNote, ScorePoint, ScoreSection
-from .evidence import Case, distinct, of_check, passed
+from .evidence import Case, distinct, of_check, passed, stands_for
 from .rubric import RUBRIC, SECTIONS, Found, RubricTest, Step
 
 __all__ = ["NOTE_DAYS", "TESTS", "score_of"]
@@ -87,7 +87,7 @@ def _noted(case: Case, test: RubricTest) -> Iterator[Found]:
                 yield 0.5, said
             continue
         for check in passed(case):
-            if check.test == note.checked_by or check.test.startswith(f"{note.checked_by}["):
+            if stands_for(check, note.checked_by):
                 yield 1, said
                 yield 1, of_check(check)
 

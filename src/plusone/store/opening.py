@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from ..base.config import Project
-from ..base.errors import ConfigError, StoreError
+from ..base.errors import ConfigError, NoStore, StoreError
 from ..blobs.blobs import Blobs
 from .database import Database
 from .sqlite import SqliteDatabase
@@ -77,7 +77,7 @@ def open_store(folder: Path, *, database: str | None = None, blobs: str | None =
         database = named if "://" in named else ""
     bucket = _bucket_address(blobs)
     if not create and not database and not (folder / "plusone.db").exists():
-        raise StoreError(f"There is no store in {folder}.", mend="plusone release  (makes it with the first release)")
+        raise NoStore(f"There is no store in {folder}.", mend="plusone release  (makes it with the first release)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"

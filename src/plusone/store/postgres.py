@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..base import clock
-from ..base.errors import BrokenRule, ConfigError, StoreError, UsageError
+from ..base.errors import BrokenRule, ConfigError, NoStore, StoreError, UsageError
 from .database import Database, Transaction
 from .migrate import migrations
 from .queries import for_postgres, queries
@@ -236,7 +236,7 @@ class PostgresDatabase(Database):
         applied = self._read(self._applied)
         if not applied:
             if not create:
-                raise StoreError(
+                raise NoStore(
                     f"There is no store in {self.name}.", mend="plusone release  (makes it with the first release)"
                 )
             self.migrate()

@@ -38,7 +38,8 @@ def print_session(
             print_table(("outcome", "subject", "check", "rows", "time"), rows, right={3, 4})
             click.echo()
     _print_idle(idle)
-    for problem in session.problems:
+    # The gate names them too.
+    for problem in () if whole else session.problems:
         click.secho(f"problem: {problem}", fg="red")
     for check in checks:
         _print_check(check, show_output)
@@ -116,21 +117,24 @@ def _print_check(check: Check, show_output: bool) -> None:
     told = check.measured or check.outcome != "passed" or (show_output and check.output)
     if told:
         click.secho(f"{_name(check)}", bold=True)
-    said = tuple(str(one["message"]) for one in check.measured if one.get("message"))
-    if check.message and check.outcome != "passed" and not check.message.startswith(said):
-        click.echo(f"  {check.message}")
+    # What a check raises is what it recorded, perhaps with a sentence more: that one says why it failed.
+    said = [one.get("message") for one in check.measured]
+    whole = check.message if check.outcome != "passed" and check.message not in said else ""
+    if whole:
+        click.echo(f"  {shortened(whole, _LONG)}")
     for measured in check.measured:
-        _print_measured(measured)
+        _print_measured(measured, whole)
     if show_output and check.output:
         click.echo("  | " + check.output.rstrip("\n").replace("\n", "\n  | "))
     if told:
         click.echo()
 
 
-def _print_measured(measured: dict[str, Any]) -> None:
+def _print_measured(measured: dict[str, Any], said: str) -> None:
+    """Print what was measured; not again what the check itself has said."""
     if "warning" in measured:
         click.secho(f"  warning: {shortened(str(measured['warning']), _LONG)}", fg="yellow")
-    elif measured.get("message"):
+    elif measured.get("message") and str(measured["message"]) not in said:
         click.echo(f"  {shortened(str(measured['message']), _LONG)}")
     if line := facts(measured):
         click.secho(f"    {shortened(line, _LONG)}", dim=True)

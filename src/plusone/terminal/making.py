@@ -30,17 +30,19 @@ class Progress:
 
     Args:
         quiet: leave out what steps and tests print.
+        alone: whether nobody else writes to the terminal meanwhile; a debugger's prompt would be drawn over.
     """
 
-    def __init__(self, *, quiet: bool, stream: IO[str]) -> None:
+    def __init__(self, *, quiet: bool, stream: IO[str], alone: bool = True) -> None:
         self._quiet = quiet
+        self._alone = alone
         self._stream = stream
         self._bar: Any = None
         self._task: Any = None
         self._counts: dict[str, int] = {}
 
     def __enter__(self) -> Progress:
-        if self._stream.isatty():
+        if self._alone and self._stream.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
