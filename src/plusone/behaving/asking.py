@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..base.errors import UsageError
 from ..measuring import figures
+from ..measuring.concluding import Judgement
 from ..statistics.proportions import clopper_pearson
 from .cases import read_cases
-from .shares import Judgement, check_shares
+from .shares import check_shares, fewest_to_show
 from .tries import Grade, Try, ask_all
 
 __all__ = ["Asking", "Cases", "Found", "run", "texts_of", "verdict"]
@@ -200,7 +201,7 @@ def _check_repeats(repeats: Any, rate: float, confidence: float) -> None:
     """Refuse to begin what could not pass: so many tries leave too wide an interval even if all are good."""
     if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= _MOST_REPEATS:
         raise UsageError(f"repeats = {repeats!r}: expected a whole number, 1 to {_MOST_REPEATS:,}.")
-    fewest = math.ceil(math.log((1 - confidence) / 2) / math.log(rate) - 1e-12)
+    fewest = fewest_to_show(rate, confidence)
     if 1 < repeats < fewest:
         raise UsageError(
             f"repeats = {repeats} can't show a rate of {rate:g}: even if all are good the interval reaches down to "

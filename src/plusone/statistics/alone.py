@@ -7,11 +7,11 @@ rows, and the other half is asked. That finds any shape of dependence, and ids t
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .distributions import normal_quantile
 from .drift import Effect, Floats
 
 __all__ = ["auc_alone", "binned_auc", "r2_alone"]
@@ -39,7 +39,7 @@ def binned_auc(yes: Floats, no: Floats, *, alpha: float = 0.05) -> Effect:
     area = float((yes * below).sum() / n_yes)
     spread = float((yes * (below - area) ** 2).sum() / (n_yes - 1) / n_yes)
     spread += float((no * (above - area) ** 2).sum() / (n_no - 1) / n_no)
-    half = NormalDist().inv_cdf(1.0 - alpha / 2.0) * math.sqrt(spread)
+    half = normal_quantile(1.0 - alpha / 2.0) * math.sqrt(spread)
     return Effect(area, max(0.0, area - half), min(1.0, area + half))
 
 
@@ -79,7 +79,7 @@ def r2_alone(codes: Codes, truth: Floats, half: NDArray[np.bool_], *, alpha: flo
         return Effect(0.0, 0.0, 1.0)
     r = min(1.0, max(0.0, float(np.corrcoef(told, right)[0, 1])))
     z = math.atanh(min(r, 1 - 1e-12))
-    wide = NormalDist().inv_cdf(1.0 - alpha / 2.0) / math.sqrt(len(right) - 3)
+    wide = normal_quantile(1.0 - alpha / 2.0) / math.sqrt(len(right) - 3)
     return Effect(r * r, max(0.0, math.tanh(z - wide)) ** 2, math.tanh(z + wide) ** 2)
 
 

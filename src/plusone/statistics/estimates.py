@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import bootstrap
-from .distributions import beta_cdf, t_cdf, t_quantile
-from .intervals import rarest
+from .distributions import normal_cdf, t_cdf, t_quantile
+from .intervals import differing, rarest
 from .metrics import Metric
-from .proportions import clopper_pearson, tango, tango_spread
+from .proportions import at_least_so_many, clopper_pearson, tango, tango_spread
 
 __all__ = ["Estimate", "difference", "from_mean", "holm", "of_part", "single"]
 
@@ -89,7 +88,7 @@ def single(metric: Metric, truth: NDArray[Any], answer: NDArray[Any], *, seed: i
         hits / rows,
         rows,
         lambda confidence: clopper_pearson(hits, rows, confidence),
-        lambda limit: 1.0 - beta_cdf(min(max(limit, 0.0), 1.0), hits + 1, rows - hits) if hits < rows else 1.0,
+        lambda limit: at_least_so_many(rows - hits, rows, 1.0 - limit),
     )
 
 
@@ -103,9 +102,7 @@ def difference(
     rows = len(truth)
     if metric.losses is None:
         first, second = metric.prepare(truth, ours), metric.prepare(truth, theirs)
-        apart = ours != theirs
-        differ = int((apart.any(axis=1) if apart.ndim == 2 else apart).sum())
-        few = min(rarest(metric, truth), differ)
+        few = min(rarest(metric, truth), differing(ours, theirs))
         return _resampled(lambda weights: sign * (first(weights) - second(weights)), rows, few, seed)
     values = sign * (metric.losses(truth, ours) - metric.losses(truth, theirs))
     if not metric.binary:
@@ -115,7 +112,7 @@ def difference(
     def chance(limit: float) -> float:
         spread = tango_spread(better, worse, rows, limit)
         away = (better - worse) / rows - limit
-        return NormalDist().cdf(away / spread) if spread > 0 else float(away >= 0)
+        return normal_cdf(away / spread) if spread > 0 else float(away >= 0)
 
     return Estimate(
         (better - worse) / rows, rows, lambda confidence: tango(better, worse, rows, confidence), chance

@@ -13,7 +13,7 @@ from .bootstrap import Interval
 from .metrics import Metric
 from .proportions import clopper_pearson, tango
 
-__all__ = ["of_difference", "of_metric", "rarest"]
+__all__ = ["differing", "of_difference", "of_metric", "rarest"]
 
 
 def of_metric(
@@ -97,7 +97,7 @@ def of_difference(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
-        effective=min(rarest(metric, truth), _differing(ours, theirs)),
+        effective=min(rarest(metric, truth), differing(ours, theirs)),
     )
 
 
@@ -109,6 +109,7 @@ def rarest(metric: Metric, truth: NDArray[Any]) -> int:
     return int(counts[counts > 0].min())
 
 
-def _differing(ours: NDArray[Any], theirs: NDArray[Any]) -> int:
+def differing(ours: NDArray[Any], theirs: NDArray[Any]) -> int:
+    """Return in how many rows two models answered otherwise."""
     apart = ours != theirs
     return int((apart.any(axis=1) if apart.ndim == 2 else apart).sum())
