@@ -76,3 +76,32 @@ def test_the_interval_of_r2_holds_the_true_one_as_often_as_it_says():
         found = r2_alone(codes, codes + rng.normal(size=1000), halves(1000, seed))
         misses += not found.low <= 0.2 <= found.high
     assert misses / 500 <= 0.1
+
+
+def test_a_few_rows_that_are_all_in_order_do_not_prove_a_perfect_feature():
+    """10 of 10 may be so with an area of 0.7: the spread of what was seen is 0 and says nothing."""
+    few = binned_auc(np.array([0.0, 10.0]), np.array([5000.0, 0.0]))
+    assert (few.value, few.high) == (1.0, 1.0)
+    assert few.low == pytest.approx(0.025 ** (1 / 10))
+    none = binned_auc(np.array([10.0, 0.0]), np.array([0.0, 5000.0]))
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1 - 0.025 ** (1 / 10))
+
+
+def test_a_rare_class_that_a_good_feature_tells_by_luck_is_within_the_interval():
+    # An area of 0.9: a tenth of the class is anywhere, and in a third of the runs none of 10 rows is.
+    rng = np.random.default_rng(8)
+    p, q = np.array([0.1, 0.0, 0.9]), np.array([0.5, 0.5, 0.0])
+    true = float((p * (np.cumsum(q) - q / 2)).sum())
+    misses = 0
+    for _ in range(2000):
+        found = binned_auc(rng.multinomial(10, p).astype(float), rng.multinomial(300, q).astype(float))
+        misses += not found.low <= true <= found.high
+    assert misses / 2000 <= 0.05
+
+
+def test_a_perfect_r2_of_few_rows_is_not_known_to_be_one():
+    found = r2_alone(np.array([0, 1] * 6), np.array([0.0, 1.0] * 6), np.arange(12) < 6)
+    assert found.value == pytest.approx(1.0)
+    assert found.low < 0.9
+    assert r2_alone(np.arange(4000) % 2, np.arange(4000) % 2 * 1.0, halves(4000)).low > 0.99

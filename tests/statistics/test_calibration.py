@@ -47,3 +47,12 @@ def test_probabilities_that_are_all_alike_and_rows_that_are_few():
     ends = calibration_error(np.zeros(30), np.zeros(30))
     assert ends.value == ends.low == 0
     assert 0 < ends.high < 0.2
+
+
+def test_a_confidence_that_asks_for_rare_draws_has_enough_of_them():
+    generator = np.random.default_rng(4)
+    said = generator.random(400)
+    seen = (generator.random(400) < said * 0.8).astype(float)
+    widths = [calibration_error(said, seen, confidence=level) for level in (0.95, 0.999, 0.9999)]
+    assert widths[0].low > widths[1].low > widths[2].low
+    assert widths[0].high < widths[1].high < widths[2].high

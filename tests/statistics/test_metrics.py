@@ -145,3 +145,10 @@ def test_an_unknown_metric_is_refused_with_the_known_ones():
         match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, hit_rate@k, log_loss, mae, map@k, ndcg@k, r2, rmse, roc",
     ):
         metrics.find("auc")
+
+
+def test_f1_leaves_out_a_class_that_a_resample_lost():
+    # Of class 2 neither a row nor an answer is in the first resample: the mean is over 0 and 1.
+    statistic = metrics.find("f1").prepare(np.array([0, 1, 2]), np.array([0, 1, 2]))
+    values = statistic(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert values == pytest.approx([1.0, 1.0])

@@ -171,3 +171,17 @@ def test_equally_good_models_are_told_apart_in_at_most_5_of_100_runs():
     assert false <= 0.05
     # The next larger tail would be beyond it: it is not bought by never saying anything.
     assert false >= 0.02
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0, 0), "no difference of 0 rows"),
+        ((3, 8, 10), "3 and 8 of 10 rows differ"),
+        ((-1, 0, 10), "-1 and 0 of 10 rows"),
+        ((1, 2, 10, 95), "confidence = 95"),
+    ],
+)
+def test_what_is_no_difference_is_refused(arguments: tuple, message: str):
+    with pytest.raises(UsageError, match=message):
+        tango(*arguments)

@@ -49,6 +49,8 @@ def from_mean(values: NDArray[Any], *, effective: int | None = None, shrink: flo
         effective: how many of the values tell something: those that are not 0, of differences; None: all.
         shrink: what part of the rows' error is left, when the mean is about a part of them.
 
+    Where there is one value, or one that is not finite, the interval is from minus to plus infinity.
+
     By hand: of 1, 2, 3 the mean is 2, the error sqrt(1 / 3) = 0.5774, and t at 95 % with 2 degrees 4.303: -0.484 to
     4.484.
     """
@@ -60,7 +62,9 @@ def from_mean(values: NDArray[Any], *, effective: int | None = None, shrink: flo
 
 def _by_t(value: float, error: float, freedom: float, rows: int) -> Estimate:
     freedom = max(float(freedom), 1.0)
-    if not error > 0:
+    if math.isnan(value) or not math.isfinite(error):  # a single value, or one that is no number: nothing is known
+        return Estimate(value, rows, lambda _: (-math.inf, math.inf), lambda _: 0.5)
+    if error == 0:
         return Estimate(value, rows, lambda _: (value, value), lambda limit: 0.0 if value < limit else 1.0)
 
     def interval(confidence: float) -> Ends:
@@ -141,21 +145,23 @@ def of_part(
     left = 1 - count / rows
     if not len(rest):
         return _by_t(0.0, 0.0, 1, count)
-    own, other = _error(mine, metric.binary), _error(rest, metric.binary)
+    (own, few), (other, fewer) = (_error(one, metric.binary, values) for one in (mine, rest))
     error = math.sqrt(own + other)
-    freedom = (own + other) ** 2 / max(own**2 / max(count - 1, 1) + other**2 / max(len(rest) - 1, 1), 1e-300)
+    freedom = (own + other) ** 2 / max(own**2 / few + other**2 / fewer, 1e-300)
     return _by_t(left * float(mine.mean() - rest.mean()), left * error, freedom, count)
 
 
-def _error(values: NDArray[Any], binary: bool) -> float:
-    """Return the squared standard error of a mean; of shares with one hit and one miss added, which is never 0: Agresti
-    & Caffo (2000), "Simple and effective confidence intervals for proportions", The American Statistician 54.
+def _error(values: NDArray[Any], binary: bool, every: NDArray[Any]) -> tuple[float, int]:
+    """Return the squared standard error of a mean, and its degrees of freedom; of shares with one hit and one miss
+    added, which is never 0: Agresti & Caffo (2000), "Simple and effective confidence intervals for proportions", The
+    American Statistician 54. A single value is taken to spread as `every` one does.
     """
     count = len(values)
+    spread = values if count > 1 else every
     if binary:
         share = (abs(float(values.sum())) + 1) / (count + 2)
-        return share * (1 - share) / (count + 2)
-    return float(values.var(ddof=1)) / count if count > 1 else math.inf
+        return share * (1 - share) / (count + 2), len(spread) - 1
+    return float(spread.var(ddof=1)) / count, len(spread) - 1
 
 
 def _resampled(statistic: Any, rows: int, effective: int, seed: int) -> Estimate:

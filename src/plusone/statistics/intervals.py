@@ -42,9 +42,10 @@ def of_metric(
     if metric.binary and metric.losses is not None:
         hits = round(float(metric.losses(truth, answer).sum()))
         low, high = clopper_pearson(hits, rows, confidence)
-        share = hits / rows
-        error = float(np.sqrt(share * (1 - share) / rows))
-        return Interval(share, low, high, confidence, 0, error, rows, "Clopper-Pearson")
+        # With one hit and one miss added it is never 0: all right is no proof that more rows would tell nothing.
+        share = (hits + 1) / (rows + 2)
+        error = float(np.sqrt(share * (1 - share) / (rows + 2)))
+        return Interval(hits / rows, low, high, confidence, 0, error, rows, "Clopper-Pearson")
     few = rarest(metric, truth)
     statistic = metric.prepare(truth, answer)
     found = bootstrap.interval(

@@ -114,7 +114,15 @@ def tango(better: int, worse: int, rows: int, confidence: float = 0.95) -> Ends:
         better: in how many rows the first has a hit and the second has none; `worse`: the other way round.
 
     By hand: with no such row in 50, -z^2 / (50 + z^2) to the same above: 3.8415 / 53.8415 = 0.0713.
+
+    Raises:
+        UsageError: when there are no rows, more that differ than rows, or the confidence is not between 0 and 1.
     """
+    if rows < 1:
+        raise UsageError(f"There is no difference of {rows} rows: expected at least 1.", mend="give rows to count on")
+    if min(better, worse) < 0 or better + worse > rows:
+        raise UsageError(f"{better} and {worse} of {rows} rows differ: expected 0 or more of each, together {rows}.")
+    _check_confidence(confidence)
     limit = normal_quantile((1 + confidence) / 2)
     return _lowest(better, worse, rows, limit), -_lowest(worse, better, rows, limit)
 
@@ -147,5 +155,9 @@ def _check(successes: int, n: int, confidence: float) -> None:
         raise UsageError(f"There is no rate of {n} trials: expected at least 1.")
     if not 0 <= successes <= n:
         raise UsageError(f"{successes} of {n} trials succeeded: expected 0 to {n}.")
+    _check_confidence(confidence)
+
+
+def _check_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
-        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95.")
+        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1.", mend="confidence=0.95")
