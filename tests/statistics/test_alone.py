@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from plusone.statistics.alone import auc_alone, binned_auc, r2_alone
@@ -105,3 +106,31 @@ def test_a_perfect_r2_of_few_rows_is_not_known_to_be_one():
     assert found.value == pytest.approx(1.0)
     assert found.low < 0.9
     assert r2_alone(np.arange(4000) % 2, np.arange(4000) % 2 * 1.0, halves(4000)).low > 0.99
+
+
+def by_definition(yes: np.ndarray, no: np.ndarray) -> tuple[float, float, float]:
+    """DeLong's interval from the matrix of all pairs of rows."""
+    ours, theirs = np.repeat(np.arange(len(yes)), yes), np.repeat(np.arange(len(no)), no)
+    wins = (ours[:, None] > theirs) + 0.5 * (ours[:, None] == theirs)
+    variance = wins.mean(axis=1).var(ddof=1) / len(ours) + wins.mean(axis=0).var(ddof=1) / len(theirs)
+    low, high = stats.norm.interval(0.95, wins.mean(), np.sqrt(variance))
+    return wins.mean(), max(low, 0.0), min(high, 1.0)
+
+
+def test_the_interval_of_the_area_is_that_of_all_pairs():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        yes, no = rng.integers(10, 40, (2, 6))
+        assert binned_auc(yes.astype(float), no.astype(float)) == pytest.approx(by_definition(yes, no))
+
+
+def test_the_interval_of_r2_is_scipys_of_the_correlation():
+    rng = np.random.default_rng(6)
+    codes, half = rng.integers(0, 4, 2000), halves(2000)
+    truth = codes + 2.0 * rng.normal(size=2000)
+    found = r2_alone(codes, truth, half)
+    means = np.array([truth[half][codes[half] == one].mean() for one in range(4)])
+    theirs = stats.pearsonr(means[codes[~half]], truth[~half])
+    ends = theirs.confidence_interval(0.95)
+    # The means of codes are drawn a little towards the mean of all: some thousandths.
+    assert found == pytest.approx((theirs.statistic**2, ends.low**2, ends.high**2), abs=1e-3)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from plusone.statistics import metrics
 from plusone.statistics.bootstrap import Interval
@@ -78,3 +79,12 @@ def test_a_share_of_all_rows_has_a_number_of_rows_that_would_tell():
     assert 72 <= needed <= 500
     more = np.zeros(needed, int)
     assert of_metric(metrics.find("accuracy"), more, more).low >= 0.95
+
+
+def test_the_rows_are_those_of_the_textbook_with_scipys_quantiles():
+    """((z_a + z_b) s / d)^2 with the upper limit of the error at 90 %; few rows more than it for Student's tails."""
+    for effective, margin in ((400, 0.02), (5_000, 0.013), (100_000, 0.031)):
+        found = replace(KNOWN, effective=effective)
+        upper = 0.01 * np.sqrt((effective - 1) / stats.chi2.ppf(0.1, effective - 1))
+        expected = 1_000 * ((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * upper / margin) ** 2
+        assert rows_for(found, 1_000, margin) == pytest.approx(expected, rel=0.03)

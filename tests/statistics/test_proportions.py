@@ -185,3 +185,21 @@ def test_equally_good_models_are_told_apart_in_at_most_5_of_100_runs():
 def test_what_is_no_difference_is_refused(arguments: tuple, message: str):
     with pytest.raises(UsageError, match=message):
         tango(*arguments)
+
+
+@given(COUNTS, COUNTS, CONFIDENCE)
+def test_newcombes_ends_are_made_of_scipys(first: tuple[int, int], second: tuple[int, int], confidence: float):
+    (a, b), (c, d) = (stats.binomtest(*one).proportion_ci(confidence, method="wilson") for one in (first, second))
+    p, q = first[0] / first[1], second[0] / second[1]
+    expected = p - q - np.hypot(p - a, d - q), p - q + np.hypot(b - p, q - c)
+    assert newcombe(first, second, confidence) == pytest.approx(np.clip(expected, -1, 1), abs=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5])
+def test_wilson_covers_as_often_as_it_says_on_average(rate: float):
+    rates = np.linspace(rate - 0.04, rate + 0.04, 41)
+    ends = np.array([wilson(hits, 60) for hits in range(61)])
+    covered = [
+        stats.binom.pmf(np.arange(61), 60, one)[(ends[:, 0] <= one) & (one <= ends[:, 1])].sum() for one in rates
+    ]
+    assert np.mean(covered) >= 0.945

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -94,3 +95,15 @@ def test_the_cosine_is_that_of_scipy(a: list[float], b: list[float]):
     if min(max(map(abs, a)), max(map(abs, b))) < 1e-100:
         return
     assert cosine(a, b) == pytest.approx(1 - distance.cosine(a, b), abs=1e-9)
+
+
+@given(TEXTS, TEXTS)
+def test_words_in_common_are_those_that_can_be_crossed_out(a: str, b: str):
+    ours, left = re.findall(r"\w+", a), re.findall(r"\w+", b)
+    theirs, common = len(left), 0
+    for word in ours:
+        if word in left:
+            left.remove(word)
+            common += 1
+    expected = 2 * common / (len(ours) + theirs) if ours and theirs else float(not ours and not theirs)
+    assert token_f1(a, b) == pytest.approx(expected)
