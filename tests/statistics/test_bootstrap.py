@@ -102,6 +102,8 @@ def test_a_class_with_one_row_is_too_few():
 def test_arguments_out_of_range_are_refused(changed: dict, message: str):
     arguments: dict = {"rows": 2, "confidence": 0.95, "resamples": 1000, **changed}
     with pytest.raises(UsageError, match=message):
+        bootstrap.check_arguments(**arguments)
+    with pytest.raises(UsageError, match=message):
         bootstrap.interval(lambda weights: weights.sum(axis=1), arguments.pop("rows"), **arguments)
 
 

@@ -179,3 +179,17 @@ def test_hit_rate_and_map_are_those_of_loops_and_of_scikit_learn(seed: int, rows
         scores = np.tile(np.arange(width, 0.0, -1.0), (len(whole), 1))
         theirs = reference.label_ranking_average_precision_score(whole, scores) if width > 1 else 1.0
         assert metrics.value(metrics.find("map"), whole.sum(axis=1), whole) == pytest.approx(theirs)
+
+
+def test_what_a_row_loses_by_hand():
+    assert metrics.row_losses(metrics.find("accuracy"), np.array([0, 1]), np.array([0, 0])).tolist() == [0, 1]
+    assert metrics.row_losses(metrics.find("mae"), np.array([1.0, 2.0]), np.array([4.0, 2.0])).tolist() == [3, 0]
+    with pytest.raises(UsageError, match="roc_auc has no value for a single row"):
+        metrics.row_losses(metrics.find("roc_auc"), np.array([0, 1]), np.array([0.1, 0.2]))
+
+
+def test_one_of_several_targets_is_the_metric_of_it():
+    truth, answer = np.zeros((2, 2)), np.array([[1.0, 3.0], [-1.0, -3.0]])
+    second = metrics.viewed(metrics.find("mae"), lambda truth, answer: (truth[:, 1], answer[:, 1]))
+    assert metrics.value(second, truth, answer) == 3.0
+    assert metrics.row_losses(second, truth, answer).tolist() == [3, 3]

@@ -99,8 +99,11 @@ def single(metric: Metric, truth: NDArray[Any], answer: NDArray[Any], *, seed: i
 def difference(
     metric: Metric, truth: NDArray[Any], ours: NDArray[Any], theirs: NDArray[Any], *, seed: int = 0
 ) -> Estimate:
-    """Return how much better `ours` is than `theirs` on the same rows: Tango's score for shares of rows, Student's t on
-    the differences of means, the paired bootstrap's standard error for all others.
+    """Return how much better `ours` is than `theirs` on the same rows: by the score of Tango (1998, equations 8 to 13;
+    see `proportions.tango`) for shares of rows, by Student's t on the differences of means, by the paired bootstrap's
+    standard error for all others.
+
+    By hand: of 10 rows one is right by `ours` alone: 1 / 10 = 0.1.
     """
     sign = 1.0 if metric.higher_is_better else -1.0
     rows = len(truth)
