@@ -43,7 +43,7 @@ PEERS = ("evidently", "nannyml")
 ALPHA = 0.01
 BOUND = 0.1
 """What `plusone.check.no_shift` takes for its bound."""
-RUNS, PEER_RUNS, SIZES, WIDE = 1000, 100, (200, 2000), 20
+RUNS, PEER_RUNS, SIZES, WIDE = 1000, 20, (200, 2000), 20
 TIMES, PEER_TIMES = 5, 1
 BOUND_S = 3.0
 _QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
