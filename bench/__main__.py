@@ -34,6 +34,8 @@ PEERS = {
     "bentoml": (["bentoml", "scikit-learn", "pandas"], False),
     "litserve": (["litserve", "scikit-learn", "pandas"], False),
     "ceilings": (["onnxruntime", "numpy", "msgspec", "uvloop", "granian", "fastwsgi", "socketify"], True),
+    "evidently": (["evidently", "pandas"], False),
+    "nannyml": (["nannyml", "pandas", "statsmodels"], False),  # which it imports and does not ask for
     "trackio": (["trackio"], False),
     "tensorboardX": (["tensorboardX"], False),
 }
@@ -247,6 +249,16 @@ def checks(scratch: Path) -> dict[str, Any]:
     return result
 
 
+def drift(scratch: Path) -> dict[str, Any]:
+    """Look for shifts beside Evidently and NannyML, and print what each finds, takes, and finds where nothing is."""
+    from . import drift
+
+    result = drift.measure({name: partial(peer, name) for name in drift.PEERS})
+    for table in drift.tables(result):
+        Console(width=max(console.width, 110)).print(table)
+    return result
+
+
 def formats(scratch: Path) -> dict[str, Any]:
     """Measure each kind of model compiled and native, and print the speed-ups with the largest differences."""
     from . import formats
@@ -295,13 +307,14 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "judge": judge,
     "replay": replay,
     "checks": checks,
+    "drift": drift,
     "behaviour": behaviour,
     "tracking": tracking,
     "mlflow": mlflow,
     "searching": searching,
     "artifacts": artifacts,
 }
-LONG = {"chaos", "checks", "faults"}
+LONG = {"chaos", "checks", "drift", "faults"}
 """What takes ten minutes or more, and is measured when it is asked for."""
 
 

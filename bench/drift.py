@@ -1,29 +1,32 @@
-"""The time and the error rate of the data checks: `python -m bench.drift`.
+"""What shifts are found, how long it takes and how many of them are none: `python -m bench drift`.
+
+Beside Evidently and NannyML, each in an environment of its own, with its own defaults. `python -m bench.drift` measures
+plusone alone.
 
 Time, of the processor: a profile and every data check of 100,000 rows and 50 columns (half numbers, the others text,
-truths and times) against as many rows of before, the middle of several; beside it what pandas takes to describe it, and
-Evidently to compare the two, where it is installed (`python -m bench.drift --evidently PYTHON`).
+truths and times) against as many rows of before; beside it what pandas takes to describe it. Seven columns are shifted,
+by sizes that are known; what is called shifted of the others is a false alarm.
 
-Error rate: tables drawn again and again from one distribution. An alarm is any column of a table whose interval lies
-above 0, which is far stricter than a bound.
+Error rate: tables drawn again and again from one distribution. An alarm is any column of a table that is called
+shifted; of plusone any whose interval lies above 0, which is far stricter than a bound.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
 
 from plusone.base.config import Checks
 from plusone.base.records import Learning
@@ -34,41 +37,17 @@ from plusone.expectations.schema import constant
 from plusone.expectations.shifts import shifts
 from plusone.profiles.describing import describe
 
-ROWS, COLUMNS = 100_000, 50
+from .drift_tables import COLUMNS, PLANTED, ROWS, alike, wide
+
+PEERS = ("evidently", "nannyml")
 ALPHA = 0.01
-RUNS = 1000
-WORDS = np.array(["".join(chr(97 + (n // 26**place) % 26) for place in range(3)) for n in range(300)])
+BOUND = 0.1
+"""What `plusone.check.no_shift` takes for its bound."""
+RUNS, PEER_RUNS, SIZES, WIDE = 1000, 20, (200, 2000), 20
+TIMES, PEER_TIMES = 5, 1
 BOUND_S = 3.0
-
-_EVIDENTLY = """
-import sys, time, warnings
-warnings.filterwarnings("ignore")
-import pandas as pd
-from evidently import Dataset, DataDefinition, Report
-from evidently.presets import DataDriftPreset, DataSummaryPreset
-now, before = (pd.read_parquet(name) for name in sys.argv[1:3])
-began = time.process_time()
-report = Report([DataDriftPreset(), DataSummaryPreset()])
-report.run(Dataset.from_pandas(now, DataDefinition()), Dataset.from_pandas(before, DataDefinition()))
-print(time.process_time() - began)
-"""
-
-
-def table(rows: int, seed: int, *, first: int = 0) -> pa.Table:
-    """50 columns: 25 numbers, 15 of text, 6 truths, 4 times; a tenth of the numbers has nulls."""
-    rng = np.random.default_rng(seed)
-    columns: dict[str, Any] = {}
-    days = np.sort(rng.integers(first, first + 90, rows))
-    for place in range(4):
-        columns[f"time_{place}"] = np.datetime64("2024-01-01", "us") + (days * 24 + place).astype("timedelta64[h]")
-    for place in range(25):
-        values = rng.normal(size=rows) if place % 3 else rng.integers(0, 5000, rows)
-        columns[f"number_{place}"] = np.where(rng.random(rows) < 0.01, np.nan, values) if place % 10 == 1 else values
-    for place in range(15):
-        columns[f"text_{place}"] = WORDS[np.minimum(rng.geometric(0.02, rows), 299)]
-    for place in range(6):
-        columns[f"truth_{place}"] = rng.random(rows) < 0.3
-    return pa.table(columns)
+_QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
+"""Both report that they were used, over the network, unless they are told not to."""
 
 
 def all_checks(now: pa.Table, before: pa.Table) -> None:
@@ -92,68 +71,117 @@ def middle(function: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def measure(times: int, evidently: str | None) -> dict[str, float]:
-    """The seconds of each, the middle of `times`, in turns on the same tables."""
-    now, before = table(ROWS, 1, first=30), table(ROWS, 2)
+def measure_own(times: int, runs: int) -> dict[str, Any]:
+    """What plusone finds and takes, and what pandas takes to describe the same table."""
+    now, before = pa.table(wide(ROWS, 1, first=30, planted=True)), pa.table(wide(ROWS, 2))
     frame = now.to_pandas()
-    found = {
-        "plusone: profile": middle(lambda: describe(TableView(now)), times),
-        "plusone: profile and data checks": middle(lambda: all_checks(now, before), times),
-        "pandas: describe": middle(lambda: frame.describe(include="all"), times),
+    found = shifts(pair_of(now, before, bounds=Checks(data_alpha=ALPHA)))
+    return {
+        "seconds": {
+            "plusone: shifts of columns": middle(lambda: shifts(pair_of(now, before)), times),
+            "plusone: profile": middle(lambda: describe(TableView(now)), times),
+            "plusone: profile and data checks": middle(lambda: all_checks(now, before), times),
+            "pandas: describe": middle(lambda: frame.describe(include="all"), times),
+        },
+        "distances": {one.column: one.effect.value for one in found},
+        "shifted": {
+            "plusone, at all": [one.column for one in found if one.effect.low > 0],
+            "plusone, no_shift": [one.column for one in found if one.effect.low > BOUND],
+        },
+        "false_alarms": {"plusone, at all": {str(rows): error_rate(runs, rows, WIDE) for rows in SIZES}},
+        "runs": {"plusone, at all": runs},
     }
-    if evidently is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder) / name for name in ("now.parquet", "before.parquet")]
-            for file, one in zip(files, (now, before), strict=True):
-                pq.write_table(one, file)
-            taken: list[float] = []
-            for _ in range(min(times, 3)):
-                out = subprocess.run(
-                    [evidently, "-c", _EVIDENTLY, *map(str, files)], capture_output=True, text=True, check=True
-                )
-                taken.append(float(out.stdout.split()[-1]))
-            found["evidently: drift and summary"] = statistics.median(taken)
-    return found
 
 
 def error_rate(runs: int, rows: int, columns: int) -> float:
     """The share of runs in which a table of one distribution has a column whose interval lies above 0."""
     alarms = 0
     for run in range(runs):
-        rng = np.random.default_rng([7, run])
-        now, before = (
-            pa.table(
-                {f"n{place}": rng.normal(size=rows) for place in range(columns // 2)}
-                | {f"w{place}": rng.choice(WORDS[:12], rows) for place in range(columns - columns // 2)}
-            )
-            for _ in range(2)
-        )
+        now, before = (pa.table(one) for one in alike(run, rows, columns))
         found = shifts(pair_of(now, before, bounds=Checks(data_alpha=ALPHA)))
         alarms += any(one.effect.low > 0 for one in found)
     return alarms / runs
 
 
+def ask_peer(name: str, python: Path, times: int, runs: int) -> dict[str, Any]:
+    """What a peer finds on the same tables."""
+    out = subprocess.run(
+        [str(python), "-m", f"bench.peer_{name}", *map(str, (times, runs, WIDE, *SIZES))],
+        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, **_QUIET},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+def measure(peers: Mapping[str, Callable[[], Path]], times: int = TIMES, runs: int = RUNS) -> dict[str, Any]:
+    """Measure plusone, then each peer by what gives its interpreter; one that can't be run says why."""
+    result = measure_own(times, runs)
+    result["said"] = {}
+    for name, python in peers.items():
+        try:
+            found = ask_peer(name, python(), min(times, PEER_TIMES), min(runs, PEER_RUNS))
+        except (subprocess.CalledProcessError, OSError) as error:
+            said = str(getattr(error, "stderr", None) or error).strip().splitlines()
+            result["said"][name] = said[-1] if said else "nothing"
+            continue
+        result["seconds"] |= {f"{name}: {what}": statistics.median(all_) for what, all_ in found["seconds"].items()}
+        result["shifted"][name] = found["shifted"]
+        result["false_alarms"][name] = found["false_alarms"]
+        result["runs"][name] = min(runs, PEER_RUNS)
+    return result
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    """Return the times, what each calls shifted, and the false alarms."""
+    taken = Table(title=f"{ROWS:,} rows, {COLUMNS} columns against as many", caption=_said(result))
+    for name in ("what", "seconds of the processor"):
+        taken.add_column(name)
+    for name, value in result["seconds"].items():
+        bar = f" (bar: {BOUND_S:g})" if name == "plusone: profile and data checks" else ""
+        taken.add_row(name, f"{value:.2f}{bar}")
+    seen = Table(title="called shifted")
+    for name in ("column", "what was done to it", "distance", *result["shifted"]):
+        seen.add_column(name)
+    for column, what in PLANTED.items():
+        marks = ["yes" if column in found else "no" for found in result["shifted"].values()]
+        seen.add_row(column, what, f"{result['distances'][column]:.3f}", *marks)
+    others = [name for name in result["distances"] if name not in PLANTED]
+    counts = [str(sum(name in found for name in others)) for found in result["shifted"].values()]
+    seen.add_row(
+        f"of {len(others)} others", "nothing", f"{max(result['distances'][one] for one in others):.3f}", *counts
+    )
+    false = Table(title=f"tables of one distribution, {WIDE} columns: runs with an alarm")
+    for name in ("who", *(f"{rows} rows" for rows in SIZES), "runs", "stated"):
+        false.add_column(name)
+    for name, rates in result["false_alarms"].items():
+        stated = f"at most {ALPHA:.0%}" if name.startswith("plusone") else "nothing for all columns together"
+        false.add_row(name, *(f"{rates[str(rows)]:.1%}" for rows in SIZES), f"{result['runs'][name]:,}", stated)
+    return [taken, seen, false]
+
+
+def _said(result: dict[str, Any]) -> str:
+    return "; ".join(f"{name} could not be measured: {said}" for name, said in result["said"].items())
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure plusone alone and print it."""
     parser = argparse.ArgumentParser(prog="bench.drift", description=__doc__)
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--times", type=int, default=TIMES)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--evidently", metavar="PYTHON", help="the interpreter of an environment that has Evidently")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    seconds = measure(given.times, given.evidently)
-    rates = {f"{rows} rows": error_rate(given.runs, rows, 20) for rows in (200, 2000)}
+    result = measure({}, given.times, given.runs)
     if given.json:
-        print(json.dumps({"seconds": seconds, "false_alarms": rates, "stated": ALPHA}))
+        print(json.dumps(result))
     else:
-        print(f"{ROWS:,} rows, {COLUMNS} columns, the middle of {given.times}:")
-        for name, value in seconds.items():
-            print(f"  {name:34} {value:6.2f} s")
-        print(f"false alarms over 20 columns, {given.runs:,} runs (stated: at most {ALPHA:.0%}):")
-        for name, value in rates.items():
-            print(f"  {name:34} {value:7.2%}")
-    slow = seconds["plusone: profile and data checks"] > BOUND_S
-    sys.exit(1 if slow or max(rates.values()) > ALPHA else 0)
+        for one in tables(result):
+            Console(width=110).print(one)
+    slow = result["seconds"]["plusone: profile and data checks"] > BOUND_S
+    alarms = max(result["false_alarms"]["plusone, at all"].values())
+    sys.exit(1 if slow or alarms > ALPHA else 0)
 
 
 if __name__ == "__main__":

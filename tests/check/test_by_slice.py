@@ -137,3 +137,18 @@ def test_any_column_gives_slices_or_a_clear_error(column: list[Any], searched: b
     # Whatever else is raised fails this test.
     with contextlib.suppress(PlusoneError, AssertionError):
         check.slices(GOOD, table, live=GOOD, margin=0.1, min_rows=5, by=None if searched else ["any"])
+
+
+def test_a_slice_of_all_rows_but_one_is_judged():
+    frame = ROWS.assign(kind=["other", *["same"] * (len(ROWS) - 1)])
+    with recording() as measured:
+        check.slices(GOOD, frame, by=["kind"], margin=0.02)
+    assert measured[0]["outcome"] == "passed"
+    assert measured[0]["slices"][0]["low"] <= 0 <= measured[0]["slices"][0]["high"]
+
+
+def test_a_slice_whose_truth_does_not_vary_has_no_r2_and_is_left_out():
+    frame = ROWS.assign(delay=np.where(ROWS["origin"] == "JFK", 7.0, ROWS["delay"]))
+    with recording() as measured:
+        check.slices(NUMBER, frame, by=["origin"], metric="r2", at_least=-9.0)
+    assert (measured[0]["judged"], measured[0]["skipped"]) == (2, 1)

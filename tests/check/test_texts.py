@@ -391,3 +391,13 @@ def test_they_are_found_lazily_and_load_no_numpy():
         "assert not {'numpy', 'pyarrow', 'pytest', 'jsonschema'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_repeats_that_are_advised_tell_for_all_cases_together():
+    """A case below the rate is failed by an interval of all cases: what one alone would need is too few for many."""
+    cases = [*(f"good {place}: 1/1" for place in range(199)), "low: 6/10"]
+    with pytest.raises(Inconclusive) as found:
+        check.contains(Chain(), cases, text="Paris")
+    repeats = int(str(found.value).rpartition("repeats=")[2].partition(" ")[0])
+    with pytest.raises(CheckFailed, match="low: 6/10"):
+        check.contains(Chain(), cases, text="Paris", repeats=repeats)

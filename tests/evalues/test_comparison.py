@@ -174,3 +174,25 @@ def test_states_go_on_from_json_exactly():
     assert times.live
     for state in (rates, times, answers):
         assert msgspec.json.decode(msgspec.json.encode(state), type=type(state)) == state
+
+
+@given(st.dictionaries(st.integers(-9, 9), st.integers(1, 20), min_size=1), st.floats(0.01, 0.99))
+def test_quantiles_are_those_of_the_values_one_by_one(counts, share):
+    values = np.repeat(list(counts), list(counts.values()))
+    # What is a hair from a step may fall on either side of it.
+    around = [np.quantile(values, min(max(share + off, 0), 1), method="inverted_cdf") for off in (-1e-9, 1e-9)]
+    assert quantile(counts, share) in around
+
+
+@pytest.mark.parametrize(("bins", "factor"), [(0, 1.0), (1, 2 ** (1 / 8))])
+def test_times_that_are_as_is_tolerated_pass_the_bar_as_seldom_as_is_said(bins: int, factor: float):
+    passed = 0
+    for seed in range(60):
+        state, best, generator = Times(), 0.0, np.random.default_rng(seed)
+        for _ in range(30):
+            live, candidate = histogram(generator, 60), histogram(generator, 30, factor)
+            state = add_times(state, live, candidate, bins=bins, floor=-80, cap=CAP)
+            best = max(best, state.evidence()[1])
+        passed += best >= math.log(10)
+    # At most 10 %: 6 of 60, with a standard deviation of 2.3.
+    assert passed <= 13

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import optimize, stats
+from scipy.spatial.distance import cityblock
 
 from plusone.evalues import evalues
 from plusone.evalues.evalues import (
@@ -228,3 +230,61 @@ def test_the_noise_of_a_distance_is_what_two_samples_of_one_distribution_show():
     assert np.mean(said) == pytest.approx(np.mean(apart), rel=0.1)
     assert distance([], []) == (0.0, 0.0)
     assert normal_scores([0, 0]) == [0.0, 0.0]
+
+
+# ---------------------------------------------------------------------------------------------- others say the same
+
+
+@given(
+    live=st.integers(1, 200), failed=st.integers(0, 200), own=st.integers(1, 50), own_failed=st.integers(0, 50),
+    ratio=st.sampled_from([1.25, 3.0, 30.0]),
+)  # fmt: skip
+def test_rates_is_the_likelihood_ratio_of_scipys_noncentral_hypergeometric(live, failed, own, own_failed, ratio):
+    failed, own_failed = min(failed, live), min(own_failed, own)
+    arguments = live + own, failed + own_failed, own
+    theirs = stats.nchypergeom_fisher.pmf(own_failed, *arguments, ratio) / stats.hypergeom.pmf(own_failed, *arguments)
+    assert math.exp(rates((live, failed), (own, own_failed), ratio)) == pytest.approx(theirs, rel=1e-6)
+
+
+@given(
+    theirs=st.floats(0.05, 0.5), more=st.floats(0.05, 0.4), tolerance=st.floats(0, 0.2),
+    many=st.integers(1, 90), own=st.integers(1, 30),
+)  # fmt: skip
+def test_moved_is_the_likelihood_ratio_to_the_nearest_point_that_scipy_finds(theirs, more, tolerance, many, own):
+    ours = theirs + tolerance + more
+
+    def apart(at: float) -> float:
+        pairs = ((many, theirs, at), (own, ours, at + tolerance))
+        return sum(n * (p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))) for n, p, q in pairs)
+
+    if ours >= 0.99:
+        return
+    at = optimize.minimize_scalar(
+        apart, bounds=(theirs, ours - tolerance), method="bounded", options={"xatol": 1e-10}
+    ).x
+    hits, own_hits = many // 3, own // 2
+    expected = (
+        stats.binom.logpmf(hits, many, theirs) + stats.binom.logpmf(own_hits, own, ours)
+        - stats.binom.logpmf(hits, many, at) - stats.binom.logpmf(own_hits, own, at + tolerance)
+    )  # fmt: skip
+    assert moved((many, hits), (own, own_hits), (theirs, ours), tolerance) == pytest.approx(expected, abs=1e-5)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.floats(0.01, 0.5))
+def test_scores_and_tails_are_those_of_the_values_one_by_one(counts, share):
+    if not sum(counts):
+        return
+    values = np.repeat(np.arange(len(counts)), counts)
+    for at, (score, last) in enumerate(zip(normal_scores(counts), tail(counts, share), strict=True)):
+        middle = (np.mean(values < at) + np.mean(values <= at)) / 2
+        wanted = np.clip(stats.norm.ppf(middle), -2.5, 2.5) if counts[at] else score
+        assert abs(score - wanted) <= 0.25 + 1e-9
+        assert last == (sum(counts[at:]) <= share * sum(counts))
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), min_size=1, max_size=9))
+def test_the_distance_is_half_of_scipys_city_block(pairs):
+    live, candidate = (np.array(side, float) for side in zip(*pairs, strict=True))
+    if live.sum() and candidate.sum():
+        expected = cityblock(live / live.sum(), candidate / candidate.sum()) / 2
+        assert distance(live.tolist(), candidate.tolist())[0] == pytest.approx(expected)

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from plusone.data.tensors import compute
 from plusone.data.views import DAY
@@ -89,6 +90,7 @@ def test_counts_that_fell_by_chance_and_those_that_did_not():
     assert fell_by_half(30, 0)
     assert fell_by_half(200, 60)
     assert not fell_by_half(200, 110)
+    assert not fell_by_half(30, 2)
 
 
 def test_gaps_and_days_by_hand():
@@ -114,3 +116,15 @@ def test_days_that_come_in_fits_and_starts_are_no_fault():
     assert not [one for one in found if one.level == "fail"]
     gone = was | dict.fromkeys(range(200, 220), 2)
     assert [one for one in rows(pair_of(rated(gone), rated(was))) if one.level == "fail"]
+
+
+@pytest.mark.parametrize("mean", [30, 100, 1000])
+def test_counts_of_one_rate_hardly_ever_fall_and_the_exact_test_agrees(mean: int):
+    """Given the sum of two Poisson counts of one rate the first is binomial with 1/2. Summed over what is likely."""
+    likely = range(max(0, int(mean - 9 * mean**0.5)), int(mean + 9 * mean**0.5))
+    fell = [(a, b) for a in likely for b in likely if fell_by_half(a, b)]
+    chance = sum(stats.poisson.pmf(a, mean) * stats.poisson.pmf(b, mean) for a, b in fell)
+    assert chance <= 1e-6
+    assert all(
+        stats.binomtest(b, a + b, 0.5, alternative="less").pvalue < 1e-5 for a, b in fell[:: len(fell) // 50 + 1]
+    )

@@ -55,3 +55,12 @@ def test_every_metric_has_a_small_figure(name: str, truth: np.ndarray, answer: n
 def test_points_of_calibration_by_hand():
     said, seen = calibration_points(np.array([1, 0]), np.array([[0.2, 0.7, 0.1], [0.1, 0.3, 0.6]]))
     assert (said.tolist(), seen.tolist()) == ([0.7, 0.6], [1, 0])
+
+
+def test_equal_probabilities_are_one_point_of_the_calibration():
+    """A model that always says the same has one point; bins that cut through it would show ten, each off by luck."""
+    truth = np.arange(100) % 4 == 0
+    answer = np.stack([np.full(100, 0.75), np.full(100, 0.25)], axis=1)
+    output = Output(name="y", kind="classes", classes=(False, True), probabilities=True)
+    figure = draw(metrics.find("brier"), output, truth.astype(int), {"candidate": answer})
+    assert (figure["series"][0]["x"], figure["series"][0]["y"]) == ([0.25], [0.25])

@@ -63,3 +63,20 @@ def test_one_row_is_enough():
     clock = Clock()
     model: Any = Taking(clock, 0.001)
     assert time_both((model, rows(1)), (model, rows(1)), clock=clock).ratio == pytest.approx(1.0)
+
+
+class Slow(Taking):
+    """A model that takes ten times as long until it has been asked `calls` times."""
+
+    def run(self, columns: Columns) -> None:
+        super().run(columns)
+        self._clock.now += 9 * self._seconds if self._calls <= 5 else 0.0
+
+
+def test_a_single_row_that_was_slow_at_first_shows_nothing():
+    clock = Clock()
+    first: Any = Slow(clock, 0.001)
+    second: Any = Taking(clock, 0.001)
+    found = time_both((first, rows(1)), (second, rows(1)), clock=clock)
+    assert found.low <= 1.0 + 1e-9 <= found.high + 2e-9
+    assert (found.ratio, found.rows, found.batch_rows) == (pytest.approx(1.0), 1, 1)

@@ -220,3 +220,11 @@ def test_slices_of_any_values_are_shares_with_their_intervals(values: Any, every
     for one in slices_of(changed, {"a": values, "b": texts, "c": np.arange(len(values)) % 2 * 1.0}):
         assert 0.0 <= one.low <= one.share <= one.high <= 1.0
         assert one.rows >= 50
+
+
+def test_rows_that_were_all_answered_alike_leave_room_for_those_that_were_not_seen():
+    output = classes("a", "b")
+    same = labelled(output, ["a"] * 50)
+    found = compare_labels(output, same, output, same, ["a"] * 50, margin=0.02)
+    # 3.8415 / 53.8415, as `proportions.tango` has it by hand; resampling said 0 to 0.
+    assert (found.low, found.high) == (pytest.approx(-0.0713, abs=1e-4), pytest.approx(0.0713, abs=1e-4))

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from plusone.base.errors import UsageError
 from plusone.statistics import bootstrap, metrics
@@ -101,6 +102,8 @@ def test_a_class_with_one_row_is_too_few():
 def test_arguments_out_of_range_are_refused(changed: dict, message: str):
     arguments: dict = {"rows": 2, "confidence": 0.95, "resamples": 1000, **changed}
     with pytest.raises(UsageError, match=message):
+        bootstrap.check_arguments(**arguments)
+    with pytest.raises(UsageError, match=message):
         bootstrap.interval(lambda weights: weights.sum(axis=1), arguments.pop("rows"), **arguments)
 
 
@@ -117,3 +120,29 @@ def test_30000_rows_and_1000_resamples_of_roc_auc_take_seconds():
     # About 1 s of processor time on the machine it was written on; the bound leaves room for slow ones.
     assert time.process_time() - started < 6.0
     assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_interval_is_about_that_of_scipys_bootstrap(paired: bool):
+    generator = np.random.default_rng(12)
+    first, second = generator.exponential(size=(2, 400))
+    mae = metrics.find("mae")
+    ours, theirs = (mae.prepare(np.zeros(400), one) for one in (first, second))
+    if paired:
+        found = bootstrap.paired_difference(ours, theirs, 400, resamples=20_000)
+        data, statistic = (first, second), lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis)
+    else:
+        found = bootstrap.interval(ours, 400, resamples=20_000)
+        data, statistic = (first,), lambda a, axis: a.mean(axis=axis)
+    # Its confidence is made the one that the tails of 400 rows are moved to.
+    level = 1 - 2 * bootstrap.expanded(0.95, 400)
+    options = {"n_resamples": 20_000, "method": "percentile", "paired": paired, "rng": np.random.default_rng(1)}
+    theirs = stats.bootstrap(data, statistic, confidence_level=level, **options)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.006)
+    assert found.error == pytest.approx(theirs.standard_error, rel=0.03)
+
+
+@pytest.mark.parametrize("rows", [3, 20, 400])
+def test_the_share_that_is_left_out_is_that_of_students_interval(rows: int):
+    wide = stats.t.ppf(0.975, rows - 1) * np.sqrt(rows / (rows - 1))
+    assert bootstrap.expanded(0.95, rows) == pytest.approx(stats.norm.sf(wide), rel=1e-6)

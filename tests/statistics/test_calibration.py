@@ -47,3 +47,25 @@ def test_probabilities_that_are_all_alike_and_rows_that_are_few():
     ends = calibration_error(np.zeros(30), np.zeros(30))
     assert ends.value == ends.low == 0
     assert 0 < ends.high < 0.2
+
+
+def test_a_confidence_that_asks_for_rare_draws_has_enough_of_them():
+    generator = np.random.default_rng(4)
+    said = generator.random(400)
+    seen = (generator.random(400) < said * 0.8).astype(float)
+    widths = [calibration_error(said, seen, confidence=level) for level in (0.95, 0.999, 0.9999)]
+    assert widths[0].low > widths[1].low > widths[2].low
+    assert widths[0].high < widths[1].high < widths[2].high
+
+
+def test_the_error_is_that_of_a_loop_over_the_bins():
+    generator = np.random.default_rng(5)
+    said = generator.integers(0, 40, 700) / 40
+    seen = (generator.random(700) < said**2).astype(float)
+    edges, total = np.quantile(said, np.arange(1, 10) / 10, method="lower"), 0.0
+    for place in np.unique(np.digitize(said, edges, right=True)):
+        inside = np.digitize(said, edges, right=True) == place
+        n, hits = inside.sum(), seen[inside].sum()
+        share = (hits + 1) / (n + 2)
+        total += n / 700 * ((hits / n - said[inside].mean()) ** 2 - share * (1 - share) / (n + 2))
+    assert calibration_error(said, seen).value == pytest.approx(np.sqrt(total))

@@ -9,6 +9,7 @@ from plusone.statistics.distributions import (
     beta_cdf,
     beta_quantile,
     chi_square_quantile,
+    normal_cdf,
     normal_quantile,
     t_cdf,
     t_quantile,
@@ -49,3 +50,17 @@ def test_chi_square_is_near_that_of_scipy(share: float, freedom: float):
 def test_large_parameters_are_no_trouble():
     assert beta_quantile(0.975, 4e6, 6e6) == pytest.approx(stats.beta.ppf(0.975, 4e6, 6e6), rel=1e-8)
     assert t_quantile(0.975, 1e9) == pytest.approx(1.959964)
+
+
+@given(value=st.floats(-8, 8))
+def test_normal_is_that_of_scipy(value: float):
+    assert normal_cdf(value) == pytest.approx(stats.norm.cdf(value), abs=1e-12)
+    share = min(max(stats.norm.cdf(value), 1e-12), 1 - 1e-12)
+    assert normal_quantile(share) == pytest.approx(stats.norm.ppf(share), abs=1e-8)
+
+
+@given(share=st.floats(1e-6, 1 - 1e-6), a=st.floats(0.3, 1e4), b=st.floats(0.3, 1e4))
+def test_quantiles_of_beta_are_those_of_scipy(share: float, a: float, b: float):
+    found = beta_quantile(share, a, b)
+    # Where the distribution is flat its argument is less certain than its value.
+    assert stats.beta.cdf(found, a, b) == pytest.approx(share, rel=1e-6)

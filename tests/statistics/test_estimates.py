@@ -93,3 +93,70 @@ def by_definition(chances: list[float], alpha: float) -> list[bool]:
 def test_holm(chances: list[float], alpha: float):
     assert holm([0.01, 0.04, 0.03], 0.05) == [True, False, False]
     assert holm(chances, alpha) == (by_definition(chances, alpha) if chances else [])
+
+
+def test_all_rows_but_one_are_compared_with_that_one_by_the_spread_of_all():
+    part = np.arange(400) > 0
+    found = of_part(MAE, TRUTH, OURS, part)
+    losses = np.abs(OURS - TRUTH)
+    assert found.value == pytest.approx(losses.mean() - losses[part].mean())
+    low, high = found.interval(0.95)
+    # The one row is as far off by chance as rows are: losses.std(), of which a part of 1 / 400 is in the difference.
+    assert high - low == pytest.approx(2 * 1.966 * losses.std(ddof=1) / 400, rel=0.02)
+    assert found.chance(-1.0) == pytest.approx(1.0)
+
+
+def test_what_is_no_number_is_never_certain():
+    for values in ([1.0, np.nan, 2.0], [1.0, np.inf, 2.0]):
+        with np.errstate(invalid="ignore"):
+            found = from_mean(np.array(values))
+        low, high = found.interval(0.95)
+        assert not low >= 0
+        assert not high < 0
+
+
+def at_the_limit(generator: np.random.Generator, kind: str, rows: int) -> Any:
+    """An estimate whose true value is 0, the limit that it is held against."""
+    truth = generator.normal(size=rows)
+    ours, theirs = (truth + generator.normal(size=rows) for _ in range(2))
+    part = np.arange(rows) < rows // 4
+    if kind == "mean":
+        return from_mean(generator.exponential(size=rows) - 1.0)
+    if kind == "difference":
+        return difference(MAE, truth, ours, theirs)
+    if kind == "part":
+        return of_part(MAE, truth, ours, part)
+    labels, said = generator.integers(0, 2, (2, rows))
+    if kind == "share of a part":
+        return of_part(ACCURACY, labels, said, part)
+    return of_part(AUC, labels, generator.random(rows), part)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "runs"),
+    [
+        ("mean", 200, 1000),
+        ("difference", 60, 1000),
+        ("part", 80, 1000),
+        ("share of a part", 80, 1000),
+        ("area of a part", 200, 120),
+    ],
+)
+def test_a_value_at_the_limit_is_called_worse_as_seldom_as_is_said(kind: str, rows: int, runs: int):
+    generator = np.random.default_rng(runs)
+    found = [at_the_limit(generator, kind, rows) for _ in range(runs)]
+    worse = np.mean([one.chance(0.0) <= 0.025 for one in found])
+    missed = np.mean([not one.interval(0.95)[0] <= 0.0 <= one.interval(0.95)[1] for one in found])
+    # 2.5 % on each side: so many runs have a standard deviation of 0.5 % (1.4 % where they are 120).
+    slack = 3 * (0.025 * 0.975 / runs) ** 0.5
+    assert worse <= 0.025 + slack
+    assert missed <= 0.05 + 2 * slack
+
+
+def test_any_of_ten_at_the_limit_is_called_worse_as_seldom_as_is_said():
+    generator = np.random.default_rng(9)
+    runs = 600
+    false = sum(
+        any(holm([from_mean(generator.normal(size=30)).chance(0.0) for _ in range(10)], 0.05)) for _ in range(runs)
+    )
+    assert 0.02 <= false / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5

@@ -6,7 +6,7 @@ import pytest
 from plusone.base.errors import UsageError
 from plusone.statistics import metrics
 from plusone.statistics.bootstrap import expanded
-from plusone.statistics.intervals import of_difference, of_metric, rarest
+from plusone.statistics.intervals import differing, of_difference, of_metric, rarest
 from plusone.statistics.proportions import clopper_pearson, tango
 
 ACCURACY, AUC, RMSE = (metrics.find(name) for name in ("accuracy", "roc_auc", "rmse"))
@@ -58,3 +58,9 @@ def test_arguments_are_checked_where_nothing_is_resampled_too():
         of_metric(ACCURACY, truth, truth, resamples=5)
     with pytest.raises(UsageError, match="confidence = 95"):
         of_difference(ACCURACY, truth, truth, truth, confidence=95)
+
+
+def test_rows_differ_when_anything_in_them_does():
+    assert differing(np.array([1, 2, 3]), np.array([1, 0, 3])) == 1
+    assert differing(np.eye(3), np.eye(3)[[0, 2, 1]]) == 2
+    assert differing(np.eye(3), np.eye(3)) == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,8 +11,17 @@ from plusone.statistics.medians import of_median
 
 def test_by_hand():
     assert of_median([1, 2, 3, 4, 5, 6, 7, 8, 9]) == (5, 2, 8)
-    assert of_median([3.0]) == (3, 3, 3)
-    assert of_median([4, 1]) == (2.5, 1, 4)
+    assert of_median([3.0]) == (3, -math.inf, math.inf)
+    assert of_median([4, 1], 0.5) == (2.5, 1, 4)
+
+
+@pytest.mark.parametrize(("count", "confidence"), [(1, 0.5), (5, 0.95), (6, 0.95), (9, 0.998), (10, 0.998)])
+def test_values_too_few_for_the_confidence_say_nothing_of_the_median(count: int, confidence: float):
+    """The extremes of n cover 1 - 2 / 2^n: an interval that is wrong more often than it says is none."""
+    middle, low, high = of_median(list(range(count)), confidence)
+    assert middle == (count - 1) / 2
+    reached = 1 - 2 / 2**count >= confidence
+    assert (low, high) == ((0, count - 1) if reached else (-math.inf, math.inf))
 
 
 @pytest.mark.parametrize("count", [6, 11, 50, 201])

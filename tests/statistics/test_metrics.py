@@ -145,3 +145,51 @@ def test_an_unknown_metric_is_refused_with_the_known_ones():
         match=r"'auc'.*accuracy, balanced_accuracy, brier, f1, hit_rate@k, log_loss, mae, map@k, ndcg@k, r2, rmse, roc",
     ):
         metrics.find("auc")
+
+
+def test_f1_leaves_out_a_class_that_a_resample_lost():
+    # Of class 2 neither a row nor an answer is in the first resample: the mean is over 0 and 1.
+    statistic = metrics.find("f1").prepare(np.array([0, 1, 2]), np.array([0, 1, 2]))
+    values = statistic(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert values == pytest.approx([1.0, 1.0])
+
+
+def ranked_by_loops(right: np.ndarray, many: int) -> tuple[float, float]:
+    """Whether a row has a hit, and its average precision, item by item."""
+    hits, total = 0, 0.0
+    for place, one in enumerate(right.tolist(), 1):
+        if one:
+            hits += 1
+            total += hits / place
+    return float(hits > 0), total / min(many, len(right))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 20), width=st.integers(1, 8))
+def test_hit_rate_and_map_are_those_of_loops_and_of_scikit_learn(seed: int, rows: int, width: int):
+    generator = np.random.default_rng(seed)
+    right = generator.random((rows, width)) < 0.3
+    many = right.sum(axis=1) + generator.integers(0, 3, rows)
+    many = np.maximum(many, 1)
+    expected = np.array([ranked_by_loops(one, count) for one, count in zip(right, many, strict=True)])
+    for name, column in (("hit_rate", 0), ("map", 1)):
+        assert metrics.value(metrics.find(name), many, right) == pytest.approx(expected[:, column].mean())
+    whole = right[right.any(axis=1)]
+    if len(whole):  # all right items are in the ranking: scikit-learn's average precision of labels
+        scores = np.tile(np.arange(width, 0.0, -1.0), (len(whole), 1))
+        theirs = reference.label_ranking_average_precision_score(whole, scores) if width > 1 else 1.0
+        assert metrics.value(metrics.find("map"), whole.sum(axis=1), whole) == pytest.approx(theirs)
+
+
+def test_what_a_row_loses_by_hand():
+    assert metrics.row_losses(metrics.find("accuracy"), np.array([0, 1]), np.array([0, 0])).tolist() == [0, 1]
+    assert metrics.row_losses(metrics.find("mae"), np.array([1.0, 2.0]), np.array([4.0, 2.0])).tolist() == [3, 0]
+    with pytest.raises(UsageError, match="roc_auc has no value for a single row"):
+        metrics.row_losses(metrics.find("roc_auc"), np.array([0, 1]), np.array([0.1, 0.2]))
+
+
+def test_one_of_several_targets_is_the_metric_of_it():
+    truth, answer = np.zeros((2, 2)), np.array([[1.0, 3.0], [-1.0, -3.0]])
+    second = metrics.viewed(metrics.find("mae"), lambda truth, answer: (truth[:, 1], answer[:, 1]))
+    assert metrics.value(second, truth, answer) == 3.0
+    assert metrics.row_losses(second, truth, answer).tolist() == [3, 3]

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from plusone.statistics import metrics
 from plusone.statistics.bootstrap import Interval
-from plusone.statistics.intervals import of_difference
+from plusone.statistics.intervals import of_difference, of_metric
 from plusone.statistics.power import rounded_up, rows_for
 
 KNOWN = Interval(0.0, -0.02, 0.02, 0.95, 1000, error=0.01, effective=1_000_000)
@@ -67,3 +68,23 @@ def test_as_many_rows_as_named_pass_in_four_of_five_cases_resampled():
         passed.append(compared(rows).low >= -0.08)
     # 60 runs have a standard deviation of 5 %; `python -m bench checks` does a thousand
     assert np.mean(passed) >= 0.75
+
+
+def test_a_share_of_all_rows_has_a_number_of_rows_that_would_tell():
+    """20 of 20 right are no proof of 0.95: 72 of 72 are the first, and with a few more it passes as good as always."""
+    truth = np.zeros(20, int)
+    found = of_metric(metrics.find("accuracy"), truth, truth)
+    needed = rows_for(found, 20, 0.05)
+    assert needed is not None
+    assert 72 <= needed <= 500
+    more = np.zeros(needed, int)
+    assert of_metric(metrics.find("accuracy"), more, more).low >= 0.95
+
+
+def test_the_rows_are_those_of_the_textbook_with_scipys_quantiles():
+    """((z_a + z_b) s / d)^2 with the upper limit of the error at 90 %; few rows more than it for Student's tails."""
+    for effective, margin in ((400, 0.02), (5_000, 0.013), (100_000, 0.031)):
+        found = replace(KNOWN, effective=effective)
+        upper = 0.01 * np.sqrt((effective - 1) / stats.chi2.ppf(0.1, effective - 1))
+        expected = 1_000 * ((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * upper / margin) ** 2
+        assert rows_for(found, 1_000, margin) == pytest.approx(expected, rel=0.03)

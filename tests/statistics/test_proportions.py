@@ -14,7 +14,7 @@ from plusone.base.errors import UsageError
 from plusone.statistics.proportions import (
     at_least_so_many,
     clopper_pearson,
-    differ,
+    mcnemar,
     newcombe,
     tango,
     tango_spread,
@@ -46,13 +46,18 @@ def test_the_tail_is_scipys(counts: tuple[int, int], rate: float):
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_the_paired_test_is_the_binomial_one(first: int, second: int):
     expected = stats.binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
-    assert differ(first, second) == pytest.approx(expected, rel=1e-9)
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(3, 1_000_000), (999_999, 1_000_000), (412_345, 1_000_000), (0, 10**7)])
+@pytest.mark.parametrize(
+    ("successes", "n"),
+    [(3, 10**6), (999_999, 10**6), (412_345, 10**6), (0, 10**7), (7, 10**9), (5 * 10**8, 10**9), (10**9 - 1, 10**9)],
+)
 def test_many_trials(successes: int, n: int):
-    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
-    assert clopper_pearson(successes, n) == pytest.approx((expected.low, expected.high), rel=1e-7)
+    # Its quantiles: those of scipy's binomtest are found to 2e-12, which is a thousandth of such a rate.
+    low = stats.beta.ppf(0.025, successes, n - successes + 1) if successes else 0.0
+    high = stats.beta.ppf(0.975, successes + 1, n - successes)
+    assert clopper_pearson(successes, n) == pytest.approx((low, high), rel=1e-7)
 
 
 def test_by_hand():
@@ -60,8 +65,8 @@ def test_by_hand():
     assert clopper_pearson(10, 10) == (pytest.approx(0.025**0.1), 1.0)
     assert wilson(0, 10) == (0.0, pytest.approx(0.2775, abs=1e-4))
     assert at_least_so_many(2, 3, 0.5) == pytest.approx(0.5)
-    assert differ(0, 5) == pytest.approx(2 / 32)
-    assert differ(0, 0) == 1.0
+    assert mcnemar(0, 5) == pytest.approx(2 / 32)
+    assert mcnemar(0, 0) == 1.0
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3, 0.8, 0.97])
@@ -96,7 +101,7 @@ def test_what_is_no_rate_is_refused(arguments: tuple, message: str):
         with pytest.raises(UsageError, match=message):
             interval(*arguments)
     with pytest.raises(UsageError, match="expected 0 or more"):
-        differ(-1, 2)
+        mcnemar(-1, 2)
 
 
 def test_it_needs_no_numpy():
@@ -148,3 +153,53 @@ def test_tango_is_not_passed_by_luck_at_the_margin(rows: int, more: float):
             lows[better, worse] = tango(better, worse, rows)[0]
     passed = np.mean([lows[better, worse] >= -0.03 for better, worse, _ in counts.tolist()])
     assert passed <= 0.05
+
+
+def test_simultaneous_intervals_cover_all_true_shares_together_in_19_of_20_runs():
+    dice = np.random.default_rng(5)
+    true = np.array([0.1, 0.3, 0.5, 0.7, 0.9] * 4)
+    covered = 0
+    for _ in range(1000):
+        ends = [wilson(int(count), 200, 1 - 0.05 / 20) for count in dice.binomial(200, true)]
+        covered += all(low <= share <= high for (low, high), share in zip(ends, true, strict=True))
+    assert covered >= 930
+
+
+def test_equally_good_models_are_told_apart_in_at_most_5_of_100_runs():
+    chances = stats.binom.pmf(np.arange(61), 60, 0.5)
+    false = sum(chance for first, chance in enumerate(chances) if mcnemar(first, 60 - first) < 0.05)
+    assert false <= 0.05
+    # The next larger tail would be beyond it: it is not bought by never saying anything.
+    assert false >= 0.02
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0, 0), "no difference of 0 rows"),
+        ((3, 8, 10), "3 and 8 of 10 rows differ"),
+        ((-1, 0, 10), "-1 and 0 of 10 rows"),
+        ((1, 2, 10, 95), "confidence = 95"),
+    ],
+)
+def test_what_is_no_difference_is_refused(arguments: tuple, message: str):
+    with pytest.raises(UsageError, match=message):
+        tango(*arguments)
+
+
+@given(COUNTS, COUNTS, CONFIDENCE)
+def test_newcombes_ends_are_made_of_scipys(first: tuple[int, int], second: tuple[int, int], confidence: float):
+    (a, b), (c, d) = (stats.binomtest(*one).proportion_ci(confidence, method="wilson") for one in (first, second))
+    p, q = first[0] / first[1], second[0] / second[1]
+    expected = p - q - np.hypot(p - a, d - q), p - q + np.hypot(b - p, q - c)
+    assert newcombe(first, second, confidence) == pytest.approx(np.clip(expected, -1, 1), abs=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5])
+def test_wilson_covers_as_often_as_it_says_on_average(rate: float):
+    rates = np.linspace(rate - 0.04, rate + 0.04, 41)
+    ends = np.array([wilson(hits, 60) for hits in range(61)])
+    covered = [
+        stats.binom.pmf(np.arange(61), 60, one)[(ends[:, 0] <= one) & (one <= ends[:, 1])].sum() for one in rates
+    ]
+    assert np.mean(covered) >= 0.945

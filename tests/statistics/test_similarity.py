@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import distance
 
 from plusone.statistics.similarity import chrf, cosine, rouge_l, token_f1
 
@@ -70,3 +72,38 @@ def table_of(a: list[str], b: list[str]) -> int:
 def test_the_longest_common_subsequence_is_that_of_the_textbook(a: list[str], b: list[str]):
     common = table_of(a, b)
     assert rouge_l(" ".join(a), " ".join(b)) == pytest.approx(2 * common / (len(a) + len(b)))
+
+
+def test_a_cosine_of_vectors_of_any_size_is_that_of_scipy():
+    for a, b in (
+        ((3e200, 4e200), (1e200, -1e200)),
+        ((1e-200, 2e-200), (2e-200, 4e-200)),
+        ((1e300, 1.0), (1.0, 1e-300)),
+    ):
+        scaled = [np.array(one) / max(map(abs, one)) for one in (a, b)]
+        assert cosine(a, b) == pytest.approx(1 - distance.cosine(*scaled))
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_vector_that_is_not_finite_is_like_none(odd: float):
+    with pytest.raises(ValueError, match="finite"):
+        cosine((1.0, odd), (1.0, 2.0))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=3, max_size=3), st.lists(st.floats(-10, 10), min_size=3, max_size=3))
+def test_the_cosine_is_that_of_scipy(a: list[float], b: list[float]):
+    if min(max(map(abs, a)), max(map(abs, b))) < 1e-100:
+        return
+    assert cosine(a, b) == pytest.approx(1 - distance.cosine(a, b), abs=1e-9)
+
+
+@given(TEXTS, TEXTS)
+def test_words_in_common_are_those_that_can_be_crossed_out(a: str, b: str):
+    ours, left = re.findall(r"\w+", a), re.findall(r"\w+", b)
+    theirs, common = len(left), 0
+    for word in ours:
+        if word in left:
+            left.remove(word)
+            common += 1
+    expected = 2 * common / (len(ours) + theirs) if ours and theirs else float(not ours and not theirs)
+    assert token_f1(a, b) == pytest.approx(expected)

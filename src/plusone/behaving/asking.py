@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..base.errors import UsageError
 from ..measuring import figures
+from ..measuring.concluding import Judgement
 from ..statistics.proportions import clopper_pearson
 from .cases import read_cases
-from .shares import Judgement, check_shares
+from .shares import check_shares, fewest_to_show
 from .tries import Grade, Try, ask_all
 
 __all__ = ["Asking", "Cases", "Found", "run", "texts_of", "verdict"]
@@ -200,7 +201,7 @@ def _check_repeats(repeats: Any, rate: float, confidence: float) -> None:
     """Refuse to begin what could not pass: so many tries leave too wide an interval even if all are good."""
     if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= _MOST_REPEATS:
         raise UsageError(f"repeats = {repeats!r}: expected a whole number, 1 to {_MOST_REPEATS:,}.")
-    fewest = math.ceil(math.log((1 - confidence) / 2) / math.log(rate) - 1e-12)
+    fewest = fewest_to_show(rate, confidence)
     if 1 < repeats < fewest:
         raise UsageError(
             f"repeats = {repeats} can't show a rate of {rate:g}: even if all are good the interval reaches down to "
@@ -268,7 +269,7 @@ def _found(
         high=[one["high"] for one in found],
         limit=rate if tries > 1 else None,
     )
-    return Found(text, outcome, measured, _advice(counts["inconclusive"], rate, confidence))
+    return Found(text, outcome, measured, _advice(counts["inconclusive"], rate, confidence, len(found)))
 
 
 _WORST = ("failed", "inconclusive", "passed")
@@ -283,9 +284,9 @@ def _line(case: dict[str, Any]) -> str:
     return f"\n  {case['case']}: {what}{wrong}{answer}"
 
 
-def _advice(unclear: Iterable[dict[str, Any]], rate: float, confidence: float) -> str:
+def _advice(unclear: Iterable[dict[str, Any]], rate: float, confidence: float, cases: int) -> str:
     """Return how many repeats would tell, if the cases go on as they did."""
-    needed = [_enough(one["passed"] / one["tries"], rate, confidence, one["tries"]) for one in unclear]
+    needed = [_enough(one["passed"] / one["tries"], rate, confidence, one["tries"], cases) for one in unclear]
     if not needed:
         return ""
     if 0 in needed:
@@ -293,12 +294,12 @@ def _advice(unclear: Iterable[dict[str, Any]], rate: float, confidence: float) -
     return f"At these rates repeats={max(needed)} would tell."
 
 
-def _enough(share: float, rate: float, confidence: float, tries: int) -> int:
+def _enough(share: float, rate: float, confidence: float, tries: int, cases: int) -> int:
     """Return the repeats at which a case that goes on so is above the rate or below it; 0 where it is too near."""
     for _ in range(40):
         tries = math.ceil(tries * 1.2) + 1
-        low, high = clopper_pearson(round(share * tries), tries, confidence)
-        if low >= rate or high < rate:
+        passed = {math.floor(share * tries), math.ceil(share * tries)}
+        if all(verdict(one, tries, rate, confidence, cases)[2] != "inconclusive" for one in passed):
             return tries
         if tries > _MOST_REPEATS:
             break

@@ -153,11 +153,16 @@ class _Task:
         return [self._judge(label, part) for label, part in kept], len(parts) - len(kept)
 
     def _has_value(self, part: NDArray[np.bool_]) -> bool:
-        """Whether the metric can be measured on these rows: those that weigh classes need some rows of each."""
+        """Whether the metric can be measured on these rows: those that weigh classes need some rows of each, r2 needs
+        a truth that varies."""
         import numpy as np
 
-        if self.metric.losses is not None or self.metric.needs == "numbers":
+        if self.metric.losses is not None:
             return True
+        if self.metric.needs == "numbers":
+            truth = self.rows.truth[part].reshape(int(part.sum()), -1)
+            # Of a truth that does not vary no share of its variance is explained.
+            return self.metric.name.partition(":")[0] != "r2" or bool((np.ptp(truth, axis=0) > 0).all())
         counts = np.bincount(self.rows.truth[part])
         counts = counts[counts > 0]
         return len(counts) > 1 and int(counts.min()) >= _OF_A_CLASS

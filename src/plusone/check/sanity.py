@@ -64,7 +64,7 @@ def fast(
 
     Args:
         rows: how many rows of `data` a request has.
-        budget_s: how long to measure; at least 9 pairs are.
+        budget_s: how long to measure; at least 11 pairs are.
 
     Raises:
         CheckFailed: the candidate is shown to be slower.

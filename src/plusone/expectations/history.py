@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.views import ColumnView, TableView
+from ..statistics.association import cramers_v
 from ..statistics.drift import bin_edges
 from .findings import Finding, Pair, fail, percent, warning
 
@@ -140,17 +141,6 @@ def _bins(column: ColumnView, rows: slice) -> NDArray[np.int64]:
 def _cramer(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     there = (one < _BINS) & (other < _BINS)
     table = np.bincount(one[there] * _BINS + other[there], minlength=_BINS**2).reshape(_BINS, _BINS)
-    rows = table.sum()
-    if not rows:
-        return math.nan
     # Bins with hardly a row make any two columns go together.
-    table = table[table.sum(axis=1) > rows / 100][:, table.sum(axis=0) > rows / 100].astype(np.float64)
-    rows = table.sum()
-    if not rows:
-        return math.nan
-    least = min(table.shape) - 1
-    if least < 1:
-        return math.nan
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / rows
-    chi2 = float(((table - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi2 / rows / least))
+    few = table.sum() / 100
+    return cramers_v(table[table.sum(axis=1) > few][:, table.sum(axis=0) > few])

@@ -64,7 +64,12 @@ def longest_gap(moments: Floats) -> tuple[float, float]:
 
 
 def fell_by_half(before: float, now: float) -> bool:
-    """Return whether a count fell by more than half, and by more than chance does to rows that are drawn anew."""
+    """Return whether a count fell by more than half, and by more than chance does to rows that are drawn anew: by five
+    standard deviations of the difference of two Poisson counts, sqrt(before + now) (Przyborowski & Wilenski (1940),
+    "Homogeneity of results in testing samples from Poisson series", Biometrika 31, in its normal approximation).
+
+    By hand: 30 and 0: 30 is more than 5 sqrt(30) = 27.4; 30 and 2 are 28 apart, less than 5 sqrt(32) = 28.3.
+    """
     return now < before / 2 and before - now > _SIGMAS * math.sqrt(before + now)
 
 

@@ -58,11 +58,12 @@ def _roc(title: str, truth: NDArray[Any], answers: Mapping[str, NDArray[Any]]) -
 
 
 def _calibration(title: str, truth: NDArray[Any], answers: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    from ..statistics.calibration import bins_of
+
     series: dict[str, tuple[list[float], list[float]]] = {}
     for name, answer in answers.items():
-        said, seen = calibration_points(truth, answer)
-        edges = np.array_split(np.argsort(said, kind="stable"), min(10, len(said)))
-        series[name] = [float(said[one].mean()) for one in edges], [float(seen[one].mean()) for one in edges]
+        bins = bins_of(*calibration_points(truth, answer))
+        series[name] = bins.said.tolist(), bins.seen.tolist()
     return figures.lines(title, series, x="said probability", y="share that was so", diagonal=True)
 
 

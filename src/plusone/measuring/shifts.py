@@ -32,15 +32,18 @@ def prediction_shift(a: Answer, a_classes: Sequence[Any], b: Answer, b_classes: 
     """
     import numpy as np
 
+    from ..statistics.drift import total_variation
+
     rows = (a.rows, b.rows)
     if 0 in rows:
         return 0.0
     keys = np.concatenate([_buckets(a, a_classes), _buckets(b, b_classes)])
     names, places = np.unique(keys, return_inverse=True)
     places = places.reshape(-1)
-    ours = np.bincount(places[: rows[0]], minlength=len(names)) / rows[0]
-    theirs = np.bincount(places[rows[0] :], minlength=len(names)) / rows[1]
-    return round(float(np.abs(ours - theirs).sum()) / 2.0, 6)
+    ours, theirs = (
+        np.bincount(part, minlength=len(names)).astype(np.float64) for part in (places[: rows[0]], places[rows[0] :])
+    )
+    return round(total_variation(ours, theirs).value, 6)
 
 
 def _buckets(answer: Answer, classes: Sequence[Any]) -> Any:

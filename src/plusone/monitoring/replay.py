@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base.records import Output
 from ..statistics.bootstrap import paired_difference
-from ..statistics.pairs import mcnemar, wilson
+from ..statistics.proportions import mcnemar, tango, wilson
 from .replayed import FEWEST_LABELS, Changed, Labelled, Slice
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _MOST_VALUES = 20
 _BINS = 5
 _FEWEST_ROWS = 50
 _MOST_SLICES = 40
+_CONFIDENCE = 0.95
 
 
 class Differences(NamedTuple):
@@ -91,8 +92,8 @@ def describe_change(found: Differences, slices: Sequence[Slice], figures: Sequen
         rows=rows,
         changed=changed,
         share=changed / rows,
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         means=found.means,
         measured={name: value for name, value in found.measured.items() if math.isfinite(value)},
         judged=found.judged,
@@ -216,7 +217,7 @@ def slices_of(changed: NDArray[np.bool_], fields: Mapping[str, NDArray[Any]]) ->
         found += some if len(some) > 1 else []
     slices: list[Slice] = []
     for name, text, count, of in found:
-        low, high = (float(end) for end in wilson(count, of, tries=len(found)))
+        low, high = wilson(count, of, 1 - (1 - _CONFIDENCE) / len(found))
         slices.append(Slice(field=name, values=text, rows=of, share=count / of, low=low, high=high, more=low > total))
     slices.sort(key=lambda one: (-one.low, -one.share, one.field, one.values))
     return slices[:_MOST_SLICES]
@@ -265,7 +266,8 @@ def compare_labels(
     """Return who was right on the rows whose labels have arrived; both answered them, one or more.
 
     Classes are right or wrong (accuracy); a ranking is right when an item of the label is in it (hit rate); of numbers
-    the mean absolute error counts. The interval of the difference is a paired bootstrap's: the same rows for both.
+    the mean absolute error counts. The interval of the difference is Tango's for shares of rows and a paired
+    bootstrap's for errors, as in `check.no_worse`: the same rows for both.
 
     Args:
         truths: the label of each row, as it is kept.
@@ -281,13 +283,20 @@ def compare_labels(
     sign = -1.0 if numbers else 1.0
     candidate, live = sign * float(ours.mean()), sign * float(theirs.mean())
     found: dict[str, Any] = {"allowed": margin * live if numbers else margin}
+    gap, enough = ours - theirs, len(truths) >= FEWEST_LABELS
     if not numbers:
-        first, second = int((ours > theirs).sum()), int((theirs > ours).sum())
+        first, second = int((gap > 0).sum()), int((gap < 0).sum())
         found |= {"only_candidate": first, "only_live": second, "p_value": mcnemar(first, second)}
-    if len(truths) >= FEWEST_LABELS:
-        gap = ours - theirs
+        if enough:
+            low, high = tango(first, second, len(gap), _CONFIDENCE)
+            found |= {"difference": float(gap.mean()), "low": low, "high": high}
+    elif enough:
         interval = paired_difference(
-            lambda weights: weights @ ours / len(gap), lambda weights: weights @ theirs / len(gap), len(gap)
+            lambda weights: weights @ ours / len(gap),
+            lambda weights: weights @ theirs / len(gap),
+            len(gap),
+            confidence=_CONFIDENCE,
+            effective=int((gap != 0).sum()),
         )
         found |= {"difference": interval.value, "low": interval.low, "high": interval.high}
     return Labelled(rows=len(truths), metric=metric, candidate=candidate, live=live, **found)

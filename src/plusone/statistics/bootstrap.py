@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import UsageError
-from .distributions import t_quantile
+from .distributions import normal_cdf, t_quantile
 from .metrics import Floats, Statistic
 
 __all__ = ["Interval", "check_arguments", "expanded", "interval", "paired_difference"]
@@ -110,7 +109,7 @@ def expanded(confidence: float, effective: int) -> float:
     tail = (1 - confidence) / 2
     count = max(2, effective)
     wide = -t_quantile(tail, count - 1) * math.sqrt(count / (count - 1))
-    return min(tail, NormalDist().cdf(-wide))
+    return min(tail, normal_cdf(-wide))
 
 
 def check_arguments(rows: int, confidence: float, resamples: int) -> None:

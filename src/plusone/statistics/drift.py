@@ -7,13 +7,14 @@ one. It is 0 to 1 whatever the unit, and means the same for numbers in bins and 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Effect", "Floats", "bin_edges", "share_difference", "total_variation", "wilson"]
+from .proportions import newcombe
+
+__all__ = ["Effect", "Floats", "bin_edges", "share_difference", "total_variation"]
 
 Floats = NDArray[np.float64]
 
@@ -79,35 +80,14 @@ def bin_edges(distinct: Floats, counts: NDArray[np.int64], most: int = 20) -> Fl
     return edges[edges > distinct[0]]
 
 
-def wilson(count: float, rows: float, *, alpha: float = 0.05) -> Effect:
-    """Return the share `count / rows` with its score interval: Wilson (1927), in Newcombe (1998a), method 3.
-
-    By hand: 1 of 10 at z = 1.96 gives 0.1, 0.0179 to 0.4042.
-    """
-    if rows <= 0:
-        return Effect(0.0, 0.0, 1.0)
-    z = NormalDist().inv_cdf(1.0 - alpha / 2.0)
-    share = count / rows
-    middle = share + z * z / (2.0 * rows)
-    spread = z * math.sqrt(max(0.0, share * (1.0 - share)) / rows + z * z / (4.0 * rows * rows))
-    below = 1.0 + z * z / rows
-    return Effect(share, max(0.0, (middle - spread) / below), min(1.0, (middle + spread) / below))
-
-
-def share_difference(
-    before: tuple[float, float], now: tuple[float, float], *, alpha: float = 0.05, many: int = 1
-) -> Effect:
+def share_difference(before: tuple[int, int], now: tuple[int, int], *, alpha: float = 0.05, many: int = 1) -> Effect:
     """Return how much larger a share is now, with its interval, from (count, rows) of each sample.
 
-    Newcombe (1998b), "Interval estimation for the difference between independent proportions", method 10: from the
-    two score intervals. It keeps its coverage at shares near 0, where most nulls are.
+    The interval is `proportions.newcombe`, which keeps its coverage at shares near 0, where most nulls are. Without
+    rows in one of them it is -1 to 1.
 
-    By hand (his table II, case a): 56 of 70 less 48 of 80 is 0.2, 0.0524 to 0.3339.
+    By hand (Newcombe 1998, table II, case a): 56 of 70 less 48 of 80 is 0.2, 0.0524 to 0.3339.
     """
     if min(before[1], now[1]) <= 0:
         return Effect(0.0, -1.0, 1.0)
-    old, new = (wilson(count, rows, alpha=alpha / many) for count, rows in (before, now))
-    value = new.value - old.value
-    low = value - math.hypot(new.value - new.low, old.high - old.value)
-    high = value + math.hypot(new.high - new.value, old.value - old.low)
-    return Effect(value, max(-1.0, low), min(1.0, high))
+    return Effect(now[0] / now[1] - before[0] / before[1], *newcombe(now, before, 1.0 - alpha / many))

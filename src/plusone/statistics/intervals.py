@@ -13,7 +13,7 @@ from .bootstrap import Interval
 from .metrics import Metric
 from .proportions import clopper_pearson, tango
 
-__all__ = ["of_difference", "of_metric", "rarest"]
+__all__ = ["differing", "of_difference", "of_metric", "rarest"]
 
 
 def of_metric(
@@ -42,9 +42,10 @@ def of_metric(
     if metric.binary and metric.losses is not None:
         hits = round(float(metric.losses(truth, answer).sum()))
         low, high = clopper_pearson(hits, rows, confidence)
-        share = hits / rows
-        error = float(np.sqrt(share * (1 - share) / rows))
-        return Interval(share, low, high, confidence, 0, error, rows, "Clopper-Pearson")
+        # With one hit and one miss added it is never 0: all right is no proof that more rows would tell nothing.
+        share = (hits + 1) / (rows + 2)
+        error = float(np.sqrt(share * (1 - share) / (rows + 2)))
+        return Interval(hits / rows, low, high, confidence, 0, error, rows, "Clopper-Pearson")
     few = rarest(metric, truth)
     statistic = metric.prepare(truth, answer)
     found = bootstrap.interval(
@@ -97,7 +98,7 @@ def of_difference(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
-        effective=min(rarest(metric, truth), _differing(ours, theirs)),
+        effective=min(rarest(metric, truth), differing(ours, theirs)),
     )
 
 
@@ -109,6 +110,7 @@ def rarest(metric: Metric, truth: NDArray[Any]) -> int:
     return int(counts[counts > 0].min())
 
 
-def _differing(ours: NDArray[Any], theirs: NDArray[Any]) -> int:
+def differing(ours: NDArray[Any], theirs: NDArray[Any]) -> int:
+    """Return in how many rows two models answered otherwise."""
     apart = ours != theirs
     return int((apart.any(axis=1) if apart.ndim == 2 else apart).sum())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from .distributions import beta_cdf
+from .proportions import at_least_so_many
 
 __all__ = ["of_median"]
 
@@ -13,20 +14,18 @@ def of_median(values: Sequence[float], confidence: float = 0.95) -> tuple[float,
     """Return the median and its interval by order statistics: David & Nagaraja (2003), "Order statistics", chapter 7.1.
 
     The ends are the values at the places k and n + 1 - k, with the largest k at which a fair coin thrown n times shows
-    fewer than k heads in at most (1 - confidence) / 2 of cases. With fewer than 6 values they are the extremes, and
-    cover less than 95 %.
+    fewer than k heads in at most (1 - confidence) / 2 of cases. Where even the extremes cover less, as those of fewer
+    than 6 values do at 95 %, nothing is known of the median: the ends are infinite.
 
     By hand: of 1 to 9 the places 2 and 8 cover 1 - 2 * 10 / 512 = 96.1 %: 5, from 2 to 8.
+
+    Args:
+        values: one or more.
     """
     ordered = sorted(values)
     count = len(ordered)
-    place = 1
-    while place < count / 2 and _below(place + 1, count) <= (1 - confidence) / 2:
+    place = 0
+    while place + 1 <= count / 2 and 1.0 - at_least_so_many(place + 1, count, 0.5) <= (1 - confidence) / 2:
         place += 1
     middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
-    return middle, ordered[place - 1], ordered[count - place]
-
-
-def _below(place: int, count: int) -> float:
-    """Return the chance of fewer than `place` heads of `count`."""
-    return 1.0 - beta_cdf(0.5, place, count - place + 1)
+    return (middle, ordered[place - 1], ordered[count - place]) if place else (middle, -math.inf, math.inf)

@@ -219,8 +219,8 @@ def balanced_accuracy(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 def f1(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
     """Prepare 2 TP / (2 TP + FP + FN): van Rijsbergen (1979), "Information Retrieval", chapter 7.
 
-    Binary: of the positive class. More classes: the mean over the classes that the truth or the labels have. A class
-    with no row of either kind counts 0.
+    Binary: of the positive class, and 0 where neither truth nor labels have it. More classes: the mean over the classes
+    that the truth or the labels have; one that a resample lost is left out of it, as of `balanced_accuracy`.
 
     By hand: truth 0 0 0 1, labels 0 0 1 1: TP 1, FP 1, FN 0: 2/3.
     """
@@ -233,7 +233,8 @@ def f1(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
 
     def statistic(weights: Floats) -> Floats:
         size = weights @ (true + said)
-        return np.divide(2 * (weights @ both), size, out=np.zeros_like(size), where=size > 0).mean(axis=1)
+        found = np.divide(2 * (weights @ both), size, out=np.zeros_like(size), where=size > 0)
+        return found.sum(axis=1) / np.maximum((size > 0).sum(axis=1), 1)
 
     return statistic
 

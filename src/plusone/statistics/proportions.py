@@ -7,16 +7,13 @@ which resampling can't say. Everything is a pure function of counts, in the stan
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 from ..base.errors import UsageError
+from .distributions import beta_cdf, beta_quantile, normal_quantile
 
-__all__ = ["at_least_so_many", "clopper_pearson", "differ", "newcombe", "tango", "tango_spread", "wilson"]
+__all__ = ["at_least_so_many", "clopper_pearson", "mcnemar", "newcombe", "tango", "tango_spread", "wilson"]
 
 Ends = tuple[float, float]
-
-_STEPS = 200
-_TINY = 1e-300
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -32,8 +29,8 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     """
     _check(successes, n, confidence)
     tail = (1.0 - confidence) / 2.0
-    low = _rate(successes, n, tail) if successes else 0.0
-    high = 1.0 - _rate(n - successes, n, tail) if successes < n else 1.0
+    low = beta_quantile(tail, successes, n - successes + 1) if successes else 0.0
+    high = 1.0 - beta_quantile(tail, n - successes, successes + 1) if successes < n else 1.0
     return low, high
 
 
@@ -49,7 +46,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
         UsageError: as `clopper_pearson`.
     """
     _check(successes, n, confidence)
-    squared = NormalDist().inv_cdf((1.0 + confidence) / 2.0) ** 2
+    squared = normal_quantile((1.0 + confidence) / 2.0) ** 2
     rate, grown = successes / n, 1.0 + squared / n
     centre = (rate + squared / (2 * n)) / grown
     half = math.sqrt(squared * (rate * (1 - rate) / n + squared / (4 * n * n))) / grown
@@ -69,21 +66,28 @@ def at_least_so_many(successes: int, n: int, rate: float) -> float:
         return 1.0
     if successes > n or rate <= 0.0:
         return 0.0
-    return 1.0 if rate >= 1.0 else _beta(successes, n - successes + 1, rate)
+    return beta_cdf(rate, successes, n - successes + 1)
 
 
-def differ(only_first: int, only_second: int) -> float:
-    """Return the two-sided p-value of 'both are right equally often', from the rows where one of two alone is right.
+def mcnemar(first: int, second: int) -> float:
+    """Return the two-sided p-value of 'both are right equally often', from the rows on which one of two was right.
 
-    The exact form of McNemar (1947), Psychometrika 12(2): under it each such row is either's with probability 1/2. The
-    rows on which both are right, or both wrong, say nothing.
+    The exact form of McNemar (1947), Psychometrika 12(2): each such row is either's with probability 1/2, so that the
+    value is twice the smaller tail, at most 1; Fagerland, Lydersen & Laake (2013), "The McNemar test for binary
+    matched-pairs data", section "The McNemar exact conditional test". Rows where both are right, or wrong, say nothing.
 
-    By hand: 0 and 5: twice the probability of 0 heads in 5, 2 / 32 = 0.0625.
+    Args:
+        first: how many rows only the first model had right; `second`: only the second one.
+
+    By hand: 1 and 9 rows: 2 (1 + 10) / 2^10 = 0.0215; 0 and 5: 2 / 32 = 0.0625.
+
+    Raises:
+        UsageError: for counts below 0.
     """
-    if min(only_first, only_second) < 0:
-        raise UsageError(f"There are {only_first} and {only_second} rows: expected 0 or more of each.")
-    both = only_first + only_second
-    return min(1.0, 2.0 * at_least_so_many(max(only_first, only_second), both, 0.5)) if both else 1.0
+    if min(first, second) < 0:
+        raise UsageError(f"There are {first} and {second} rows: expected 0 or more of each.")
+    both = first + second
+    return min(1.0, 2.0 * at_least_so_many(max(first, second), both, 0.5)) if both else 1.0
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float = 0.95) -> Ends:
@@ -110,8 +114,16 @@ def tango(better: int, worse: int, rows: int, confidence: float = 0.95) -> Ends:
         better: in how many rows the first has a hit and the second has none; `worse`: the other way round.
 
     By hand: with no such row in 50, -z^2 / (50 + z^2) to the same above: 3.8415 / 53.8415 = 0.0713.
+
+    Raises:
+        UsageError: when there are no rows, more that differ than rows, or the confidence is not between 0 and 1.
     """
-    limit = NormalDist().inv_cdf((1 + confidence) / 2)
+    if rows < 1:
+        raise UsageError(f"There is no difference of {rows} rows: expected at least 1.", mend="give rows to count on")
+    if min(better, worse) < 0 or better + worse > rows:
+        raise UsageError(f"{better} and {worse} of {rows} rows differ: expected 0 or more of each, together {rows}.")
+    _check_confidence(confidence)
+    limit = normal_quantile((1 + confidence) / 2)
     return _lowest(better, worse, rows, limit), -_lowest(worse, better, rows, limit)
 
 
@@ -143,55 +155,9 @@ def _check(successes: int, n: int, confidence: float) -> None:
         raise UsageError(f"There is no rate of {n} trials: expected at least 1.")
     if not 0 <= successes <= n:
         raise UsageError(f"{successes} of {n} trials succeeded: expected 0 to {n}.")
+    _check_confidence(confidence)
+
+
+def _check_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
-        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95.")
-
-
-def _rate(successes: int, n: int, tail: float) -> float:
-    """Return the rate at which `successes` or more of n have the probability `tail`: Newton, halves where it leaves."""
-    a, b = successes, n - successes + 1
-    scale = _log_beta(a, b)
-    low, high = 0.0, 1.0
-    at = min(max(successes / n * 0.9, 1e-12), 1.0 - 1e-12)
-    for _ in range(_STEPS):
-        over = _beta(a, b, at) - tail
-        low, high = (low, at) if over > 0 else (at, high)
-        if abs(over) <= 1e-13 * tail or high - low <= 1e-15 * high:
-            break
-        steep = math.exp((a - 1) * math.log(at) + (b - 1) * math.log1p(-at) - scale)
-        step = at - over / max(steep, _TINY)
-        at = step if low < step < high else (low + high) / 2.0
-    return at
-
-
-def _beta(a: int, b: int, x: float) -> float:
-    """Return I_x(a, b), from the continued fraction of DLMF 8.17.22 on the side where it is quick."""
-    if x > (a + 1.0) / (a + b + 2.0):
-        return 1.0 - _fraction(b, a, 1.0 - x, x)
-    return _fraction(a, b, x, 1.0 - x)
-
-
-def _fraction(a: int, b: int, x: float, rest: float) -> float:
-    front = math.exp(a * math.log(x) + b * math.log(rest) - _log_beta(a, b)) / a
-    # Lentz's way of evaluating it, as changed by Thompson & Barnett (1986).
-    c, d = 1.0, _reciprocal(1.0 - (a + b) * x / (a + 1.0))
-    found = d
-    for m in range(1, 100_000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = _reciprocal(1.0 + term * d)
-            c = 1.0 + term / c
-            c = c if abs(c) > _TINY else _TINY
-            found *= c * d
-        if abs(c * d - 1.0) < 1e-15:
-            break
-    return front * found
-
-
-def _reciprocal(value: float) -> float:
-    return 1.0 / (value if abs(value) > _TINY else _TINY)
-
-
-def _log_beta(a: int, b: int) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1.", mend="confidence=0.95")

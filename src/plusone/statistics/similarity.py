@@ -65,11 +65,22 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
     By hand: (1, 1) and (1, 0): 1 / sqrt(2) = 0.707.
 
     Raises:
-        ValueError: when they are of different lengths.
+        ValueError: when they are of different lengths, or a number in them is not finite.
     """
-    dot = math.fsum(x * y for x, y in zip(a, b, strict=True))
-    lengths = math.sqrt(math.fsum(x * x for x in a)) * math.sqrt(math.fsum(y * y for y in b))
-    return max(-1.0, min(1.0, dot / lengths)) if lengths > 0 else 0.0
+    ours, theirs = _unit(a), _unit(b)
+    return max(-1.0, min(1.0, math.fsum(x * y for x, y in zip(ours, theirs, strict=True))))
+
+
+def _unit(vector: Sequence[float]) -> list[float]:
+    """Return a vector of the same direction and the length 1: products of very large numbers would be infinite."""
+    largest = max(map(abs, vector), default=0.0)
+    if not all(map(math.isfinite, vector)):
+        raise ValueError(f"a vector holds {next(x for x in vector if not math.isfinite(x))}: expected finite numbers")
+    if largest == 0:
+        return list(vector)
+    scaled = [x / largest for x in vector]
+    length = math.sqrt(math.fsum(x * x for x in scaled))
+    return [x / length for x in scaled]
 
 
 SIMILARITIES = {"chrf": chrf, "rouge_l": rouge_l, "token_f1": token_f1}
