@@ -71,6 +71,37 @@ def test_a_range_that_grew_somewhat_warns_and_is_no_failure():
     assert "it has 100 to 239, and had 100 to 199" in found[0].message
 
 
+def test_the_ends_of_few_rows_that_are_drawn_anew_are_no_news():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        now, before = (
+            pa.table({"seen_at": np.sort(rng.integers(0, 10**6, 280)).astype("datetime64[m]").astype("datetime64[us]")})
+            for _ in range(2)
+        )
+        for name in "abcdefghij":
+            now, before = (table.append_column(name, pa.array(rng.normal(size=280))) for table in (now, before))
+        assert list(ranges(pair_of(now, before))) == []
+
+
+def test_rows_of_new_times_may_reach_a_little_further_and_not_far():
+    new = np.arange(NOW.num_rows) >= BEFORE.num_rows
+    values = column(NOW, "distance").astype(np.float64)
+    wide = np.ptp(column(BEFORE, "distance"))
+    values[new & pick(NOW, 0.01)] += wide / 2
+    assert list(ranges(pair_of(change(NOW, "distance", values), BEFORE))) == []
+    values[-1] = 3 * wide
+    found = list(ranges(pair_of(change(NOW, "distance", values), BEFORE)))
+    assert [one.level for one in found] == ["warn"]
+    assert "0.00833 % of the values lie far outside of what was there" in found[0].message
+
+
+def test_a_count_that_reaches_0_in_a_row_or_two_stands_for_itself():
+    before, now = (pa.table({"tickets": [1, 2, 3, 4, 5] * 30}), pa.table({"tickets": [0, 0, *[1, 2, 3, 4, 5] * 29]}))
+    assert told(ranges, now, before) == {}
+    many = pa.table({"tickets": [0] * 20 + [1, 2, 3, 4, 5] * 29})
+    assert "does it stand for a missing value?" in told(ranges, many, before)["tickets"]
+
+
 def test_nulls_from_none_to_two_percent_fail():
     found = told(nulls, spoiled("distance", 0.02, float("nan")))
     assert "of the values are missing; it was 0 %" in found["distance"]
@@ -126,6 +157,20 @@ def test_a_new_word_in_few_rows_only_warns():
     values[:30] = "XX"
     found = list(categories(pair_of(change(NOW, "carrier", values), BEFORE)))
     assert [(one.level, one.column) for one in found] == [("warn", "carrier")]
+
+
+def test_a_new_word_in_hardly_a_row_is_no_news():
+    values = column(NOW, "carrier")
+    values[:12] = "XX"
+    assert list(categories(pair_of(change(NOW, "carrier", values), BEFORE))) == []
+    few = pa.table({"ward": ["north", "south"] * 200})
+    assert list(categories(pair_of(pa.table({"ward": ["north", "south"] * 199 + ["east"] * 2}), few))) == []
+
+
+def test_where_words_come_once_new_ones_come_as_well():
+    rng = np.random.default_rng(0)
+    before, now = (pa.table({"zip": [f"z{int(one)}" for one in rng.pareto(0.8, 4000) * 5]}) for _ in range(2))
+    assert list(categories(pair_of(now, before))) == []
 
 
 def test_codes_that_are_counted_from_elsewhere():

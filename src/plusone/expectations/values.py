@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..data.views import ColumnView
 from ..statistics.drift import share_difference
+from .chance import is_beyond_chance
 from .findings import SAME, Finding, Pair, fail, number, percent, warning
 from .times import fell_by_half
 
@@ -26,19 +27,23 @@ _NEWEST = " among rows that are new"
 
 
 def ranges(pair: Pair) -> Iterator[Finding]:
-    """Find numbers beyond what was there: far beyond in all rows, and at all among rows of the same times."""
+    """Find numbers beyond what was there: far beyond in all rows, and at all among rows of the same times.
+
+    The ends of a sample move with each one that is drawn: what chance does to them is no finding. Nor is it one that
+    rows of new times reach a little further: they have a season of their own.
+    """
     for now, before in pair.shared:
         if now.kind == "number" and len(before.values):
             yield from _infinite(now, before)
             if len(now.values):
-                yield from _sentinels(now, before)
-                yield from _outside(now, *before.ends)
+                yield from _sentinels(now, before, pair.alpha)
+                yield from _outside(now, before, pair)
     for now, before in pair.newest.shared if pair.newest is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
-            yield from _sentinels(now, before, _NEWEST)
+            yield from _sentinels(now, before, pair.alpha, _NEWEST)
     for now, before in pair.same_times.shared if pair.same_times is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
-            yield from _outside_same(now, *before.ends)
+            yield from _outside_same(now, before, pair.alpha)
 
 
 def nulls(pair: Pair) -> Iterator[Finding]:
@@ -99,15 +104,20 @@ def _infinite(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
         yield fail(now.name, f"has infinite numbers in {now.infinite:,} rows; it had none", rows=now.infinite)
 
 
-def _sentinels(now: ColumnView, before: ColumnView, where: str = "") -> Iterator[Finding]:
+def _sentinels(now: ColumnView, before: ColumnView, alpha: float, where: str = "") -> Iterator[Finding]:
+    low, high = before.ends
     for value in SENTINELS:
         there = now.within(value, value)
         if there < _HEAP:
             continue
         was = before.within(value, value)
-        # A code of its own, or a count that reaches 0, lies within what was there, beside its neighbours.
-        low, high = before.ends
-        if was * 10 < there and (not low <= value <= high or _is_far(value, before)):
+        # A code of its own lies within what was there, beside its neighbours; a count that reaches 0, just below.
+        beyond = not low <= value <= high
+        near = max((high - low) / 10, 1.0 if before.whole else 0.0)
+        if beyond and low - near <= value <= high + near:
+            rows = round(there * len(now.values))
+            beyond = is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha)
+        if was * 10 < there and (beyond or (low <= value <= high and _is_far(value, before))):
             said = f"{percent(there)} of the values{where} are {number(value)}; it was {percent(was)}"
             yield fail(now.name, f"{said}: does it stand for a missing value?", value=value, share=there, before=was)
 
@@ -119,8 +129,9 @@ def _is_far(value: float, before: ColumnView) -> bool:
     return before.within(value - near, value + near) < _FEW
 
 
-def _outside(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
+def _outside(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
     """Judge what lies outside: beyond once more the whole range nothing grows in one release."""
+    low, high = before.ends
     wide = (high - low) or abs(high) or 1.0
     far, farther = (1.0 - now.within(low - times * wide, high + times * wide) for times in (1, 10))
     first, last = now.ends
@@ -129,15 +140,22 @@ def _outside(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
     measured = {"minimum": first, "maximum": last, "before": [low, high], "share": far}
     if below:
         yield fail(now.name, f"{percent(below)} of the values are below 0, where none was: {ends}", **measured)
-    elif far > 5 * _FEW or farther > _FEW:
+    elif farther > _FEW or (far > 5 * _FEW and _is_more_than_chance(now, before, far, pair.alpha)):
         yield fail(now.name, f"{percent(far)} of the values lie far outside of what was there: {ends}", **measured)
-    elif first < low - wide / 10 or last > high + wide / 10:
-        yield warning(now.name, f"values lie outside of what was there: {ends}", **measured)
+    elif far:
+        yield warning(now.name, f"{percent(far)} of the values lie far outside of what was there: {ends}", **measured)
+    elif pair.newest is None and (first < low - wide / 10 or last > high + wide / 10):
+        outside = 1.0 - now.within(low, high)
+        if _is_more_than_chance(now, before, outside, pair.alpha):
+            yield warning(
+                now.name, f"{percent(outside)} of the values lie outside of what was there: {ends}", **measured
+            )
 
 
-def _outside_same(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
+def _outside_same(now: ColumnView, before: ColumnView, alpha: float) -> Iterator[Finding]:
+    low, high = before.ends
     outside = 1.0 - now.within(low, high)
-    if outside > 10 * _FEW:
+    if outside > 10 * _FEW and _is_more_than_chance(now, before, outside, alpha):
         first, last = now.ends
         yield fail(
             now.name,
@@ -145,6 +163,12 @@ def _outside_same(now: ColumnView, low: float, high: float) -> Iterator[Finding]
             f"{number(low)} to {number(high)}, now {number(first)} to {number(last)}",
             share=outside,
         )
+
+
+def _is_more_than_chance(now: ColumnView, before: ColumnView, outside: float, alpha: float) -> bool:
+    """Whether a share of the values beyond both ends is more than rows have that are drawn anew."""
+    rows = round(outside * len(now.values))
+    return is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha, sides=2)
 
 
 def _is_coded(column: ColumnView) -> bool:
@@ -197,9 +221,16 @@ def _new(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
         return
     said = f"{rows:,} rows ({percent(share)}) have values that were not there: {_named(new)}"
     measured = {"rows": rows, "share": share, "words": new[:_SHOWN]}
-    if share > _SHARE_NEW or (before.distinct <= 2 and now.name in pair.learning.targets):
+    if before.distinct <= 2 and now.name in pair.learning.targets:
         yield fail(now.name, said, **measured)
-    else:
+        return
+    # Where many words came once, the next rows have new ones too: about as many as came once (Good 1953).
+    once = sum(count == 1 for count in before.counts.values()) / before.rows
+    if not is_beyond_chance(rows, now.rows, before.rows, alpha=pair.alpha):
+        return
+    if share > _SHARE_NEW:
+        yield fail(now.name, said, **measured)
+    elif share > _FEW + 2 * once:
         yield warning(now.name, said, **measured)
 
 
