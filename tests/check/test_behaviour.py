@@ -405,6 +405,13 @@ def test_a_share_that_goes_that_way(models: dict[str, Predictor], flights: pd.Da
     assert "->" in str(failed.value)
 
 
+def test_a_number_that_moves_by_the_same_everywhere_has_a_figure(models: dict[str, Predictor], flights: pd.DataFrame):
+    with recording() as measured:
+        check.directional(models["minutes"], flights, perturb.add("hour", 1), "up")
+        check.invariant(models["minutes"], flights, perturb.add("hour", 1), at_most=0, tolerance=1e6)
+    assert [one["figure"]["series"][0]["shares"] for one in measured] == [[1.0], [1.0]]
+
+
 def test_an_item_goes_towards_the_first_place(models: dict[str, Predictor]):
     def another(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"user": (row["user"] + 1) % 40} for row in rows]

@@ -60,7 +60,8 @@ def test_a_season_warns():
 
 def test_a_season_that_goes_on_as_it_did_is_no_news():
     found = shifts(pair_of(NOW, BEFORE))[0]
-    assert found.column == "temp" and found.effect.low > 0.1
+    assert found.column == "temp"
+    assert found.effect.low > 0.1
     assert told(shift, NOW) == []
 
 

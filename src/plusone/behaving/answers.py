@@ -24,7 +24,7 @@ def check_first(output: Output, first: Any) -> None:
     if first is None:
         return
     if output.kind != "ranking":
-        raise UsageError(f"first = {first!r} is about rankings, and the model answers {output.kind}.")
+        raise UsageError(f"first = {first!r} is about rankings, and the model answers {output.answers}.")
     if isinstance(first, bool) or not isinstance(first, int) or not 1 <= first <= output.width:
         raise UsageError(f"first = {first!r}: expected a number of items, 1 to {output.width}.")
 

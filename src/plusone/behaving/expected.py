@@ -116,7 +116,7 @@ class Expected:
         for name, value in self._given.items():
             fits = ("classes",) if name == "probability" else ("number", "vector")
             if value is not None and kind not in fits:
-                raise UsageError(f"{name} = {value:g} does not fit: the model answers {kind}.")
+                raise UsageError(f"{name} = {value:g} does not fit: the model answers {self.output.answers}.")
             if value is not None and (value < 0 or (name == "probability" and value > 1)):
                 raise UsageError(f"{name} = {value:g}: expected 0 {'to 1' if name == 'probability' else 'or more'}.")
         if self._given["probability"] is not None and not self.output.probabilities:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 from ..base.errors import UsageError
+from ..measuring.concluding import Judgement
 from ..statistics.proportions import clopper_pearson
 
-__all__ = ["Judgement", "Share", "check_shares"]
-
-Judgement = Literal["passed", "failed", "inconclusive"]
+__all__ = ["Share", "check_shares"]
 
 
 def check_shares(**shares: Any) -> None:

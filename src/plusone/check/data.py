@@ -18,8 +18,11 @@ from ..base.errors import UsageError
 from ..data.views import DAY, HOUR, ColumnView, TableView
 from ..expectations.findings import number, percent
 from ..measuring.concluding import check_arguments, conclude
+from ..measuring.outcomes import is_outcome
 
 __all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
+
+__tracebackhide__ = is_outcome
 
 _KINDS = {
     "number": ("number",),
@@ -49,7 +52,7 @@ def columns(table: Any, expected: Mapping[str, str] | Iterable[str], *, others: 
         UsageError: the table or a kind can't be used.
     """
     view = view_of(table)
-    wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(expected, "any")
+    wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(names_of("expected", expected), "any")
     for name, kind in wanted.items():
         if kind not in _KINDS:
             raise UsageError(f"The kind of {name!r} is {kind!r}: expected one of {', '.join(_KINDS)}.")
@@ -80,10 +83,16 @@ def between(table: Any, column: str, low: Any = None, high: Any = None, *, at_mo
         UsageError: there is no such column, or it holds neither numbers nor times.
     """
     _check_share(at_most)
+    if low is None and high is None:
+        raise UsageError(
+            "Neither low nor high is given: nothing could fail.", mend=f"between(table, {column!r}, low=0)"
+        )
     found = _column(view_of(table), column, "number", "moment")
     first, last = _end(low, found, -math.inf), _end(high, found, math.inf)
+    if first > last:
+        raise UsageError(f"low = {low!r} is above high = {high!r}: nothing could pass.", mend="exchange the two")
     outside = found.present & ~((found.numbers >= first) & (found.numbers <= last))
-    said = f"from {'any' if low is None else low} to {'any' if high is None else high}"
+    said = f"up to {high}" if low is None else f"{low} or more" if high is None else f"from {low} to {high}"
     _judge("between", found, outside, f"are not {said}", at_most, rows=found.rows - found.nulls)
 
 
@@ -99,10 +108,14 @@ def one_of(table: Any, column: str, values: Iterable[Any], *, at_most: float = 0
         UsageError: there is no such column, or it holds no values that can be told apart.
     """
     _check_share(at_most)
-    if isinstance(values, str):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"values = {values!r}: expected a list.", mend=f"[{values!r}]")
     found = _column(view_of(table), column, "number", "word", "truth")
     allowed = list(values)
+    if not allowed:
+        raise UsageError(
+            "values = []: expected at least one: nothing could pass.", mend=f"one_of(table, {column!r}, [...])"
+        )
     if found.kind == "number":
         known = np.isin(found.numbers, np.array([_number_of(value, column) for value in allowed], dtype=np.float64))
     else:
@@ -126,7 +139,8 @@ def not_null(table: Any, *names: str, at_most: float = 0.0) -> None:
     _check_share(at_most)
     view = view_of(table)
     wrong: list[str] = []
-    for name in names or tuple(view.columns):
+    named = [one for name in names for one in (names_of("names", name))]
+    for name in named or tuple(view.columns):
         found = _column(view, name)
         share = found.nulls / max(1, found.rows)
         if share > at_most:
@@ -148,7 +162,7 @@ def unique(table: Any, names: str | Sequence[str], *, at_most: float = 0.0) -> N
     """
     _check_share(at_most)
     view = view_of(table)
-    key = [names] if isinstance(names, str) else list(names)
+    key = names_of("names", names)
     for name in key:
         _column(view, name)
     hashed = view.hashes(key)
@@ -173,6 +187,8 @@ def rows(table: Any, *, at_least: int = 1, at_most: int | None = None) -> None:
         UsageError: the table or a bound can't be used.
     """
     check_arguments(at_least=at_least, at_most=0 if at_most is None else at_most)
+    if at_most is not None and at_most < at_least:
+        raise UsageError(f"at_least = {at_least:,} is above at_most = {at_most:,}: nothing could pass.")
     count = view_of(table).rows
     wrong = ""
     if count < at_least:
@@ -222,6 +238,18 @@ def view_of(table: Any) -> TableView:
         return TableView(to_arrow(table))
     except UnsafeValue as error:
         raise UsageError(error.message, mend=error.mend) from None
+
+
+def names_of(what: str, given: Any) -> list[str]:
+    """Return the names of columns that were given: one as a text, or several.
+
+    Raises:
+        UsageError: they are none.
+    """
+    found = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    if not found or not all(isinstance(one, str) for one in found):
+        raise UsageError(f"{what} = {str(given)[:80]}: expected the name of a column, or a list of them.")
+    return found
 
 
 def _column(view: TableView, name: str, *kinds: str) -> ColumnView:

@@ -10,12 +10,15 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
+from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
 __all__ = ["fair"]
+
+__tracebackhide__ = is_outcome
 
 _KINDS = ("demographic_parity", "equal_opportunity", "accuracy")
 _MOST = 20
@@ -124,6 +127,7 @@ def _rate(rates: dict[str, tuple[int, int]], label: str) -> str:
 def _check(
     model: Predictor, kind: str, at_most: Any, min_rows: Any, confidence: Any, inconclusive: OnInconclusive
 ) -> None:
+    check_model(model)
     check_arguments(inconclusive, at_most=at_most, min_rows=min_rows, confidence=confidence)
     if kind not in _KINDS:
         raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.")
@@ -134,7 +138,7 @@ def _check(
         )
     if model.signature.output.kind != "classes":
         raise UsageError(
-            f"The model answers {model.signature.output.kind}: fair compares how often groups get a label.",
+            f"The model answers {model.signature.output.answers}: fair compares how often groups get a label.",
             mend="use slices(model, data, by=[GROUP], margin=...) to compare its errors",
         )
 

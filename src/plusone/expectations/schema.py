@@ -39,7 +39,7 @@ def columns(pair: Pair) -> Iterator[Finding]:
 
 
 def constant(table: TableView, before: TableView | None, names: list[str]) -> Iterator[Finding]:
-    """Find features that have one value in all rows: a failure where the live release had several, no news where not."""
+    """Find features that have one value in all rows: a failure where the live release had several, else no news."""
     for name in names:
         column = table.columns.get(name)
         if column is None or column.kind == "other" or table.rows < 2:

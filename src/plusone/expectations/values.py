@@ -11,7 +11,7 @@ from .chance import is_beyond_chance
 from .findings import SAME, Finding, Pair, fail, number, percent, warning
 from .times import fell_by_half
 
-__all__ = ["SENTINELS", "categories", "nulls", "ranges"]
+__all__ = ["SENTINELS", "categories", "is_coded", "nulls", "ranges"]
 
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 0.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, -99999.0)
 """Numbers that are written for 'not known'."""
@@ -95,7 +95,7 @@ def _words(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]
         yield from _spelled(now, before)
         yield from _new(now, before, pair)
         yield from _gone(now, before)
-    elif _is_coded(before) and now.kind == "number":
+    elif is_coded(before) and now.kind == "number":
         yield from _codes(now, before)
 
 
@@ -171,8 +171,8 @@ def _is_more_than_chance(now: ColumnView, before: ColumnView, outside: float, al
     return is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha, sides=2)
 
 
-def _is_coded(column: ColumnView) -> bool:
-    """Whether the numbers are codes, or few enough to be taken for some: integers, up to 20, many rows each."""
+def is_coded(column: ColumnView) -> bool:
+    """Return whether the numbers are codes, or few enough to be taken for some: integers, up to 20, many rows each."""
     return column.whole and 1 < column.distinct <= 20 and len(column.values) >= 100 * column.distinct
 
 

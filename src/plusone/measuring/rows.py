@@ -33,6 +33,7 @@ _NEEDED = {
     "ranking": ("ranking",),
     "classes": ("probabilities", "labels"),
 }
+_USUAL = {"number": "mae", "vector": "mae", "ranking": "ndcg@10", "classes": "accuracy"}
 _ANSWERED = {"number": "numbers", "vector": "numbers", "ranking": "rankings", "classes": "classes"}
 
 
@@ -42,6 +43,8 @@ def choose(output: Output, name: str) -> Metric:
     Raises:
         UsageError: when there is no such metric or target, or the model's answers are not made for it.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"metric = {name!r}: expected the name of one.", mend=f"metric={_USUAL[output.kind]!r}")
     base, sign, target = name.partition(":")
     metric = metrics.find(base)
     _check_fit(output, metric)
@@ -166,7 +169,7 @@ class Rows:
         output = model.signature.output
         if output.kind != self._output.kind:
             raise UsageError(
-                f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
+                f"The candidate answers {self._output.answers}, and {who} {output.answers}: they can't be compared."
             )
         _check_fit(output, self._metric)
         if id(model) not in self._answers:

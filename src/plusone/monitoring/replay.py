@@ -60,7 +60,7 @@ class Differences(NamedTuple):
 def comparable(output: Output, live: Output) -> str:
     """Return why what the candidate and the live release answer can't be compared; '' when it can."""
     if output.kind != live.kind:
-        return f"the candidate answers {output.kind}, the live release {live.kind}: every answer is another one"
+        return f"the candidate answers {output.answers}, the live release {live.answers}: every answer is another one"
     if output.kind == "vector" and (set(output.names) != set(live.names) or output.width != live.width):
         ours, theirs = (", ".join(one.names) or f"{one.width} numbers" for one in (output, live))
         return f"the candidate answers {ours}, the live release {theirs}: every answer is another one"
