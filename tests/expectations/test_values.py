@@ -83,6 +83,18 @@ def test_the_ends_of_few_rows_that_are_drawn_anew_are_no_news():
         assert list(ranges(pair_of(now, before))) == []
 
 
+def test_a_row_at_a_round_number_of_a_small_table_stands_for_itself():
+    rng = np.random.default_rng(3)
+    before, now = (pa.table({"magnesium": np.round(rng.normal(99.5, 14, 106))}) for _ in range(2))
+    kept = before["magnesium"].to_numpy()
+    before = pa.table({"magnesium": np.where(np.abs(kept - 99) <= 2, 95.0, kept)})
+    assert (now["magnesium"].to_numpy() == 99).sum() > 0
+    assert told(ranges, now, before) == {}
+    heap = now["magnesium"].to_numpy().copy()
+    heap[:20] = -9
+    assert "-9; it was 0 %" in told(ranges, pa.table({"magnesium": heap}), before)["magnesium"]
+
+
 def test_rows_of_new_times_may_reach_a_little_further_and_not_far():
     new = np.arange(NOW.num_rows) >= BEFORE.num_rows
     values = column(NOW, "distance").astype(np.float64)
@@ -111,6 +123,14 @@ def test_a_column_that_is_missing_more_often_is_named_once():
     found = list(nulls(pair_of(spoiled("temp", 0.5, float("nan")), BEFORE)))
     assert [one.column for one in found] == ["temp"]
     assert found[0].measured["missing"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_column_that_is_missing_somewhat_more_often_is_told_once():
+    values = column(NOW, "temp")
+    values[(np.arange(NOW.num_rows) >= BEFORE.num_rows) & pick(NOW, 0.05)] = np.nan
+    found = list(nulls(pair_of(change(NOW, "temp", values), BEFORE)))
+    assert [one.level for one in found] == ["warn"]
+    assert "among rows that are new are missing" in found[0].message
 
 
 def test_few_rows_tell_nothing_of_nulls():
@@ -176,6 +196,19 @@ def test_where_words_come_once_new_ones_come_as_well():
 def test_codes_that_are_counted_from_elsewhere():
     found = told(categories, change(NOW, "day_of_week", column(NOW, "day_of_week") - 1))
     assert "has 0, which were not there, and no longer 7" in found["day_of_week"]
+
+
+def seasonal(days: range) -> pa.Table:
+    """Flights of so many days; until day 60 some go to the snow."""
+    table = clean(len(days))
+    day = np.arange(table.num_rows) // 100
+    return table.append_column("dest", pa.array(np.where((day < 60) & pick(table, 0.005), "EGE", "ORD")))
+
+
+def test_a_word_that_ends_with_its_season_is_told_once():
+    found = list(categories(pair_of(seasonal(range(130)), seasonal(range(60)))))
+    assert [one.message for one in found] == ["no row among rows that are new has 'EGE' any more"]
+    assert list(categories(pair_of(seasonal(range(200)), seasonal(range(120))))) == []
 
 
 def test_ids_are_no_categories():

@@ -108,7 +108,8 @@ def one_of(table: Any, column: str, values: Iterable[Any], *, at_most: float = 0
         UsageError: there is no such column, or it holds no values that can be told apart.
     """
     _check_share(at_most)
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    given: Any = values
+    if isinstance(values, str) or not isinstance(given, Iterable):
         raise UsageError(f"values = {values!r}: expected a list.", mend=f"[{values!r}]")
     found = _column(view_of(table), column, "number", "word", "truth")
     allowed = list(values)

@@ -94,6 +94,19 @@ class Pair:
         return Pair(self.now.take(later), self.before, self.learning, self.bounds)
 
     @cached_property
+    def latest(self) -> TableView | None:
+        """The newest rows of before, as large a share of it as now is newer by; None: nothing is newer.
+
+        What they do not have either, or did already, is the season's.
+        """
+        clock = self.now.clock
+        if self.newest is None or clock is None:
+            return None
+        moments = self.before.columns[clock.name].numbers
+        share = self.newest.now.rows / self.now.rows
+        return self.before.take(moments > np.nanquantile(moments, 1.0 - share))
+
+    @cached_property
     def is_drawn_anew(self) -> bool:
         """Whether most rows of before are not there now: a sample of its own, whose counts chance moves."""
         share = kept(self.now, self.before, [now.name for now, _ in self.shared])

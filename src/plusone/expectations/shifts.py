@@ -99,14 +99,14 @@ def label(pair: Pair) -> Iterator[Finding]:
 
 
 def _season(pair: Pair, name: str) -> float:
-    """Return how far the newest rows of before moved a column, 0 to 1; as many of them as now is newer by."""
-    clock, before = pair.now.clock, pair.before
-    if pair.newest is None or clock is None or name not in before.columns:
+    """Return how far its newest rows moved a column of before, 0 to 1."""
+    if pair.latest is None or not 0 < pair.latest.rows < pair.before.rows:
         return 0.0
-    moments = before.columns[clock.name].numbers
-    older = moments <= np.nanquantile(moments, 1.0 - pair.newest.now.rows / pair.now.rows)
-    moved = distance(before.columns[name], before.take(older).columns[name])
-    return moved.effect.value if moved is not None else 0.0
+    moved = distance(pair.latest.columns[name], pair.before.columns[name])
+    # With s the share of the newest rows: all rows differ from the newest by 1 - s of what older ones do, and from
+    # older ones by s of it.
+    share = pair.latest.rows / pair.before.rows
+    return moved.effect.value * share / (1.0 - share) if moved is not None else 0.0
 
 
 def _judged(one: Shift, bound: float, notable: float, where: str) -> Iterator[Finding]:

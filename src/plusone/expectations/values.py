@@ -17,6 +17,8 @@ SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 0.0, 99.0, 999.0, 9999.0, 99999
 """Numbers that are written for 'not known'."""
 _HEAP = 0.005
 """The share of rows at one such number, where there were hardly any, that is no chance."""
+_HEAPED = 3
+"""How many rows are a heap at least."""
 _FEW = 0.001
 """The share of rows that is put up with anywhere: single odd values."""
 _BIG_CATEGORY, _SHARE_NEW = 0.01, 0.1
@@ -53,6 +55,7 @@ def nulls(pair: Pair) -> Iterator[Finding]:
     that is silent in winter): five times the bound.
     """
     worst: set[str] = set()
+    shown: dict[str, Finding] = {}
     parts = (("", pair, 1.0), (SAME, pair.same_times, 1.0), (_NEWEST, pair.newest, 5.0))
     for where, one, wider in parts:
         for now in one.now if one is not None else ():
@@ -71,17 +74,21 @@ def nulls(pair: Pair) -> Iterator[Finding]:
             if rise.low > bound and steep:
                 worst.add(now.name)
                 yield fail(now.name, said, **measured)
-            elif rise.low > bound / 2:
-                yield warning(now.name, said, **measured)
+            elif rise.low > bound / 2 and there > shown.get(now.name, _NONE).measured["missing"]:
+                shown[now.name] = warning(now.name, said, **measured)
+    yield from (one for name, one in shown.items() if name not in worst)
+
+
+_NONE = warning("", "", missing=0.0)
 
 
 def categories(pair: Pair) -> Iterator[Finding]:
     """Find words that are new, gone or written otherwise; gone among rows of the same times is never a season."""
     told: set[str] = set()
-    for one in (pair, pair.newest):
+    for where, one in (("", pair), (_NEWEST, pair.newest)):
         for now, before in one.shared if one is not None else ():
             if now.name not in told:
-                for finding in _words(now, before, pair):
+                for finding in _words(now, before, pair, where):
                     told.add(now.name)
                     yield finding
     if (same := pair.same_times) is not None:
@@ -90,11 +97,11 @@ def categories(pair: Pair) -> Iterator[Finding]:
                 yield from _lost(now, before, same.now.rows / same.before.rows)
 
 
-def _words(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
+def _words(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     if before.is_category and now.kind == "word" and now.counts:
         yield from _spelled(now, before)
-        yield from _new(now, before, pair)
-        yield from _gone(now, before)
+        yield from _new(now, before, pair, where)
+        yield from _gone(now, before, pair, where)
     elif is_coded(before) and now.kind == "number":
         yield from _codes(now, before)
 
@@ -108,16 +115,19 @@ def _sentinels(now: ColumnView, before: ColumnView, alpha: float, where: str = "
     low, high = before.ends
     for value in SENTINELS:
         there = now.within(value, value)
-        if there < _HEAP:
+        rows = round(there * len(now.values))
+        if there < _HEAP or rows < _HEAPED:
             continue
         was = before.within(value, value)
         # A code of its own lies within what was there, beside its neighbours; a count that reaches 0, just below.
         beyond = not low <= value <= high
         near = max((high - low) / 10, 1.0 if before.whole else 0.0)
         if beyond and low - near <= value <= high + near:
-            rows = round(there * len(now.values))
             beyond = is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha)
-        if was * 10 < there and (beyond or (low <= value <= high and _is_far(value, before))):
+        within = low <= value <= high and _is_far(value, before)
+        # Where rows are few, so are those near any value.
+        within = within and is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha)
+        if was * 10 < there and (beyond or within):
             said = f"{percent(there)} of the values{where} are {number(value)}; it was {percent(was)}"
             yield fail(now.name, f"{said}: does it stand for a missing value?", value=value, share=there, before=was)
 
@@ -212,14 +222,14 @@ def _spelled(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
         )
 
 
-def _new(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
+def _new(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     other = _spellings(now, before)
     new = [word for word in now.counts if word not in before.counts and word not in other]
     rows = sum(now.counts[word] for word in new)
     share = rows / max(1, now.rows)
     if not new:
         return
-    said = f"{rows:,} rows ({percent(share)}) have values that were not there: {_named(new)}"
+    said = f"{rows:,} rows ({percent(share)}{where}) have values that were not there: {_named(new)}"
     measured = {"rows": rows, "share": share, "words": new[:_SHOWN]}
     if before.distinct <= 2 and now.name in pair.learning.targets:
         yield fail(now.name, said, **measured)
@@ -230,23 +240,28 @@ def _new(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
         return
     if share > _SHARE_NEW:
         yield fail(now.name, said, **measured)
-    elif share > _FEW + 2 * once:
+    elif share > _FEW * (5 if where else 1) + 2 * once:
         yield warning(now.name, said, **measured)
 
 
-def _gone(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
+def _gone(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     gone = [word for word in before.counts if word not in now.counts]
     big = [word for word in gone if _expected(word, now, before) >= _EXPECTED]
     if big and before.counts[big[0]] / before.rows >= _BIG_CATEGORY:
         share = sum(before.counts[word] for word in big) / before.rows
         yield fail(
             now.name,
-            f"no row has {_named(big)}, which {percent(share)} of the rows had",
+            f"no row{where} has {_named(big)}, which {percent(share)} of the rows had",
             words=big[:_SHOWN],
             share=share,
         )
-    elif big:
-        yield warning(now.name, f"no row has {_named(big)} any more", words=big[:_SHOWN])
+    elif big := [word for word in big if not where or _was_there(pair, now.name, word)]:
+        yield warning(now.name, f"no row{where} has {_named(big)} any more", words=big[:_SHOWN])
+
+
+def _was_there(pair: Pair, name: str, word: str) -> bool:
+    """Whether the newest rows of before had a word: one that ended earlier was news then."""
+    return pair.latest is None or word in pair.latest.columns[name].counts
 
 
 def _lost(now: ColumnView, before: ColumnView, grown: float) -> Iterator[Finding]:
