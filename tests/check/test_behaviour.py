@@ -412,6 +412,18 @@ def test_a_number_that_moves_by_the_same_everywhere_has_a_figure(models: dict[st
     assert [one["figure"]["series"][0]["shares"] for one in measured] == [[1.0], [1.0]]
 
 
+def test_a_change_of_what_the_model_does_not_ask_for_tests_nothing(models: dict[str, Predictor], flights: pd.DataFrame):
+    noted = flights.assign(note="a flight")
+    for run in (
+        lambda: check.invariant(models["late"], noted, perturb.typos("note"), at_most=0.05),
+        lambda: check.directional(models["late"], noted, perturb.typos("note"), "not up", by=0.1),
+    ):
+        with pytest.raises(UsageError, match=r"changed note alone, which the model does not ask for.*Its fields: "):
+            run()
+    # A column more is what a caller may send: it must do no harm.
+    check.invariant(models["late"], flights, perturb.irrelevant("note"), at_most=0.05)
+
+
 def test_an_item_goes_towards_the_first_place(models: dict[str, Predictor]):
     def another(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"user": (row["user"] + 1) % 40} for row in rows]

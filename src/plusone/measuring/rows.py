@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import UsageError
+from ..base.errors import UnsafeValue, UsageError
 from ..data.datasets import to_arrow
 from ..statistics import metrics
 from . import learners, pictures
@@ -83,7 +83,10 @@ class Rows:
     """
 
     def __init__(self, data: Any, output: Output, metric: Metric) -> None:
-        self._table = to_arrow(data)
+        try:
+            self._table = to_arrow(data)
+        except UnsafeValue as error:
+            raise UsageError(f"The data can't be read as a table: {error.message}", mend=error.mend) from error
         self._output = output
         self._metric = metric
         self._answers: dict[int, Answer] = {}
