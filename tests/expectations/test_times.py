@@ -65,6 +65,19 @@ def test_four_rows_a_day_in_place_of_three_are_no_news():
     )
 
 
+def test_the_newest_row_of_a_sample_that_is_drawn_anew_is_another_one():
+    def sample(seed: int, until: int = 10**6) -> pa.Table:
+        minutes = np.random.default_rng(seed).integers(0, until, 400)
+        return pa.table({"seen_at": minutes.astype("datetime64[m]").astype("datetime64[us]"), "x": minutes % 977})
+
+    for seed in range(10):
+        assert told(gaps, sample(seed), sample(seed + 100)) == []
+    assert "older than the live release's" in told(gaps, sample(1, 9 * 10**5), sample(2))[0]
+    # The same rows without the newest three are stale.
+    rows = sample(3).sort_by("seen_at")
+    assert "older than the live release's" in told(gaps, rows.slice(0, 397), rows)[0]
+
+
 def test_a_sample_that_is_drawn_anew_has_other_counts():
     samples = [table.filter(pa.array(pick(table, 0.5, seed))) for table, seed in ((BEFORE, 1), (NOW, 2))]
     assert [one.message for one in rows(pair_of(samples[1], samples[0]))] == []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..data.views import DAY, HOUR, ColumnView, Floats
+from .chance import is_beyond_chance
 from .findings import Finding, Pair, fail, percent, warning
 
 __all__ = ["day_text", "fell_by_half", "gaps", "longest_gap", "rows"]
@@ -25,7 +26,7 @@ def gaps(pair: Pair) -> Iterator[Finding]:
     clock = pair.now.clock
     before = pair.before.columns.get(clock.name) if clock is not None else None
     if clock is not None and before is not None and before.kind == "moment" and len(before.values):
-        yield from _stale(clock, before)
+        yield from _stale(pair, clock, before)
         yield from _holes(clock, before)
     yield from _apart(pair)
 
@@ -77,9 +78,12 @@ def day_text(moment: float) -> str:
     return f"{found:%Y-%m-%d}" if moment % DAY == 0 else f"{found:%Y-%m-%d %H:%M}"
 
 
-def _stale(clock: ColumnView, before: ColumnView) -> Iterator[Finding]:
+def _stale(pair: Pair, clock: ColumnView, before: ColumnView) -> Iterator[Finding]:
     newest, was = clock.ends[1], before.ends[1]
-    if newest < was:
+    later = int((before.values > newest).sum())
+    beyond = is_beyond_chance(later, len(before.values), len(clock.values), alpha=pair.bounds.data_alpha)
+    # The newest row of a sample that is drawn anew is another one.
+    if newest < was and (beyond or pair.same_times is None or not pair.same_times.is_drawn_anew):
         yield fail(
             clock.name,
             f"the newest is {day_text(newest)}, older than the live release's {day_text(was)}",
