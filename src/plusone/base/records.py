@@ -290,11 +290,6 @@ class Output(Record, frozen=True, kw_only=True):
     width: int = 1
     """How many numbers a vector has, or items a ranking."""
 
-    @property
-    def answers(self) -> str:
-        """What the model answers, as sentences have it."""
-        return {"number": "a number", "vector": "numbers", "ranking": "rankings"}.get(self.kind, self.kind)
-
 
 class Signature(Record, frozen=True, kw_only=True):
     """What a model takes and answers."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from ..base.errors import UsageError
 from ..measuring import figures
 from ..measuring.concluding import Judgement
+from ..signatures.words import what_is_answered
 from ..statistics.proportions import clopper_pearson
 from .cases import read_cases
 from .shares import check_shares
@@ -198,7 +199,8 @@ def _of_model(model: Any) -> Callable[[Any], str]:
     output = model.signature.output
     if output.kind != "classes" or not all(isinstance(one, str) for one in output.classes):
         raise UsageError(
-            f"The model answers {output.answers}, and no texts.", mend="use plusone.check.minimum(model, cases)"
+            f"The model answers {what_is_answered(output)}, and no texts.",
+            mend="use plusone.check.minimum(model, cases)",
         )
     fields = [field.name for field in model.signature.fields]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
 from ..measuring.outcomes import is_outcome
+from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
@@ -48,7 +49,7 @@ def calibrated(
         raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
-        answers = "labels only" if output.kind == "classes" else f"{output.answers}, and no probabilities"
+        answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"
         raise UsageError(
             f"The model answers {answers}: there is nothing to calibrate.", mend="use at_least or no_worse"
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
 from ..measuring.outcomes import is_outcome
+from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
@@ -138,7 +139,7 @@ def _check(
         )
     if model.signature.output.kind != "classes":
         raise UsageError(
-            f"The model answers {model.signature.output.answers}: fair compares how often groups get a label.",
+            f"The model answers {what_is_answered(model.signature.output)}: fair compares how often groups get a label.",
             mend="use slices(model, data, by=[GROUP], margin=...) to compare its errors",
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.errors import UnsafeValue, UsageError
 from ..data.datasets import to_arrow
+from ..signatures.words import what_is_answered
 from ..statistics import metrics
 from . import learners, pictures
 from .outcomes import CheckFailed
@@ -172,7 +173,8 @@ class Rows:
         output = model.signature.output
         if output.kind != self._output.kind:
             raise UsageError(
-                f"The candidate answers {self._output.answers}, and {who} {output.answers}: they can't be compared."
+                f"The candidate answers {what_is_answered(self._output)}, and {who} {what_is_answered(output)}: they "
+                "can't be compared."
             )
         _check_fit(output, self._metric)
         if id(model) not in self._answers:
