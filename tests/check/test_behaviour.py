@@ -445,6 +445,7 @@ def test_an_item_goes_towards_the_first_place(models: dict[str, Predictor]):
         ("late", {"by": -1}, "by = -1"),
         ("late", {"by": None}, "by = None"),
         ("late", {"at_least": 0}, "at_least = 0"),
+        ("minutes", {"of": "km"}, "of = 'km': the model answers one number"),
         ("two_numbers", {}, "of = None: expected what is to go up or down, one of 'delay', 'km'"),
     ],
 )

@@ -120,8 +120,9 @@ def test_what_is_no_name_of_a_column_is_refused(wrong: Any):
     ):
         with pytest.raises(UsageError, match=names):
             run()
+    nothing: Any = None
     with pytest.raises(UsageError, match="values = None: expected a list"):
-        check.one_of(FLIGHTS, "carrier", None)  # pyright: ignore[reportArgumentType]
+        check.one_of(FLIGHTS, "carrier", nothing)
     with pytest.raises(UsageError, match="nothing could pass"):
         check.one_of(FLIGHTS, "carrier", [])
 

@@ -110,7 +110,7 @@ def test_data_is_as_old_as_its_newest_row(data: Any):
     with recording() as measured:
         check.fresh(data, "at", at_most_days=2, now=NOW)
     assert measured[0]["days"] == pytest.approx(1.75)
-    with pytest.raises(CheckFailed, match=r"newest 'at' is 2026-03-08 18:00 UTC, 1.8 days ago; allowed are 1 days"):
+    with pytest.raises(CheckFailed, match=r"newest 'at' is 2026-03-08 18:00 UTC, 1.8 days ago; allowed is 1 day"):
         check.fresh(data, "at", at_most_days=1, now=NOW)
 
 

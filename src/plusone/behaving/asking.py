@@ -149,7 +149,7 @@ def _asker(ask: Any, cases: Cases, repeats: Any) -> tuple[Callable[[int, Any, As
     if hasattr(ask, "predict") and hasattr(ask, "signature"):
         return _function(_of_model(ask), cases), 1 if repeats is None else repeats
     if callable(ask):
-        if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(getattr(ask, "__call__", None)):  # noqa: B004
+        if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(type(ask).__call__):
             name = getattr(ask, "__name__", "ask")
             raise UsageError(
                 f"{name} is async, and an answer that nobody waits for is none.",

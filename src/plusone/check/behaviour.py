@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
 from ..behaving.shares import Share
-from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ def minimum(
     from ..measuring import figures
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
-    check_model(model)
-    check_arguments("closes", at_least=at_least, **{name: one for name, one in given.items() if one is not None})
+    check_arguments(
+        "closes", model=model, at_least=at_least, **{name: one for name, one in given.items() if one is not None}
+    )
     if not 0 < at_least <= 1:
         raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
     asked = Expected(model.signature, cases, expected, given, first)
@@ -131,9 +132,12 @@ def invariant(
     from ..behaving.perturbed import Perturbed
     from ..behaving.showing import moves
 
-    check_model(model)
     check_arguments(
-        inconclusive, at_most=at_most, confidence=confidence, **({} if tolerance is None else {"tolerance": tolerance})
+        inconclusive,
+        model=model,
+        at_most=at_most,
+        confidence=confidence,
+        **({} if tolerance is None else {"tolerance": tolerance}),
     )
     if not 0 <= at_most < 1:
         raise UsageError(f"at_most = {at_most}: expected a share, 0 or more and below 1.", mend="at_most=0.05")
@@ -190,14 +194,14 @@ def directional(
     from ..behaving.perturbed import Perturbed
     from ..behaving.showing import histogram
 
-    check_model(model)
-    check_arguments(inconclusive, by=by, at_least=at_least, confidence=confidence)
+    check_arguments(inconclusive, model=model, by=by, at_least=at_least, confidence=confidence)
     if expect not in _GOOD:
         raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
-    if not 0 < at_least <= 1:
-        raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.", mend="at_least=0.95")
-    if by < 0:
-        raise UsageError(f"by = {by}: expected 0 or more.")
+    if not 0 < at_least <= 1 or by < 0:
+        wrong = (
+            f"by = {by}: expected 0 or more" if by < 0 else f"at_least = {at_least}: expected a share up to 1, not 0"
+        )
+        raise UsageError(f"{wrong}.")
     asked = Perturbed(model, data, change)
     (before, what), (after, _) = (quantity(model.signature.output, one, of) for one in (asked.before, asked.after))
     with np.errstate(invalid="ignore"):

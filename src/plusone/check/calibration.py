@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 from ..measuring.outcomes import is_outcome
 from ..signatures.words import what_is_answered
 
@@ -43,8 +43,7 @@ def calibrated(
         Inconclusive: the data can't tell, and `inconclusive` is 'closes'.
         UsageError: the model has no probabilities, or the data or an argument can't be used.
     """
-    check_model(model)
-    check_arguments(inconclusive, at_most=at_most, confidence=confidence)
+    check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence)
     if not 0 <= at_most < 1 or not 0 < confidence < 1:
         raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
     output = model.signature.output

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, check_model, conclude, outcome_of
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude, outcome_of
 from ..measuring.outcomes import NotApplicable, is_outcome
 
 if TYPE_CHECKING:
@@ -56,16 +56,15 @@ def no_worse(
         NotApplicable: there is no live release.
         UsageError: the data, the metric or an argument can't be used.
     """
-    check_arguments(inconclusive, margin=margin, confidence=confidence, resamples=resamples, seed=seed)
+    numbers = {"margin": margin, "confidence": confidence, "resamples": resamples, "seed": seed}
+    check_arguments(inconclusive, model=model, live=live, **numbers)
     check_margin(margin)
-    check_model(model)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals, metrics
 
     chosen = choose(model.signature.output, metric)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
-    check_model(live, "live")
     rows = Rows(data, model.signature.output, chosen)
     ours, theirs = rows.answer(model, "the candidate"), rows.answer(live, "the live release")
     found = intervals.of_difference(
@@ -105,8 +104,7 @@ def at_least(
 
     Args and errors are those of `no_worse`.
     """
-    check_arguments(inconclusive, value=value, confidence=confidence, resamples=resamples, seed=seed)
-    check_model(model)
+    check_arguments(inconclusive, model=model, value=value, confidence=confidence, resamples=resamples, seed=seed)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals
 

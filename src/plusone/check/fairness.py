@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 from ..measuring.outcomes import is_outcome
 from ..signatures.words import what_is_answered
 
@@ -128,8 +128,7 @@ def _rate(rates: dict[str, tuple[int, int]], label: str) -> str:
 def _check(
     model: Predictor, kind: str, at_most: Any, min_rows: Any, confidence: Any, inconclusive: OnInconclusive
 ) -> None:
-    check_model(model)
-    check_arguments(inconclusive, at_most=at_most, min_rows=min_rows, confidence=confidence)
+    check_arguments(inconclusive, model=model, at_most=at_most, min_rows=min_rows, confidence=confidence)
     if kind not in _KINDS:
         raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.")
     if not 0 <= at_most < 1 or not 0 < confidence < 1 or min_rows < 1:
@@ -139,7 +138,8 @@ def _check(
         )
     if model.signature.output.kind != "classes":
         raise UsageError(
-            f"The model answers {what_is_answered(model.signature.output)}: fair compares how often groups get a label.",
+            f"The model answers {what_is_answered(model.signature.output)}: fair compares how often groups get a "
+            "label.",
             mend="use slices(model, data, by=[GROUP], margin=...) to compare its errors",
         )
 

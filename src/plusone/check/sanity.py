@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_model, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, conclude
 from ..measuring.outcomes import NotApplicable, is_outcome
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
         UsageError: the data or an argument can't be used.
         InvalidInput: the model does not take these rows.
     """
-    check_model(model)
-    check_arguments(rows=rows, tolerance=tolerance)
+    check_arguments(model=model, rows=rows, tolerance=tolerance)
     if rows < 1 or tolerance < 0:
         raise UsageError(f"rows = {rows}, tolerance = {tolerance}: expected at least 1 row, and a tolerance from 0 on.")
     from ..data.datasets import to_arrow
@@ -75,12 +74,10 @@ def fast(
         NotApplicable: there is no live release.
         UsageError: the data or an argument can't be used.
     """
-    check_arguments(inconclusive)
+    check_arguments(inconclusive, model=model, live=live)
     _check_fast(at_most, rows, budget_s, confidence)
-    check_model(model)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
-    check_model(live, "live")
     from ..data.datasets import to_arrow
     from ..measuring.figures import bars
     from ..measuring.timing import paired_times
@@ -152,7 +149,8 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
     outcome = "failed" if days > at_most_days or days < -1 else "passed"
     age = f"{days:.1f} days ago" if days >= 0 else f"{-days:.1f} days from now"
     age += ": is the clock or the column wrong?" if days < -1 else ""
-    text = f"the newest {column!r} is {newest:%Y-%m-%d %H:%M} UTC, {age}; allowed are {at_most_days:g} days"
+    allowed = "is 1 day" if at_most_days == 1 else f"are {at_most_days:g} days"
+    text = f"the newest {column!r} is {newest:%Y-%m-%d %H:%M} UTC, {age}; allowed {allowed}"
     measured = {"check": "fresh", "column": column, "newest": newest.isoformat(), "days": days}
     conclude(text, outcome, measured | {"at_most_days": at_most_days})
 

@@ -9,11 +9,11 @@ from ..base.config import Checks
 from ..base.errors import UsageError
 from ..base.records import Learning
 from ..data.views import TableView
+from ..expectations.arguments import names_of, view_of
 from ..expectations.findings import percent
 from ..measuring.concluding import check_arguments, conclude
 from ..measuring.figures import bars
 from ..measuring.outcomes import is_outcome
-from .data import names_of, view_of
 
 __all__ = ["no_leak", "no_overlap", "no_shift"]
 

@@ -18,10 +18,18 @@ OnInconclusive = Literal["closes", "allowed"]
 
 
 def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
-    """Raise UsageError if one of the numbers is not finite, or `inconclusive` is no word for what it may be."""
+    """Raise UsageError if a number is not finite, `model` or `live` no packaged model, `inconclusive` no such word.
+
+    `live` may be None, and so may what need not be said: `tolerance`, `relative`, `probability`.
+    """
     if inconclusive not in ("closes", "allowed"):
         raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
+    for name in ("model", "live"):
+        if name in numbers and (given := numbers.pop(name), name) != (None, "live"):
+            check_model(given, name)
     for name, number in numbers.items():
+        if number is None and name in ("tolerance", "relative", "probability"):
+            continue
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise UsageError(f"{name} = {number!r}: expected a finite number.")
         if name in ("seed", "resamples") and (number != int(number) or number < 0):

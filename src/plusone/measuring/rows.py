@@ -44,7 +44,8 @@ def choose(output: Output, name: str) -> Metric:
     Raises:
         UsageError: when there is no such metric or target, or the model's answers are not made for it.
     """
-    if not isinstance(name, str):
+    given: Any = name
+    if not isinstance(given, str):
         raise UsageError(f"metric = {name!r}: expected the name of one.", mend=f"metric={_USUAL[output.kind]!r}")
     base, sign, target = name.partition(":")
     metric = metrics.find(base)
