@@ -66,9 +66,7 @@ def minimum(
     from ..measuring import figures
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
-    check_arguments(
-        "closes", model=model, at_least=at_least, **{name: one for name, one in given.items() if one is not None}
-    )
+    check_arguments(model=model, at_least=at_least, **given)
     if not 0 < at_least <= 1:
         raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
     asked = Expected(model.signature, cases, expected, given, first)
@@ -132,13 +130,7 @@ def invariant(
     from ..behaving.perturbed import Perturbed
     from ..behaving.showing import moves
 
-    check_arguments(
-        inconclusive,
-        model=model,
-        at_most=at_most,
-        confidence=confidence,
-        **({} if tolerance is None else {"tolerance": tolerance}),
-    )
+    check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence, tolerance=tolerance)
     if not 0 <= at_most < 1:
         raise UsageError(f"at_most = {at_most}: expected a share, 0 or more and below 1.", mend="at_most=0.05")
     if (tolerance or 0) < 0:

@@ -56,8 +56,7 @@ def no_worse(
         NotApplicable: there is no live release.
         UsageError: the data, the metric or an argument can't be used.
     """
-    numbers = {"margin": margin, "confidence": confidence, "resamples": resamples, "seed": seed}
-    check_arguments(inconclusive, model=model, live=live, **numbers)
+    check_arguments(inconclusive, model=model, live=live, margin=margin, resamples=resamples, seed=seed)
     check_margin(margin)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals, metrics

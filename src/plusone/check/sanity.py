@@ -115,15 +115,10 @@ def _some_rows(table: Any) -> Any:
 
 def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
     check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
-    wanted = {
-        f"at_most = {at_most}: expected more than 0, for example 1.5": at_most > 0,
-        f"rows = {rows}: expected 1 or more": rows >= 1,
-        f"budget_s = {budget_s}: expected seconds, above 0 and at most 600": 0 < budget_s <= 600,
-        f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95": 0 < confidence < 1,
-    }
-    for said, holds in wanted.items():
-        if not holds:
-            raise UsageError(f"{said}.")
+    if at_most <= 0 or rows < 1:
+        raise UsageError(f"at_most = {at_most}, rows = {rows}: expected more than 0 times, and 1 row or more.")
+    if not 0 < budget_s <= 600 or not 0 < confidence < 1:
+        raise UsageError(f"budget_s = {budget_s}, confidence = {confidence}: expected up to 600 s, and 0 to 1.")
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:

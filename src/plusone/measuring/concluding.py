@@ -24,8 +24,11 @@ def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
     """
     if inconclusive not in ("closes", "allowed"):
         raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
+    if "model" in numbers and numbers["model"] is None:
+        check_model(None)
     for name in ("model", "live"):
-        if name in numbers and (given := numbers.pop(name), name) != (None, "live"):
+        given = numbers.pop(name, None)
+        if given is not None:
             check_model(given, name)
     for name, number in numbers.items():
         if number is None and name in ("tolerance", "relative", "probability"):
