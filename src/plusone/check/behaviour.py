@@ -66,7 +66,7 @@ def minimum(
     from ..measuring import figures
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
-    check_arguments(model=model, at_least=at_least, **given)
+    check_arguments("closes", model=model, at_least=at_least, **given)
     if not 0 < at_least <= 1:
         raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
     asked = Expected(model.signature, cases, expected, given, first)
@@ -190,10 +190,7 @@ def directional(
     if expect not in _GOOD:
         raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
     if not 0 < at_least <= 1 or by < 0:
-        wrong = (
-            f"by = {by}: expected 0 or more" if by < 0 else f"at_least = {at_least}: expected a share up to 1, not 0"
-        )
-        raise UsageError(f"{wrong}.")
+        raise UsageError(f"at_least = {at_least}, by = {by}: expected a share above 0, at most 1, and 0 or more.")
     asked = Perturbed(model, data, change)
     (before, what), (after, _) = (quantity(model.signature.output, one, of) for one in (asked.before, asked.after))
     with np.errstate(invalid="ignore"):
