@@ -69,7 +69,12 @@ def test_a_month_more_fails_nothing_and_leaves_figures(sandbox):
     assert figures[0]["limit"] == 0.6
     assert figures[0]["names"][0] == "temp"
     assert sum(figures[1]["series"][0]["shares"]) == pytest.approx(1, abs=1e-3)
-    assert next(one["warning"] for one in measured if "warning" in one).startswith("temp: ")
+
+
+def test_a_month_more_of_the_same_warns_of_nothing(sandbox):
+    assert [
+        one["warning"] for _, _, measured in outcomes(sandbox).values() for one in measured if "warning" in one
+    ] == []
 
 
 def test_a_unit_is_told_of_the_source_and_of_the_training_data(sandbox):

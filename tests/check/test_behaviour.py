@@ -405,6 +405,25 @@ def test_a_share_that_goes_that_way(models: dict[str, Predictor], flights: pd.Da
     assert "->" in str(failed.value)
 
 
+def test_a_number_that_moves_by_the_same_everywhere_has_a_figure(models: dict[str, Predictor], flights: pd.DataFrame):
+    with recording() as measured:
+        check.directional(models["minutes"], flights, perturb.add("hour", 1), "up")
+        check.invariant(models["minutes"], flights, perturb.add("hour", 1), at_most=0, tolerance=1e6)
+    assert [one["figure"]["series"][0]["shares"] for one in measured] == [[1.0], [1.0]]
+
+
+def test_a_change_of_what_the_model_does_not_ask_for_tests_nothing(models: dict[str, Predictor], flights: pd.DataFrame):
+    noted = flights.assign(note="a flight")
+    for run in (
+        lambda: check.invariant(models["late"], noted, perturb.typos("note"), at_most=0.05),
+        lambda: check.directional(models["late"], noted, perturb.typos("note"), "not up", by=0.1),
+    ):
+        with pytest.raises(UsageError, match=r"changed note alone, which the model does not ask for.*Its fields: "):
+            run()
+    # A column more is what a caller may send: it must do no harm.
+    check.invariant(models["late"], flights, perturb.irrelevant("note"), at_most=0.05)
+
+
 def test_an_item_goes_towards_the_first_place(models: dict[str, Predictor]):
     def another(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"user": (row["user"] + 1) % 40} for row in rows]
@@ -426,6 +445,7 @@ def test_an_item_goes_towards_the_first_place(models: dict[str, Predictor]):
         ("late", {"by": -1}, "by = -1"),
         ("late", {"by": None}, "by = None"),
         ("late", {"at_least": 0}, "at_least = 0"),
+        ("minutes", {"of": "km"}, "of = 'km': the model answers one number"),
         ("two_numbers", {}, "of = None: expected what is to go up or down, one of 'delay', 'km'"),
     ],
 )

@@ -42,7 +42,7 @@ def test_of_more_classes_the_likeliest_counts():
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (NUMBER, {}, "answers number, no probabilities"),
+        (NUMBER, {}, "answers a number, and no probabilities"),
         (classes(lambda f: (f["x"] > 0).astype(int), probabilities=False), {}, "answers labels only"),
         (GOOD, {"at_most": 5}, "at_most = 5"),
         (GOOD, {"confidence": 0}, "confidence = 0"),

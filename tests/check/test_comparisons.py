@@ -141,6 +141,10 @@ def test_data_that_can_not_be_compared_on_is_refused(models: dict[str, Predictor
         ("good", {"margin": "0.1"}, "margin = '0.1'"),
         ("good", {"confidence": 95}, "confidence = 95"),
         ("good", {"resamples": 5}, "resamples = 5"),
+        ("good", {"resamples": "many"}, "resamples = 'many'"),
+        ("good", {"seed": "one"}, "seed = 'one'"),
+        ("good", {"seed": 0.5}, "seed = 0.5: expected a whole number"),
+        ("good", {"metric": None}, "metric = None: expected the name of one"),
         ("good", {"inconclusive": "ok"}, "inconclusive = 'ok'"),
     ],
 )
@@ -156,6 +160,45 @@ def test_arguments_that_can_not_be_used_are_refused(
 def test_a_classifier_and_a_regression_are_not_compared(models: dict[str, Predictor], holdout: pd.DataFrame):
     with pytest.raises(UsageError, match="can't be compared"):
         check.no_worse(models["good"], models["number"], holdout, metric="accuracy", margin=0.1)
+
+
+def test_what_is_no_packaged_model_is_refused(models: dict[str, Predictor], holdout: pd.DataFrame):
+    good: Any = models["good"]
+    swapped: Any = holdout
+    with pytest.raises(UsageError, match=r"model is a DataFrame: expected a packaged model.*\n.*test_it"):
+        check.no_worse(swapped, good, good, metric="accuracy", margin=0.1)
+    with pytest.raises(UsageError, match="live is a DataFrame: expected a packaged model"):
+        check.no_worse(good, swapped, holdout, metric="accuracy", margin=0.1)
+    runs: list[Any] = [
+        lambda: check.at_least(swapped, holdout, metric="accuracy", value=0.5),
+        lambda: check.slices(swapped, holdout, margin=0.1),
+        lambda: check.calibrated(swapped, holdout, at_most=0.1),
+        lambda: check.stable(swapped, holdout),
+        lambda: check.fast(swapped, good, holdout),
+        lambda: check.simpler_is_not_better(swapped, holdout, train=holdout),
+        lambda: check.fair(swapped, holdout, "carrier", kind="accuracy", at_most=0.1),
+        lambda: check.minimum(swapped, holdout),
+        lambda: check.invariant(swapped, holdout, check.perturb.add("hour", 1), at_most=0.1),
+        lambda: check.directional(swapped, holdout, check.perturb.add("hour", 1), "up"),
+    ]
+    for run in runs:
+        with pytest.raises(UsageError, match="model is a DataFrame"):
+            run()
+
+
+def test_a_value_that_no_metric_reaches_is_refused(models: dict[str, Predictor], holdout: pd.DataFrame):
+    with pytest.raises(UsageError, match="value = 70: accuracy is 1 at most, so that nothing could pass"):
+        check.at_least(models["good"], holdout, metric="accuracy", value=70)
+
+
+def test_how_many_rows_would_tell_is_said_where_they_did_not(models: dict[str, Predictor], holdout: pd.DataFrame):
+    with pytest.raises(CheckFailed) as failed:
+        check.at_least(models["good"], holdout, metric="accuracy", value=0.99)
+    assert "rows tell" not in str(failed.value)
+    with pytest.raises(
+        Inconclusive, match=r"the data can't tell\. If it stays so, about [\d,]+ rows tell, in 80% of cases$"
+    ):
+        check.at_least(models["good"], holdout.head(40), metric="accuracy", value=0.7)
 
 
 def test_numbers_that_are_not_finite_are_refused(models: dict[str, Predictor], holdout: pd.DataFrame):

@@ -48,7 +48,7 @@ def said(function, *arguments: Any, **options: Any) -> str:
 def test_any_dataframe_does(flavour):
     table = flavour(FLIGHTS.select(["distance", "date"]))
     assert said(check.columns, table, {"distance": "integer", "date": "time"}) == ""
-    assert said(check.between, table, "distance", 0) == "distance: 1 of 4 values are not from 0 to any: -1 (row 3)"
+    assert said(check.between, table, "distance", 0) == "distance: 1 of 4 values are not 0 or more: -1 (row 3)"
 
 
 def test_columns():
@@ -80,6 +80,14 @@ def test_between():
         check.between(FLIGHTS, "date", 0, "soon")
     with pytest.raises(UsageError, match="expected a number"):
         check.between(FLIGHTS, "distance", "0")
+    assert said(check.between, FLIGHTS, "distance", high=4000).startswith(
+        "distance: 1 of 4 values are not up to 4000: "
+    )
+    assert said(check.between, FLIGHTS, "distance", 90).startswith("distance: 2 of 4 values are not 90 or more: ")
+    with pytest.raises(UsageError, match="nothing could fail"):
+        check.between(FLIGHTS, "distance")
+    with pytest.raises(UsageError, match="low = 5 is above high = 1: nothing could pass"):
+        check.between(FLIGHTS, "distance", 5, 1)
     with pytest.raises(UsageError, match="expected a share of 0 to 1"):
         check.between(FLIGHTS, "distance", 0, at_most=2)
 
@@ -96,6 +104,34 @@ def test_one_of():
         check.one_of(FLIGHTS, "carrier", "UA")
     with pytest.raises(UsageError, match="has numbers: expected a number"):
         check.one_of(FLIGHTS, "distance", ["80"])
+
+
+@pytest.mark.parametrize("wrong", [None, [], 5, ["carrier", 3]])
+def test_what_is_no_name_of_a_column_is_refused(wrong: Any):
+    names = "expected the name of a column, or a list of them"
+    for run in (
+        lambda: check.unique(FLIGHTS, wrong),
+        lambda: check.columns(FLIGHTS, wrong),
+        lambda: check.not_null(FLIGHTS, wrong),
+        lambda: check.no_leak(FLIGHTS, wrong),
+        lambda: check.no_leak(FLIGHTS, "late", features=wrong if wrong is not None else []),
+        lambda: check.no_overlap(FLIGHTS, FLIGHTS, columns=wrong if wrong is not None else []),
+        lambda: check.no_shift(FLIGHTS, FLIGHTS, columns=wrong if wrong is not None else []),
+    ):
+        with pytest.raises(UsageError, match=names):
+            run()
+    nothing: Any = None
+    with pytest.raises(UsageError, match="values = None: expected a list"):
+        check.one_of(FLIGHTS, "carrier", nothing)
+    with pytest.raises(UsageError, match="nothing could pass"):
+        check.one_of(FLIGHTS, "carrier", [])
+
+
+def test_one_name_is_one_column_and_a_list_may_be_given_for_several():
+    assert said(check.columns, FLIGHTS, "carrier") == ""
+    assert said(check.columns, FLIGHTS, "dest") == "dest is missing"
+    listed: Any = ["carrier", "temp"]
+    assert said(check.not_null, FLIGHTS, listed) == said(check.not_null, FLIGHTS, "carrier", "temp") != ""
 
 
 def test_not_null():

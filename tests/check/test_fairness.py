@@ -51,7 +51,7 @@ def test_few_rows_can_not_tell_and_small_groups_are_named():
 @pytest.mark.parametrize(
     ("model", "group", "options", "message"),
     [
-        (NUMBER, "origin", {}, "answers number"),
+        (NUMBER, "origin", {}, "answers a number: fair"),
         (GOOD, "nowhere", {}, "no column 'nowhere'"),
         (GOOD, "origin", {"kind": "justice"}, "kind = 'justice'"),
         (GOOD, "origin", {"positive": "yes"}, "positive = 'yes'"),

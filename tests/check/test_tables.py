@@ -21,6 +21,9 @@ def test_no_leak():
     with pytest.raises(CheckFailed, match=r"status alone tells late with an AUC of 1\.000"):
         check.no_leak(leaking, "late")
     check.no_leak(leaking, ["late"], features=["carrier", "temp"])
+    for rows in (FLIGHTS.slice(0, 0), FLIGHTS.slice(0, 20)):
+        with pytest.raises(UsageError, match="Nothing of late can be learned from these"):
+            check.no_leak(rows, "late")
     with pytest.raises(UsageError, match="no column 'delay'"):
         check.no_leak(FLIGHTS, "delay")
     with pytest.raises(UsageError, match=r"bound = 0\.2: expected an AUC"):
@@ -50,6 +53,10 @@ def test_no_shift():
     assert measured[0]["farthest"] == "temp"
     check.no_shift(month(3), month(1), bound=0.99)
     check.no_shift(month(3), month(1), columns=["carrier"])
+    check.no_shift(month(3), month(1), columns="carrier")
+    for other in (FLIGHTS.slice(0, 0), pa.table({"other": [1]})):
+        with pytest.raises(UsageError, match="nothing was looked at"):
+            check.no_shift(FLIGHTS, other)
     for options in ({"bound": 2.0}, {"confidence": 1.0}, {"columns": ["nope"]}, {"bound": "x"}):
         with pytest.raises(UsageError):
             check.no_shift(FLIGHTS, FLIGHTS, **options)  # pyright: ignore[reportArgumentType]  that it is wrong is what is tried

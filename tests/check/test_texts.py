@@ -163,7 +163,18 @@ def test_answers_that_were_given():
     check.contains(["Paris it is", "Lima"], ROWS)
     _, one = measure(check.contains, [["Paris"] * 25, ["Lima"] * 24 + ["Quito"]], ROWS, inconclusive="allowed")
     assert [(case["tries"], case["passed"]) for case in one["cases"]] == [(25, 24), (25, 25)]
-    with pytest.raises(UsageError, match="1 answers to 2 cases"):
+    wrong: Any = "a bar"
+    with pytest.raises(UsageError, match="progress = 'a bar': expected a function"):
+        check.contains(lambda case: "a", ["x"], text="a", progress=wrong)
+
+    async def chain(case: str) -> str:
+        return case
+
+    with pytest.raises(UsageError, match=r"chain is async, .*\n.*asyncio.run\(chain\(case\)\)"):
+        check.contains(chain, ["x"], text="x")
+    with pytest.raises(UsageError, match="bound = 80: nothing is more alike than 1"):
+        check.similar(["x"], ["x"], by="chrf", bound=80, text="x")
+    with pytest.raises(UsageError, match="ask has 1 answers, and there are 2 cases"):
         check.contains(["Paris"], ROWS)
     with pytest.raises(UsageError, match="1, 2 answers each: expected as many of each"):
         check.contains([["Paris"], ["Lima", "Lima"]], ROWS)

@@ -73,7 +73,15 @@ def test_a_holdout_that_was_learned_from():
     found = list(overlap(mixed, TableView(holdout), learning, BOUNDS))
     assert levels(found) == ["fail", "warn"]
     assert found[0].message == "30 rows of it (3.16 %) are in the training data too"
-    assert "which the model learned from" in found[1].message
+    assert "of its rows are no later than the last that the model learns from (2013-02-20" in found[1].message
+
+
+def test_a_split_that_takes_no_notice_of_time_is_told_once():
+    views = [TableView(part) for part in (TABLE.slice(0, 5050), TABLE.slice(5050))]
+    learning = Learning(targets=("late",))
+    assert levels(overlap(*views, learning, BOUNDS, before=(views[0], views[1]))) == []
+    later = (TableView(month(1)), TableView(month(2)))
+    assert levels(overlap(*views, learning, BOUNDS, before=later)) == ["warn"]
 
 
 def test_rows_that_are_equal_by_chance_are_no_leak():

@@ -58,6 +58,19 @@ def test_a_season_warns():
     assert told(shift, month(2), month(1)) == [("warn", "temp")]
 
 
+def test_a_season_that_goes_on_as_it_did_is_no_news():
+    found = shifts(pair_of(NOW, BEFORE))[0]
+    assert found.column == "temp"
+    assert found.effect.low > 0.1
+    assert told(shift, NOW) == []
+
+
+def test_new_rows_that_move_a_column_further_than_before_warn():
+    hours = NOW["sched_dep_time"].to_numpy().copy()
+    hours[BEFORE.num_rows :] = 1205
+    assert told(shift, change(NOW, "sched_dep_time", hours)) == [("warn", "sched_dep_time")]
+
+
 def test_a_column_that_is_another_one_fails():
     assert ("fail", "temp") in told(shift, change(month(2), "temp", month(2)["distance"].to_numpy() * 1.0), month(1))
 

@@ -54,7 +54,37 @@ def test_a_day_of_the_past_that_came_half():
 
 def test_new_days_with_half_the_rows():
     thin = (days(NOW) >= 90) & pick(NOW, 0.7)
-    assert told(rows, NOW.filter(pa.array(~thin)))[0].startswith("a day has 3")
+    assert told(rows, NOW.filter(pa.array(~thin)))[0].startswith("the median day has 3")
+
+
+def test_four_rows_a_day_in_place_of_three_are_no_news():
+    before, now = ((days(table) * 7 + np.arange(table.num_rows)) % 100 for table in (BEFORE, NOW))
+    few, more = BEFORE.filter(pa.array(before < 3)), NOW.filter(pa.array((now < 3) | ((days(NOW) >= 90) & (now < 4))))
+    assert [one.message for one in rows(pair_of(more, few))] == []
+    assert "the median day has 40 rows; it had 30" in " ".join(
+        one.message for one in rows(pair_of(NOW.filter(pa.array(now < 40)), BEFORE.filter(pa.array(before < 30))))
+    )
+
+
+def test_the_newest_row_of_a_sample_that_is_drawn_anew_is_another_one():
+    def sample(seed: int, until: int = 10**6) -> pa.Table:
+        minutes = np.random.default_rng(seed).integers(0, until, 400)
+        return pa.table({"seen_at": minutes.astype("datetime64[m]").astype("datetime64[us]"), "x": minutes % 977})
+
+    for seed in range(10):
+        assert told(gaps, sample(seed), sample(seed + 100)) == []
+    assert "older than the live release's" in told(gaps, sample(1, 9 * 10**5), sample(2))[0]
+    # The same rows without the newest three are stale.
+    rows = sample(3).sort_by("seen_at")
+    assert "older than the live release's" in told(gaps, rows.slice(0, 397), rows)[0]
+
+
+def test_a_sample_that_is_drawn_anew_has_other_counts():
+    samples = [table.filter(pa.array(pick(table, 0.5, seed))) for table, seed in ((BEFORE, 1), (NOW, 2))]
+    assert [one.message for one in rows(pair_of(samples[1], samples[0]))] == []
+    # Where the rows are those of before, as few that are gone are told.
+    gone = NOW.filter(pa.array(~(pick(NOW, 0.01) & (days(NOW) < 90))))
+    assert "(-1" in next(iter(rows(pair_of(gone, BEFORE)))).message
 
 
 def test_rows_of_the_past_that_are_gone_or_there_twice():

@@ -71,6 +71,49 @@ def test_a_range_that_grew_somewhat_warns_and_is_no_failure():
     assert "it has 100 to 239, and had 100 to 199" in found[0].message
 
 
+def test_the_ends_of_few_rows_that_are_drawn_anew_are_no_news():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        now, before = (
+            pa.table({"seen_at": np.sort(rng.integers(0, 10**6, 280)).astype("datetime64[m]").astype("datetime64[us]")})
+            for _ in range(2)
+        )
+        for name in "abcdefghij":
+            now, before = (table.append_column(name, pa.array(rng.normal(size=280))) for table in (now, before))
+        assert list(ranges(pair_of(now, before))) == []
+
+
+def test_a_row_at_a_round_number_of_a_small_table_stands_for_itself():
+    rng = np.random.default_rng(3)
+    before, now = (pa.table({"magnesium": np.round(rng.normal(99.5, 14, 106))}) for _ in range(2))
+    kept = before["magnesium"].to_numpy()
+    before = pa.table({"magnesium": np.where(np.abs(kept - 99) <= 2, 95.0, kept)})
+    assert (now["magnesium"].to_numpy() == 99).sum() > 0
+    assert told(ranges, now, before) == {}
+    heap = now["magnesium"].to_numpy().copy()
+    heap[:20] = -9
+    assert "-9; it was 0 %" in told(ranges, pa.table({"magnesium": heap}), before)["magnesium"]
+
+
+def test_rows_of_new_times_may_reach_a_little_further_and_not_far():
+    new = np.arange(NOW.num_rows) >= BEFORE.num_rows
+    values = column(NOW, "distance").astype(np.float64)
+    wide = np.ptp(column(BEFORE, "distance"))
+    values[new & pick(NOW, 0.01)] += wide / 2
+    assert list(ranges(pair_of(change(NOW, "distance", values), BEFORE))) == []
+    values[-1] = 3 * wide
+    found = list(ranges(pair_of(change(NOW, "distance", values), BEFORE)))
+    assert [one.level for one in found] == ["warn"]
+    assert "0.00833 % of the values lie far outside of what was there" in found[0].message
+
+
+def test_a_count_that_reaches_0_in_a_row_or_two_stands_for_itself():
+    before, now = (pa.table({"tickets": [1, 2, 3, 4, 5] * 30}), pa.table({"tickets": [0, 0, *[1, 2, 3, 4, 5] * 29]}))
+    assert told(ranges, now, before) == {}
+    many = pa.table({"tickets": [0] * 20 + [1, 2, 3, 4, 5] * 29})
+    assert "does it stand for a missing value?" in told(ranges, many, before)["tickets"]
+
+
 def test_nulls_from_none_to_two_percent_fail():
     found = told(nulls, spoiled("distance", 0.02, float("nan")))
     assert "of the values are missing; it was 0 %" in found["distance"]
@@ -80,6 +123,14 @@ def test_a_column_that_is_missing_more_often_is_named_once():
     found = list(nulls(pair_of(spoiled("temp", 0.5, float("nan")), BEFORE)))
     assert [one.column for one in found] == ["temp"]
     assert found[0].measured["missing"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_column_that_is_missing_somewhat_more_often_is_told_once():
+    values = column(NOW, "temp")
+    values[(np.arange(NOW.num_rows) >= BEFORE.num_rows) & pick(NOW, 0.05)] = np.nan
+    found = list(nulls(pair_of(change(NOW, "temp", values), BEFORE)))
+    assert [one.level for one in found] == ["warn"]
+    assert "among rows that are new are missing" in found[0].message
 
 
 def test_few_rows_tell_nothing_of_nulls():
@@ -128,9 +179,36 @@ def test_a_new_word_in_few_rows_only_warns():
     assert [(one.level, one.column) for one in found] == [("warn", "carrier")]
 
 
+def test_a_new_word_in_hardly_a_row_is_no_news():
+    values = column(NOW, "carrier")
+    values[:12] = "XX"
+    assert list(categories(pair_of(change(NOW, "carrier", values), BEFORE))) == []
+    few = pa.table({"ward": ["north", "south"] * 200})
+    assert list(categories(pair_of(pa.table({"ward": ["north", "south"] * 199 + ["east"] * 2}), few))) == []
+
+
+def test_where_words_come_once_new_ones_come_as_well():
+    rng = np.random.default_rng(0)
+    before, now = (pa.table({"zip": [f"z{int(one)}" for one in rng.pareto(0.8, 4000) * 5]}) for _ in range(2))
+    assert list(categories(pair_of(now, before))) == []
+
+
 def test_codes_that_are_counted_from_elsewhere():
     found = told(categories, change(NOW, "day_of_week", column(NOW, "day_of_week") - 1))
     assert "has 0, which were not there, and no longer 7" in found["day_of_week"]
+
+
+def seasonal(days: range) -> pa.Table:
+    """Flights of so many days; until day 60 some go to the snow."""
+    table = clean(len(days))
+    day = np.arange(table.num_rows) // 100
+    return table.append_column("dest", pa.array(np.where((day < 60) & pick(table, 0.005), "EGE", "ORD")))
+
+
+def test_a_word_that_ends_with_its_season_is_told_once():
+    found = list(categories(pair_of(seasonal(range(130)), seasonal(range(60)))))
+    assert [one.message for one in found] == ["no row among rows that are new has 'EGE' any more"]
+    assert list(categories(pair_of(seasonal(range(200)), seasonal(range(120))))) == []
 
 
 def test_ids_are_no_categories():

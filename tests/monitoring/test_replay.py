@@ -107,7 +107,7 @@ def test_a_ranking_is_another_one_when_less_than_a_quarter_of_it_is_there():
 @pytest.mark.parametrize(
     ("ours", "theirs", "says"),
     [
-        (NUMBER, classes("a", "b"), "answers number, the live release classes"),
+        (NUMBER, classes("a", "b"), "answers a number, the live release classes"),
         (
             Output(name="y", kind="vector", names=("a",), width=1),
             Output(name="y", kind="vector", names=("a", "b"), width=2),

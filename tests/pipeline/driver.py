@@ -53,7 +53,8 @@ class Project:
     def ask(self, child: Child, **request: Any) -> dict[str, Any]:
         reply = child.ask(request)
         if "error" in reply:
-            raise Failed(f"{reply['error']['kind']}: {reply['error']['message']}")
+            error = reply["error"]
+            raise Failed(f"{error['kind']}: {error['message']}", mend=error.get("mend") or "")
         return reply
 
     def plan(self, child: Child, run: OpenRun, **more: Any) -> dict[str, Any]:

@@ -188,6 +188,9 @@ def test_each_way_to_fail_is_an_error_and_the_worker_lives_on(project: Project) 
         for name, (_, got) in TWO_OUTPUTS.items():
             with pytest.raises(Failed, match=f"PipelineError: .*returned {got}: expected a tuple of 2"):
                 project.ask(child, do="steps", steps=[name])
+        with pytest.raises(Failed) as listed:
+            project.ask(child, do="steps", steps=["listed"])
+        assert listed.value.mend == "return tuple(...), or listed_x, listed_y"
         assert project.ask(child, do="steps", steps=["good"])["outputs"]["good"]["kind"] == "json"
     assert [step.step for step in list_steps(project.store, run.record.id)] == ["good"]
 

@@ -75,6 +75,14 @@ def test_it_passes_on_its_data_and_on_the_next_month_and_fails_on_what_is_spoile
     assert failed[0].startswith("distance: 6,000 of 6,000 values are not from ")
 
 
+def test_what_was_never_negative_is_not_expected_to_become_so():
+    table = pa.table({"area": [143.5, 551.1, 2501.0, 800.0], "change": [-1.5, 2.0, 7.25, 0.5]})
+    text = written(table)
+    assert 'between(cells, "area", 0, 4000)' in text.replace("flights", "cells")
+    assert '"change", -6,' in text
+    assert run(text, table.set_column(0, "area", pa.array([-143.5, 551.1, 2501.0, 800.0]))) != []
+
+
 @pytest.mark.parametrize("name", weird())
 def test_it_passes_on_any_table_and_is_formatted(name: str):
     text = written(weird()[name])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import UsageError
+from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def check_first(output: Output, first: Any) -> None:
     if first is None:
         return
     if output.kind != "ranking":
-        raise UsageError(f"first = {first!r} is about rankings, and the model answers {output.kind}.")
+        raise UsageError(f"first = {first!r} is about rankings, and the model answers {what_is_answered(output)}.")
     if isinstance(first, bool) or not isinstance(first, int) or not 1 <= first <= output.width:
         raise UsageError(f"first = {first!r}: expected a number of items, 1 to {output.width}.")
 
@@ -106,6 +107,8 @@ def quantity(output: Output, answer: Answer, of: Any) -> tuple[NDArray[Any], str
         UsageError: when the model has none, or `of` has to be said.
     """
     if output.kind == "number":
+        if of not in (None, output.name):
+            raise UsageError(f"of = {of!r}: the model answers one number, {output.name!r}.", mend="leave of= out")
         return np.asarray(answer.numbers, dtype=np.float64).reshape(-1), output.name
     known: tuple[Any, ...] = output.names if output.kind == "vector" else output.classes
     if output.kind == "classes" and answer.probabilities is None:

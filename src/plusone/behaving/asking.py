@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from ..base.errors import UsageError
 from ..measuring import figures
 from ..measuring.concluding import Judgement
+from ..signatures.words import what_is_answered
 from ..statistics.proportions import clopper_pearson
 from .cases import read_cases
 from .shares import check_shares, fewest_to_show
@@ -127,6 +129,8 @@ def run(
     known = Asking.__annotations__
     if unknown := [name for name in asking if name not in known]:
         raise UsageError(f"There is no argument {unknown[0]!r}. There are: {', '.join(sorted(known))}.")
+    if (progress := asking.get("progress")) is not None and not callable(progress):
+        raise UsageError(f"progress = {str(progress)[:80]!r}: expected a function of two numbers: done, and in all.")
     asked, repeats = _asker(ask, cases, asking.get("repeats"))
     _check_repeats(repeats, rate, confidence)
     tries = asked(repeats, grade, asking)
@@ -145,11 +149,19 @@ def _asker(ask: Any, cases: Cases, repeats: Any) -> tuple[Callable[[int, Any, As
     if hasattr(ask, "predict") and hasattr(ask, "signature"):
         return _function(_of_model(ask), cases), 1 if repeats is None else repeats
     if callable(ask):
+        if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(type(ask).__call__):
+            name = getattr(ask, "__name__", "ask")
+            raise UsageError(
+                f"{name} is async, and an answer that nobody waits for is none.",
+                mend=f"lambda case: asyncio.run({name}(case)), with threads=8 to ask several at once",
+            )
         return _function(ask, cases), REPEATS if repeats is None else repeats
     if not isinstance(ask, (list, tuple)):
         raise UsageError(f"ask = {str(ask)[:80]!r}: expected a function, a model, or a list of answers.")
     if len(ask) != len(cases.rows):
-        raise UsageError(f"There are {len(ask)} answers to {len(cases.rows)} cases: expected one for each.")
+        raise UsageError(
+            f"ask has {len(ask):,} answers, and there are {len(cases.rows):,} cases: expected one for each."
+        )
     given = [list(one) if isinstance(one, (list, tuple)) else [one] for one in ask]
     counts = {len(one) for one in given}
     if len(counts) != 1 or 0 in counts or repeats not in (None, *counts):
@@ -187,7 +199,8 @@ def _of_model(model: Any) -> Callable[[Any], str]:
     output = model.signature.output
     if output.kind != "classes" or not all(isinstance(one, str) for one in output.classes):
         raise UsageError(
-            f"The model answers {output.kind}, and no texts.", mend="use plusone.check.minimum(model, cases)"
+            f"The model answers {what_is_answered(output)}, and no texts.",
+            mend="use plusone.check.minimum(model, cases)",
         )
     fields = [field.name for field in model.signature.fields]
 

@@ -41,6 +41,12 @@ def read_cases(cases: Any, types: Mapping[str, str] | None = None) -> pa.Table:
     if isinstance(cases, (str, Path)):
         table, where = _read_csv(find_file(cases), types or {}), f"{cases} has"
     else:
+        if isinstance(cases, (list, tuple)) and (
+            odd := next((one for one in cases if not isinstance(one, Mapping)), None)
+        ):
+            raise UsageError(
+                f"A case is {str(odd)[:80]!r}: expected a dict for each.", mend='[{"case": "a name", "text": "..."}]'
+            )
         try:
             table, where = to_arrow(cases), "The table of cases has"
         except PlusoneError as error:
@@ -90,7 +96,10 @@ def find_file(path: str | Path) -> Path:
         raise UsageError(f"{str(path)[:200]!r} is no path of a file: {error}.") from error
     if found is None:
         looked = ", ".join(str(folder) for folder in folders)
-        raise UsageError(f"There is no file {str(path)[:200]!r}. Looked in {looked}.", mend="put it beside the tests")
+        raise UsageError(
+            f"There is no file {str(path)[:200]!r}. Looked in {looked}.",
+            mend="put it beside the tests; cases of your own are a list",
+        )
     if root is not None and root.resolve() not in found.resolve().parents:
         raise UsageError(
             f"{path} lies outside of the project {root}: it would not be kept with the release that it tested.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import UsageError
+from ..signatures.words import what_is_answered
 from .answers import check_first, show
 from .cases import BECAUSE, case_names, column_types, read_cases
 
@@ -116,7 +117,7 @@ class Expected:
         for name, value in self._given.items():
             fits = ("classes",) if name == "probability" else ("number", "vector")
             if value is not None and kind not in fits:
-                raise UsageError(f"{name} = {value:g} does not fit: the model answers {kind}.")
+                raise UsageError(f"{name} = {value:g} does not fit: the model answers {what_is_answered(self.output)}.")
             if value is not None and (value < 0 or (name == "probability" and value > 1)):
                 raise UsageError(f"{name} = {value:g}: expected 0 {'to 1' if name == 'probability' else 'or more'}.")
         if self._given["probability"] is not None and not self.output.probabilities:

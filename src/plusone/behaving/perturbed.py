@@ -30,7 +30,7 @@ class Perturbed:
 
     Attributes:
         before, after: the answers.
-        touched: whether the change left a row other than it was, shape (rows,).
+        touched: whether the change left a row other than it was, in what the model is asked with, shape (rows,).
         name: what the change is called.
 
     Args:
@@ -38,7 +38,7 @@ class Perturbed:
         change: takes the table and returns one with as many rows in the same order.
 
     Raises:
-        UsageError: when the change is none, or leaves other rows, or all of them as they were.
+        UsageError: when the change is none, or leaves other rows, or what the model is asked with as it was.
         InvalidInput: when the model does not take the rows.
     """
 
@@ -59,9 +59,18 @@ class Perturbed:
                 "changed, in the same order.",
             )
         self._columns = _differing(first, second)
+        fields = [field.name for field in model.signature.fields]
         self.touched: NDArray[np.bool_] = np.zeros(first.num_rows, dtype=bool)
-        for rows in self._columns.values():
-            self.touched |= rows
+        for name, rows in self._columns.items():
+            # A column that came or went is one that the model must not stumble over: it counts, field or not.
+            if name in fields or (name in first.column_names) != (name in second.column_names):
+                self.touched |= rows
+        if self._columns and not self.touched.any():
+            raise UsageError(
+                f"{self.name} changed {', '.join(self._columns)} alone, which the model does not ask for: nothing was "
+                f"tested. Its fields: {', '.join(fields[:30])}.",
+                mend="change one of its fields",
+            )
         if not self.touched.any():
             raise UsageError(
                 f"{self.name} left all of the {first.num_rows:,} rows as they were: nothing was tested.",

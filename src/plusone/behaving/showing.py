@@ -37,7 +37,7 @@ def example_line(one: dict[str, Any]) -> str:
 
 def _said(answer: Any) -> str:
     if isinstance(answer, dict) and set(answer) == {"label", "probability"}:
-        return f"{answer['label']} ({answer['probability']:.3g})"
+        return f"{answer['label']} (probability {answer['probability']:.3g})"
     return f"{answer:.6g}" if isinstance(answer, float) else str(answer)
 
 
@@ -56,7 +56,8 @@ def histogram(title: str, values: NDArray[Any], x: str) -> dict[str, Any]:
     """Return the distribution of numbers, 20 bins, as a figure."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    if not np.isfinite(high - low) or high <= low:
+    # Numbers that differ in their last bits alone have no room for 20 bins between them.
+    if not np.isfinite(high - low) or high - low <= 1e-9 * max(abs(low), abs(high)):
         return figures.histograms(title, [f"{low:.4g}"], {"rows": [len(finite) / len(values)]}, x=x)
     counts, edges = np.histogram(finite, bins=_BINS, range=(low, high))
     names = [f"{a:.4g} to {b:.4g}" for a, b in itertools.pairwise(edges)]

@@ -173,12 +173,13 @@ def _leakage(table: _Table) -> None:
 
 
 def _overlap(table: _Table, holdout: str) -> None:
-    from ..data.views import TableView
     from ..expectations.rows import overlap
 
     given = table.given
-    other = TableView(given.table(holdout))
-    _conclude("overlap", overlap(table.now, other, given.learning, given.settings), rows=other.rows)
+    other = _Table(given, holdout)
+    before = (table.before, other.before) if table.before is not None and other.before is not None else None
+    found = overlap(table.now, other.now, given.learning, given.settings, before=before)
+    _conclude("overlap", found, rows=other.now.rows)
 
 
 def _conclude(check: str, found: Iterable[Finding], **measured: Any) -> None:

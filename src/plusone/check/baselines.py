@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude, outcome_of
+from ..measuring.outcomes import is_outcome
 from .by_slice import default_metric
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from ..statistics.bootstrap import Interval
 
 __all__ = ["simpler_is_not_better"]
+
+__tracebackhide__ = is_outcome
 
 
 def simpler_is_not_better(
@@ -42,7 +45,7 @@ def simpler_is_not_better(
         Inconclusive: the data can't tell, and `inconclusive` is 'closes'.
         UsageError: the data, the metric or an argument can't be used.
     """
-    check_arguments(inconclusive, margin=margin, confidence=confidence)
+    check_arguments(inconclusive, model=model, margin=margin, confidence=confidence, resamples=resamples, seed=seed)
     check_margin(margin)
     from ..measuring.figures import bars
     from ..measuring.rows import Rows, choose

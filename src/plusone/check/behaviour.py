@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..base.errors import UsageError
 from ..behaving.shares import Share
 from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
 __all__ = ["directional", "invariant", "minimum"]
+
+__tracebackhide__ = is_outcome
 
 Direction = Literal["up", "down", "not up", "not down"]
 
@@ -63,7 +66,7 @@ def minimum(
     from ..measuring import figures
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
-    check_arguments("closes", at_least=at_least, **{name: one for name, one in given.items() if one is not None})
+    check_arguments("closes", model=model, at_least=at_least, **given)
     if not 0 < at_least <= 1:
         raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
     asked = Expected(model.signature, cases, expected, given, first)
@@ -127,11 +130,11 @@ def invariant(
     from ..behaving.perturbed import Perturbed
     from ..behaving.showing import moves
 
-    check_arguments(
-        inconclusive, at_most=at_most, confidence=confidence, **({} if tolerance is None else {"tolerance": tolerance})
-    )
-    if not 0 <= at_most < 1 or (tolerance or 0) < 0:
-        raise UsageError(f"at_most = {at_most}, tolerance = {tolerance}: expected a share below 1, and 0 or more.")
+    check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence, tolerance=tolerance)
+    if not 0 <= at_most < 1:
+        raise UsageError(f"at_most = {at_most}: expected a share, 0 or more and below 1.", mend="at_most=0.05")
+    if (tolerance or 0) < 0:
+        raise UsageError(f"tolerance = {tolerance}: expected 0 or more.")
     check_first(model.signature.output, first)
     asked = Perturbed(model, data, change)
     apart, moved = distances(model.signature.output, asked.before, asked.after, tolerance, first)
@@ -140,7 +143,7 @@ def invariant(
     text = f"{asked.name} changes {found.count:,} of {found.rows:,} answers, {found.share:.2%}"
     if at_most > 0:
         text += f" ({confidence * 100:g}% interval {found.low:.2%} to {found.high:.2%})"
-    text += f"; allowed are {at_most:.4g} of them" if at_most else "; allowed is none"
+    text += f"; allowed are {at_most * 100:.4g}%" if at_most else "; allowed is none"
     measured: dict[str, Any] = {"check": "invariant", "change": asked.name, "rows": found.rows, "changed": found.count}
     measured |= {"share": found.share, "low": found.low, "high": found.high, "at_most": at_most, "tolerance": tolerance}
     measured |= {"confidence": confidence, "figure": moves(model, asked, apart)}
@@ -183,7 +186,7 @@ def directional(
     from ..behaving.perturbed import Perturbed
     from ..behaving.showing import histogram
 
-    check_arguments(inconclusive, by=by, at_least=at_least, confidence=confidence)
+    check_arguments(inconclusive, model=model, by=by, at_least=at_least, confidence=confidence)
     if expect not in _GOOD:
         raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
     if not 0 < at_least <= 1 or by < 0:
@@ -199,7 +202,7 @@ def directional(
     text += f" in {right:,} of {found.rows:,} rows, {1 - found.share:.2%}"
     if at_least < 1:
         text += f" ({confidence * 100:g}% interval {1 - found.high:.2%} to {1 - found.low:.2%})"
-        text += f"; expected are {at_least:.4g} of them"
+        text += f"; expected are {at_least * 100:.4g}%"
     measured: dict[str, Any] = {"check": "directional", "change": asked.name, "expect": expect, "by": by, "of": what}
     measured |= {"rows": found.rows, "right": right, "share": 1 - found.share, "at_least": at_least}
     measured |= {"low": 1 - found.high, "high": 1 - found.low, "confidence": confidence}

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, check_model, conclude
+from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..statistics.metrics import Metric
 
 __all__ = ["default_metric", "slices"]
+
+__tracebackhide__ = is_outcome
 
 SHOWN = 20
 """How many slices are recorded."""
@@ -69,6 +72,7 @@ def slices(
         Inconclusive: the data can't tell, and `inconclusive` is 'closes'.
         UsageError: the data, the metric or an argument can't be used, or no slice has enough rows.
     """
+    check_model(model)
     limit = _check(margin, at_least, live, min_rows, confidence, inconclusive)
     from ..measuring.rows import Rows, choose
 

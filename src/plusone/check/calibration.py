@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.outcomes import is_outcome
+from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
 __all__ = ["calibrated"]
+
+__tracebackhide__ = is_outcome
 
 
 def calibrated(
@@ -39,12 +43,12 @@ def calibrated(
         Inconclusive: the data can't tell, and `inconclusive` is 'closes'.
         UsageError: the model has no probabilities, or the data or an argument can't be used.
     """
-    check_arguments(inconclusive, at_most=at_most, confidence=confidence)
+    check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence)
     if not 0 <= at_most < 1 or not 0 < confidence < 1:
         raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
-        answers = "labels only" if output.kind == "classes" else f"{output.kind}, no probabilities"
+        answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"
         raise UsageError(
             f"The model answers {answers}: there is nothing to calibrate.", mend="use at_least or no_worse"
         )

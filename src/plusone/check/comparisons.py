@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, conclude, outcome_of
-from ..measuring.outcomes import NotApplicable
+from ..measuring.outcomes import NotApplicable, is_outcome
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
     from ..statistics.bootstrap import Interval
 
 __all__ = ["at_least", "no_worse"]
+
+__tracebackhide__ = is_outcome
 
 
 def no_worse(
@@ -53,7 +56,7 @@ def no_worse(
         NotApplicable: there is no live release.
         UsageError: the data, the metric or an argument can't be used.
     """
-    check_arguments(inconclusive, margin=margin)
+    check_arguments(inconclusive, model=model, live=live, margin=margin, resamples=resamples, seed=seed)
     check_margin(margin)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals, metrics
@@ -76,8 +79,8 @@ def no_worse(
     measured = {"check": "no_worse", "metric": metric, "candidate": candidate, "live": before}
     measured |= {"difference": found.value, "margin": margin, "rows": rows.count} | rows.shift(model, live)
     measured |= rows.by_target(metric, candidate=ours, live=theirs) | rows.figure(candidate=ours, live=theirs)
-    text += _rows_needed(found, rows.count, margin, measured, "With no difference about {} rows pass")
-    _conclude(text, found, -margin, inconclusive, measured)
+    more = _rows_needed(found, rows.count, margin, measured, "With no difference about {} rows pass")
+    _conclude(text, more, found, -margin, inconclusive, measured)
 
 
 def at_least(
@@ -100,13 +103,15 @@ def at_least(
 
     Args and errors are those of `no_worse`.
     """
-    check_arguments(inconclusive, value=value)
+    check_arguments(inconclusive, model=model, value=value, confidence=confidence, resamples=resamples, seed=seed)
     from ..measuring.rows import Rows, choose
     from ..statistics import intervals
 
     chosen = choose(model.signature.output, metric)
     rows = Rows(data, model.signature.output, chosen)
     sign = 1.0 if chosen.higher_is_better else -1.0
+    if sign > 0 and value > 1:
+        raise UsageError(f"value = {value:g}: {metric} is 1 at most, so that nothing could pass.", mend="value=0.8")
     answer = rows.answer(model, "the model")
     found = intervals.of_metric(
         chosen, rows.truth, answer, confidence=confidence, resamples=resamples, seed=seed
@@ -118,8 +123,8 @@ def at_least(
     measured = {"check": "at_least", "metric": metric, "candidate": found.value, "value": value}
     measured |= {"difference": sign * (found.value - value), "rows": rows.count}
     measured |= rows.by_target(metric, candidate=answer) | rows.figure(candidate=answer)
-    text += _rows_needed(found, rows.count, abs(found.value - value), measured, "If it stays so, about {} rows tell")
-    _conclude(text, found, value, inconclusive, measured, sign)
+    more = _rows_needed(found, rows.count, abs(found.value - value), measured, "If it stays so, about {} rows tell")
+    _conclude(text, more, found, value, inconclusive, measured, sign)
 
 
 def _rows_needed(found: Interval, rows: int, margin: float, measured: dict[str, Any], text: str) -> str:
@@ -130,7 +135,7 @@ def _rows_needed(found: Interval, rows: int, margin: float, measured: dict[str, 
     if needed is None:
         return ""
     measured["rows_needed"] = needed
-    return f". {text.format(f'{rounded_up(needed):,}')}, in {POWER * 100:g}% of cases"
+    return f"{text.format(f'{rounded_up(needed):,}')}, in {POWER * 100:g}% of cases"
 
 
 def _better(difference: float) -> str:
@@ -140,7 +145,13 @@ def _better(difference: float) -> str:
 
 
 def _conclude(
-    text: str, found: Interval, limit: float, inconclusive: OnInconclusive, measured: dict[str, Any], sign: float = 1.0
+    text: str,
+    more: str,
+    found: Interval,
+    limit: float,
+    inconclusive: OnInconclusive,
+    measured: dict[str, Any],
+    sign: float = 1.0,
 ) -> None:
     """Record what was measured and raise what it means; `sign` is -1 where lower values are better."""
     low, high = sorted((sign * (found.low - limit), sign * (found.high - limit)))
@@ -148,5 +159,5 @@ def _conclude(
     measured |= {"low": found.low, "high": found.high, "resamples": found.resamples, "confidence": found.confidence}
     measured |= {"method": found.method}
     if outcome == "inconclusive":
-        text = f"{text}. The interval has the limit inside, so the data can't tell"
-    conclude(text, outcome, measured, inconclusive=inconclusive, more="More rows would.")
+        text = f"{text}. The interval has the limit inside, so the data can't tell{'. ' if more else ''}{more}"
+    conclude(text, outcome, measured, inconclusive=inconclusive, more="" if more else "More rows would.")

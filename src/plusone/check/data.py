@@ -6,7 +6,6 @@ so that one test does for pandas, polars and pyarrow alike.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import UsageError
-from ..data.views import DAY, HOUR, ColumnView, TableView
+from ..data.views import ColumnView
+from ..expectations.arguments import column_of, end_of, names_of, number_of, span_of, view_of
 from ..expectations.findings import number, percent
 from ..measuring.concluding import check_arguments, conclude
+from ..measuring.outcomes import is_outcome
 
 __all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
+
+__tracebackhide__ = is_outcome
 
 _KINDS = {
     "number": ("number",),
@@ -31,7 +34,6 @@ _KINDS = {
 }
 _FIRST = 5
 _LETTERS = 60
-_UNITS = {"day": DAY, "days": DAY, "hour": HOUR, "hours": HOUR, "minute": HOUR // 60, "minutes": HOUR // 60}
 
 
 def columns(table: Any, expected: Mapping[str, str] | Iterable[str], *, others: bool = True) -> None:
@@ -49,7 +51,7 @@ def columns(table: Any, expected: Mapping[str, str] | Iterable[str], *, others: 
         UsageError: the table or a kind can't be used.
     """
     view = view_of(table)
-    wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(expected, "any")
+    wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(names_of("expected", expected), "any")
     for name, kind in wanted.items():
         if kind not in _KINDS:
             raise UsageError(f"The kind of {name!r} is {kind!r}: expected one of {', '.join(_KINDS)}.")
@@ -80,10 +82,16 @@ def between(table: Any, column: str, low: Any = None, high: Any = None, *, at_mo
         UsageError: there is no such column, or it holds neither numbers nor times.
     """
     _check_share(at_most)
-    found = _column(view_of(table), column, "number", "moment")
-    first, last = _end(low, found, -math.inf), _end(high, found, math.inf)
+    if low is None and high is None:
+        raise UsageError(
+            "Neither low nor high is given: nothing could fail.", mend=f"between(table, {column!r}, low=0)"
+        )
+    found = column_of(view_of(table), column, "number", "moment")
+    first, last = end_of(low, found, -math.inf), end_of(high, found, math.inf)
+    if first > last:
+        raise UsageError(f"low = {low!r} is above high = {high!r}: nothing could pass.", mend="exchange the two")
     outside = found.present & ~((found.numbers >= first) & (found.numbers <= last))
-    said = f"from {'any' if low is None else low} to {'any' if high is None else high}"
+    said = f"up to {high}" if low is None else f"{low} or more" if high is None else f"from {low} to {high}"
     _judge("between", found, outside, f"are not {said}", at_most, rows=found.rows - found.nulls)
 
 
@@ -99,12 +107,17 @@ def one_of(table: Any, column: str, values: Iterable[Any], *, at_most: float = 0
         UsageError: there is no such column, or it holds no values that can be told apart.
     """
     _check_share(at_most)
-    if isinstance(values, str):
+    given: Any = values
+    if isinstance(values, str) or not isinstance(given, Iterable):
         raise UsageError(f"values = {values!r}: expected a list.", mend=f"[{values!r}]")
-    found = _column(view_of(table), column, "number", "word", "truth")
+    found = column_of(view_of(table), column, "number", "word", "truth")
     allowed = list(values)
+    if not allowed:
+        raise UsageError(
+            "values = []: expected at least one: nothing could pass.", mend=f"one_of(table, {column!r}, [...])"
+        )
     if found.kind == "number":
-        known = np.isin(found.numbers, np.array([_number_of(value, column) for value in allowed], dtype=np.float64))
+        known = np.isin(found.numbers, np.array([number_of(value, column) for value in allowed], dtype=np.float64))
     else:
         named = {str(value) for value in allowed}
         known = np.array([*(word in named for word in found.words), True])[found.codes]
@@ -126,8 +139,9 @@ def not_null(table: Any, *names: str, at_most: float = 0.0) -> None:
     _check_share(at_most)
     view = view_of(table)
     wrong: list[str] = []
-    for name in names or tuple(view.columns):
-        found = _column(view, name)
+    named = [one for name in names for one in (names_of("names", name))]
+    for name in named or tuple(view.columns):
+        found = column_of(view, name)
         share = found.nulls / max(1, found.rows)
         if share > at_most:
             wrong.append(f"{name}: {found.nulls:,} of {found.rows:,} values are missing: {_rows(~found.present)}")
@@ -148,9 +162,9 @@ def unique(table: Any, names: str | Sequence[str], *, at_most: float = 0.0) -> N
     """
     _check_share(at_most)
     view = view_of(table)
-    key = [names] if isinstance(names, str) else list(names)
+    key = names_of("names", names)
     for name in key:
-        _column(view, name)
+        column_of(view, name)
     hashed = view.hashes(key)
     if hashed is None:
         raise UsageError(f"The values of {' and '.join(key)} can't be compared: expected numbers, text or times.")
@@ -173,6 +187,8 @@ def rows(table: Any, *, at_least: int = 1, at_most: int | None = None) -> None:
         UsageError: the table or a bound can't be used.
     """
     check_arguments(at_least=at_least, at_most=0 if at_most is None else at_most)
+    if at_most is not None and at_most < at_least:
+        raise UsageError(f"at_least = {at_least:,} is above at_most = {at_most:,}: nothing could pass.")
     count = view_of(table).rows
     wrong = ""
     if count < at_least:
@@ -196,8 +212,8 @@ def no_gaps(table: Any, column: str, *, longest: str = "1 day") -> None:
     """
     from ..expectations.times import day_text
 
-    found = _column(view_of(table), column, "moment")
-    wide = _span(longest)
+    found = column_of(view_of(table), column, "moment")
+    wide = span_of(longest)
     moments = found.heaps[0]
     steps = np.diff(moments)
     places = np.flatnonzero(steps > wide)
@@ -207,32 +223,6 @@ def no_gaps(table: Any, column: str, *, longest: str = "1 day") -> None:
     said = f"{column}: {len(places):,} gaps are longer than {longest}: nothing between {shown}"
     measured = {"column": column, "rows": found.rows, "longest": longest, "gaps": len(places)}
     _conclude("no_gaps", said if len(places) else "", len(places), measured)
-
-
-def view_of(table: Any) -> TableView:
-    """Return any table by its columns.
-
-    Raises:
-        UsageError: when it is none.
-    """
-    from ..base.errors import UnsafeValue
-    from ..data.tables import to_arrow
-
-    try:
-        return TableView(to_arrow(table))
-    except UnsafeValue as error:
-        raise UsageError(error.message, mend=error.mend) from None
-
-
-def _column(view: TableView, name: str, *kinds: str) -> ColumnView:
-    found = view.columns.get(name)
-    if found is None:
-        known = ", ".join(list(view.columns)[:30]) or "none"
-        raise UsageError(f"The table has no column {name!r}. It has: {known}.")
-    if kinds and found.kind not in kinds and found.nulls < found.rows:
-        words = {"number": "numbers", "moment": "times", "word": "text", "truth": "truths"}
-        raise UsageError(f"The column {name!r} is {found.type}: expected {' or '.join(words[kind] for kind in kinds)}.")
-    return found
 
 
 def _judge(check: str, column: ColumnView, wrong: NDArray[np.bool_], what: str, at_most: float, *, rows: int) -> None:
@@ -274,47 +264,6 @@ def _value(column: ColumnView, place: int) -> str:
         return column.type
     word = column.words[column.codes[place]]
     return repr(word if len(word) <= _LETTERS else word[: _LETTERS - 1] + "…")
-
-
-def _end(value: Any, column: ColumnView, without: float) -> float:
-    if value is None:
-        return without
-    if column.kind == "moment":
-        return _moment(value, column.name)
-    return _number_of(value, column.name)
-
-
-def _number_of(value: Any, column: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
-        raise UsageError(f"{value!r} is held against {column!r}, which has numbers: expected a number.")
-    try:
-        return float(value)
-    except OverflowError:
-        raise UsageError(f"A number of {column!r} is too large: expected at most 1.8e308.") from None
-
-
-def _moment(value: Any, column: str) -> float:
-    try:
-        found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-        if isinstance(found, dt.date) and not isinstance(found, dt.datetime):
-            found = dt.datetime(found.year, found.month, found.day)  # noqa: DTZ001  the next line gives it UTC
-        if isinstance(found, dt.datetime):
-            found = found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
-            return (found - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1)
-    except (ValueError, OverflowError):
-        pass
-    raise UsageError(f"{value!r} is held against {column!r}, which has times: expected a date, a datetime or ISO text.")
-
-
-def _span(text: str) -> float:
-    amount, _, unit = str(text).strip().partition(" ")
-    try:
-        count = float(amount)
-    except ValueError:
-        count = math.nan
-    if unit.strip() not in _UNITS or not 0 < count < 1e9:
-        raise UsageError(f"longest = {text!r}: expected a number and a unit.", mend="longest='1 day', or '36 hours'")
-    return count * _UNITS[unit.strip()]
 
 
 def _check_share(at_most: float) -> None:

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.outcomes import is_outcome
+from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
 __all__ = ["fair"]
+
+__tracebackhide__ = is_outcome
 
 _KINDS = ("demographic_parity", "equal_opportunity", "accuracy")
 _MOST = 20
@@ -124,7 +128,7 @@ def _rate(rates: dict[str, tuple[int, int]], label: str) -> str:
 def _check(
     model: Predictor, kind: str, at_most: Any, min_rows: Any, confidence: Any, inconclusive: OnInconclusive
 ) -> None:
-    check_arguments(inconclusive, at_most=at_most, min_rows=min_rows, confidence=confidence)
+    check_arguments(inconclusive, model=model, at_most=at_most, min_rows=min_rows, confidence=confidence)
     if kind not in _KINDS:
         raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.")
     if not 0 <= at_most < 1 or not 0 < confidence < 1 or min_rows < 1:
@@ -134,7 +138,8 @@ def _check(
         )
     if model.signature.output.kind != "classes":
         raise UsageError(
-            f"The model answers {model.signature.output.kind}: fair compares how often groups get a label.",
+            f"The model answers {what_is_answered(model.signature.output)}: fair compares how often groups get a "
+            "label.",
             mend="use slices(model, data, by=[GROUP], margin=...) to compare its errors",
         )
 

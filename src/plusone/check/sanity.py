@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
 from ..measuring.concluding import OnInconclusive, check_arguments, conclude
-from ..measuring.outcomes import NotApplicable
+from ..measuring.outcomes import NotApplicable, is_outcome
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
 __all__ = ["fast", "fresh", "stable"]
+
+__tracebackhide__ = is_outcome
 
 
 def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e-4) -> None:
@@ -30,9 +32,9 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
         UsageError: the data or an argument can't be used.
         InvalidInput: the model does not take these rows.
     """
-    check_arguments(rows=rows, tolerance=tolerance)
+    check_arguments(model=model, rows=rows, tolerance=tolerance)
     if rows < 1 or tolerance < 0:
-        raise UsageError(f"rows = {rows}, tolerance = {tolerance}: expected 1 or more, and 0 or more.")
+        raise UsageError(f"rows = {rows}, tolerance = {tolerance}: expected at least 1 row, and a tolerance from 0 on.")
     from ..data.datasets import to_arrow
     from ..measuring.stability import unstable
 
@@ -72,7 +74,7 @@ def fast(
         NotApplicable: there is no live release.
         UsageError: the data or an argument can't be used.
     """
-    check_arguments(inconclusive)
+    check_arguments(inconclusive, model=model, live=live)
     _check_fast(at_most, rows, budget_s, confidence)
     if live is None:
         raise NotApplicable("no release is live yet: there is nothing to compare with")
@@ -113,11 +115,10 @@ def _some_rows(table: Any) -> Any:
 
 def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
     check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
-    if at_most <= 0 or rows < 1 or not 0 < budget_s <= 600 or not 0 < confidence < 1:
-        raise UsageError(
-            f"at_most = {at_most}, rows = {rows}, budget_s = {budget_s}, confidence = {confidence}: expected more than "
-            "0, 1 or more, 0 to 600 and 0 to 1."
-        )
+    if at_most <= 0 or rows < 1:
+        raise UsageError(f"at_most = {at_most}, rows = {rows}: expected more than 0 times, and 1 row or more.")
+    if not 0 < budget_s <= 600 or not 0 < confidence < 1:
+        raise UsageError(f"budget_s = {budget_s}, confidence = {confidence}: expected up to 600 s, and 0 to 1.")
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:
@@ -141,10 +142,10 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
     moment = now or dt.datetime.now(dt.UTC)
     days = (moment - newest).total_seconds() / 86_400
     outcome = "failed" if days > at_most_days or days < -1 else "passed"
-    ahead = " (the future: is the clock or the column wrong?)" if days < -1 else ""
-    text = (
-        f"the newest {column} is {newest:%Y-%m-%d %H:%M} UTC, {days:.1f} days ago{ahead}; allowed is {at_most_days:g}"
-    )
+    age = f"{days:.1f} days ago" if days >= 0 else f"{-days:.1f} days from now"
+    age += ": is the clock or the column wrong?" if days < -1 else ""
+    allowed = "is 1 day" if at_most_days == 1 else f"are {at_most_days:g} days"
+    text = f"the newest {column!r} is {newest:%Y-%m-%d %H:%M} UTC, {age}; allowed {allowed}"
     measured = {"check": "fresh", "column": column, "newest": newest.isoformat(), "days": days}
     conclude(text, outcome, measured | {"at_most_days": at_most_days})
 

@@ -9,12 +9,15 @@ from ..base.config import Checks
 from ..base.errors import UsageError
 from ..base.records import Learning
 from ..data.views import TableView
+from ..expectations.arguments import names_of, view_of
 from ..expectations.findings import percent
 from ..measuring.concluding import check_arguments, conclude
 from ..measuring.figures import bars
-from .data import view_of
+from ..measuring.outcomes import is_outcome
 
 __all__ = ["no_leak", "no_overlap", "no_shift"]
+
+__tracebackhide__ = is_outcome
 
 _SHOWN = 3
 
@@ -43,10 +46,16 @@ def no_leak(
     if not 0.5 <= bound <= 1:
         raise UsageError(f"bound = {bound}: expected an AUC, 0.5 to 1.")
     view = view_of(table)
-    targets = (target,) if isinstance(target, str) else tuple(target)
-    names = None if features is None else tuple(features)
+    targets = tuple(names_of("target", target))
+    names = None if features is None else tuple(names_of("features", features))
     _check_columns(view, (*targets, *(names or ())))
     found = skills(view, Learning(targets=targets, features=names), alpha=0.01)
+    if not found:
+        raise UsageError(
+            f"Nothing of {' and '.join(targets)} can be learned from these {view.rows:,} rows: there are too few of "
+            "them, or too few of each value.",
+            mend="more rows, or a target that is a class or a number",
+        )
     wrong = [one for one in found if one.share > 2 * bound - 1]
     said = "; ".join(
         f"{one.feature} alone tells {one.target} with {'an AUC' if one.metric == 'auc' else 'an R2'} of "
@@ -75,7 +84,9 @@ def no_overlap(train: Any, holdout: Any, *, columns: Sequence[str] | None = None
 
     check_arguments(at_most=at_most)
     ours, theirs = view_of(train), view_of(holdout)
-    names = sorted(columns) if columns is not None else sorted(set(ours.columns) & set(theirs.columns))
+    names = (
+        sorted(names_of("columns", columns)) if columns is not None else sorted(set(ours.columns) & set(theirs.columns))
+    )
     if not names:
         raise UsageError("The two tables have no column in common: there is nothing to find equal rows by.")
     _check_columns(ours, names)
@@ -115,10 +126,15 @@ def no_shift(
     if not (0 <= bound <= 1 and 0 < confidence < 1):
         raise UsageError(f"bound = {bound}, confidence = {confidence}: expected numbers from 0 to 1.")
     ours, theirs = view_of(now), view_of(before)
-    names = None if columns is None else tuple(columns)
+    names = None if columns is None else tuple(names_of("columns", columns))
     _check_columns(ours, names or ())
     _check_columns(theirs, names or ())
     found = shifts(Pair(ours, theirs, Learning(features=names), Checks(data_alpha=1 - confidence)))
+    if not found:
+        raise UsageError(
+            "No column has values in both tables and a kind that can be compared: nothing was looked at.",
+            mend="give two tables of the same columns, with rows",
+        )
     wrong = [one for one in found if one.effect.low > bound]
     said = "; ".join(
         f"{one.column}: {percent(one.effect.value)} of the rows are others than before (interval "

@@ -16,8 +16,11 @@ from ..behaving.asking import Asking, Cases, run, texts_of
 from ..behaving.schemas import measure_of, reader, verdict_of
 from ..behaving.tries import Grade
 from ..measuring.concluding import check_arguments, conclude
+from ..measuring.outcomes import is_outcome
 
 __all__ = ["contains", "judge", "matches", "similar", "valid_json"]
+
+__tracebackhide__ = is_outcome
 
 Ask = Any
 """A function `case -> text`, a Predictor whose labels are texts, or the answers that were given."""
@@ -161,6 +164,10 @@ def similar(
     """
 
     check_arguments("closes", bound=bound)
+    if bound > 1:
+        raise UsageError(
+            f"bound = {bound:g}: nothing is more alike than 1, so that nothing could pass.", mend="bound=0.8"
+        )
     table = Cases(cases, column, asking)
     wanted = table.expected(texts_of("text", text) if text is not None else None, texts_of)
     alike, name = measure_of(by)

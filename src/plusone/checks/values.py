@@ -38,10 +38,7 @@ class Values:
         """
         __tracebackhide__ = True
         if name not in self._context.outputs:
-            raise UsageError(
-                f"The step output {name!r} was not made in this run, so no test can use it.",
-                mend=f"plusone release --until STEP, where STEP is the step that makes {name}",
-            )
+            raise self._not_made(name)
         dataset = self._context.outputs[name]
         if any("<" in column.type or "[" in column.type for column in dataset.columns):
             # Lists and structs inside a dataframe are objects that a copy would share: read it again.
@@ -49,6 +46,20 @@ class Values:
         if name not in self._kept:
             self._kept[name] = self._read(name)
         return _copy(self._kept[name])
+
+    def _not_made(self, name: str) -> UsageError:
+        context = self._context
+        if context.result and len(context.models) > 1:
+            others = [one for one in context.models if one != context.model]
+            return UsageError(
+                f"The model {context.model} is made without the step output {name!r}, and a test without a mark is one "
+                "of every model.",
+                mend=f'say whose test it is: @pytest.mark.model("{others[0]}")',
+            )
+        return UsageError(
+            f"The step output {name!r} was not made in this run, so no test can use it.",
+            mend=f"plusone release --until STEP, where STEP is the step that makes {name}",
+        )
 
     def _read(self, name: str) -> Any:
         from ..data.datasets import load

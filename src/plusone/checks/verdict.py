@@ -53,10 +53,9 @@ def problems_of(session: Session) -> list[str]:
         mine = [check for check in session.checks if check.subject == subject and not is_built_in(check.test)]
         if any(check.outcome == "passed" for check in mine):
             continue
-        what = f"none of the {len(mine)} tests" if mine else "there is no test"
-        problems.append(
-            f"no test passed on the {subject}: {what} that uses {_USES[subject]}" + (" passed" if mine else "")
-        )
+        uses = _USES[subject]
+        what = f"of {len(mine)} that use {uses} none did" if mine else f"there is no test that uses {uses}"
+        problems.append(f"no test passed on the {subject}: {what}")
     return problems
 
 

@@ -12,12 +12,13 @@ from ..base.config import Checks
 from ..base.records import Learning
 from ..data.views import ColumnView, TableView
 
-__all__ = ["SAME", "Finding", "Pair", "fail", "number", "percent", "warning"]
+__all__ = ["SAME", "Finding", "Pair", "fail", "kept", "number", "percent", "warning"]
 
 SAME = " among rows of the same times"
 """How a finding says where it is from."""
 _FEWEST = 200
 """Rows of the same times that are needed to be held against each other."""
+_MOST = 0.5
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,15 +93,51 @@ class Pair:
             return None
         return Pair(self.now.take(later), self.before, self.learning, self.bounds)
 
+    @cached_property
+    def latest(self) -> TableView | None:
+        """The newest rows of before, as large a share of it as now is newer by; None: nothing is newer.
+
+        What they do not have either, or did already, is the season's.
+        """
+        clock = self.now.clock
+        if self.newest is None or clock is None:
+            return None
+        moments = self.before.columns[clock.name].numbers
+        share = self.newest.now.rows / self.now.rows
+        return self.before.take(moments > np.nanquantile(moments, 1.0 - share))
+
+    @cached_property
+    def is_drawn_anew(self) -> bool:
+        """Whether most rows of before are not there now: a sample of its own, whose counts chance moves."""
+        share = kept(self.now, self.before, [now.name for now, _ in self.shared])
+        return share is not None and share < _MOST
+
     @property
     def many(self) -> int:
         """Over how many comparisons the share of false alarms is spread."""
         return max(1, 2 * len(self.shared))
 
+    @property
+    def alpha(self) -> float:
+        """The share of false alarms that is left to one comparison."""
+        return self.bounds.data_alpha / self.many
+
     def is_feature(self, name: str) -> bool:
         """Whether the model asks for this column, or answers it."""
         learning = self.learning
         return name in learning.targets or learning.features is None or name in learning.features
+
+
+def kept(now: TableView, before: TableView, names: list[str]) -> float | None:
+    """Return the share of the rows' values of before that are there now, each as often; None: they can't be read."""
+    ours, theirs = now.hashes(names), before.hashes(names)
+    if ours is None or theirs is None or not len(theirs) or not len(ours):
+        return None
+    values, counts = np.unique(theirs, return_counts=True)
+    new, new_counts = np.unique(ours, return_counts=True)
+    places = np.minimum(np.searchsorted(new, values), len(new) - 1)
+    found = np.where(new[places] == values, new_counts[places], 0)
+    return float(np.minimum(found, counts).sum() / len(theirs))
 
 
 def number(value: float) -> str:

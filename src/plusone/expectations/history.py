@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.views import ColumnView, TableView
 from ..statistics.association import cramers_v
 from ..statistics.drift import bin_edges
-from .findings import Finding, Pair, fail, percent, warning
+from .findings import Finding, Pair, fail, kept, percent, warning
 
 __all__ = ["history", "links"]
 
@@ -46,7 +46,7 @@ def history(pair: Pair) -> Iterator[Finding]:
     if len(key) - 1 < max(2, len(names) // 4):
         return
     for name in moved:
-        changed = 1.0 - (_kept(now, before, [*key, name]) or 0.0)
+        changed = 1.0 - (kept(now, before, [*key, name]) or 0.0)
         said = f"{percent(changed)} of the values are others than they were in the same rows of the past"
         if changed > pair.bounds.rewritten and pair.is_feature(name):
             yield fail(name, f"{said}, while {len(key)} columns are as they were", changed=changed)
@@ -88,7 +88,7 @@ def _stayed(now: TableView, before: TableView, clock: str, names: list[str]) -> 
     """
     key, moved = [clock], list[str]()
     for name in names:
-        share = _kept(now, before, [*key, name])
+        share = kept(now, before, [*key, name])
         if share is not None:
             (key if share >= _STAYED else moved).append(name)
     return key, moved
@@ -98,18 +98,6 @@ def _chosen(table: TableView, clock: str, every: int) -> TableView:
     """Return the rows of one moment in `every`, the same ones in each table, so that there are not too many."""
     hashed = table.hashes([clock])
     return table if hashed is None else table.take(hashed % np.uint64(every) == 0)
-
-
-def _kept(now: TableView, before: TableView, names: list[str]) -> float | None:
-    """Return the share of the rows' values of before that are there now, each as often; None: they can't be read."""
-    ours, theirs = now.hashes(names), before.hashes(names)
-    if ours is None or theirs is None or not len(theirs) or not len(ours):
-        return None
-    values, counts = np.unique(theirs, return_counts=True)
-    new, new_counts = np.unique(ours, return_counts=True)
-    places = np.minimum(np.searchsorted(new, values), len(new) - 1)
-    found = np.where(new[places] == values, new_counts[places], 0)
-    return float(np.minimum(found, counts).sum() / len(theirs))
 
 
 class _Binned:

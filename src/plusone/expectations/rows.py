@@ -69,10 +69,20 @@ def find_key(table: TableView) -> list[str]:
     return []
 
 
-def overlap(train: TableView, holdout: TableView, learning: Learning, bounds: Checks) -> Iterator[Finding]:
+def overlap(
+    train: TableView,
+    holdout: TableView,
+    learning: Learning,
+    bounds: Checks,
+    *,
+    before: tuple[TableView, TableView] | None = None,
+) -> Iterator[Finding]:
     """Find rows of the holdout that are in the training data: equal in every feature and target.
 
     By chance rows are equal where features have few values: as many are allowed as the holdout repeats of itself.
+
+    Args:
+        before: the two tables of the live release: a split that takes no notice of time, as theirs did, is no news.
     """
     names = [*(learning.features or [n for n in train.columns if n not in learning.targets]), *learning.targets]
     moments = [c.name for c in train if c.kind == "moment" and c.name in holdout.columns and c.name not in names]
@@ -89,7 +99,8 @@ def overlap(train: TableView, holdout: TableView, learning: Learning, bounds: Ch
         yield fail("", said, **measured)
     elif shared:
         yield warning("", said, **measured)
-    yield from _order(train, holdout)
+    if before is None or next(_order(*before), None) is None:
+        yield from _order(train, holdout)
 
 
 def _order(train: TableView, holdout: TableView) -> Iterator[Finding]:
@@ -102,7 +113,7 @@ def _order(train: TableView, holdout: TableView) -> Iterator[Finding]:
     if first <= last:
         within = float((other.values <= last).mean())
         said = (
-            f"{percent(within)} of it is from times up to {day_text(last)}, which the model learned from: what is "
-            "tested is not what comes later"
+            f"{percent(within)} of its rows are no later than the last that the model learns from ({day_text(last)}): "
+            "a model is asked about later ones, and this tests something easier"
         )
         yield warning(clock.name, said, share=within)

@@ -39,7 +39,7 @@ def columns(pair: Pair) -> Iterator[Finding]:
 
 
 def constant(table: TableView, before: TableView | None, names: list[str]) -> Iterator[Finding]:
-    """Find features that have one value in all rows: a failure where the live release had several."""
+    """Find features that have one value in all rows: a failure where the live release had several, else no news."""
     for name in names:
         column = table.columns.get(name)
         if column is None or column.kind == "other" or table.rows < 2:
@@ -51,7 +51,7 @@ def constant(table: TableView, before: TableView | None, names: list[str]) -> It
         old = before.columns.get(name) if before is not None else None
         if old is not None and old.distinct > 1:
             yield fail(name, f"{what}; it had {old.distinct:,} different ones", distinct=column.distinct)
-        else:
+        elif old is None:
             yield warning(name, what, distinct=column.distinct)
 
 

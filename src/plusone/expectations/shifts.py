@@ -23,6 +23,8 @@ _NOTABLE = 0.1
 _NOTABLE_SAME = 0.02
 """The same among rows of the same times, which do not change by themselves."""
 _LABEL_NOTABLE = 0.03
+_PACE = 1.5
+"""A column that moved so many times as far as it did within the data of before is shown: seasons quicken."""
 
 
 class Shift(NamedTuple):
@@ -73,10 +75,14 @@ def _shifts(pair: Pair, names: list[str]) -> list[Shift]:
 
 
 def shift(pair: Pair) -> Iterator[Finding]:
-    """Find columns whose values moved: by more than the bound over all rows, or at all in the past."""
+    """Find columns whose values moved: by more than the bound over all rows, or at all in the past.
+
+    Over all rows a season is no news: a column is only shown if it moved further than its newest rows moved it before.
+    """
     bounds = pair.bounds
     for one in shifts(pair):
-        yield from _judged(one, bounds.shift, _NOTABLE, "")
+        if one.effect.low > _NOTABLE:
+            yield from _judged(one, bounds.shift, max(_NOTABLE, _PACE * _season(pair, one.column)), "")
     if pair.same_times is not None:
         for one in shifts(pair.same_times):
             yield from _judged(one, bounds.shift_same_times, _NOTABLE_SAME, SAME)
@@ -90,6 +96,17 @@ def label(pair: Pair) -> Iterator[Finding]:
     bound = pair.bounds.shift_same_times / 2
     for one in target_shifts(pair.same_times) if pair.same_times is not None else ():
         yield from _judged(one, bound, bound / 2, SAME)
+
+
+def _season(pair: Pair, name: str) -> float:
+    """Return how far its newest rows moved a column of before, 0 to 1."""
+    if pair.latest is None or not 0 < pair.latest.rows < pair.before.rows:
+        return 0.0
+    moved = distance(pair.latest.columns[name], pair.before.columns[name])
+    # With s the share of the newest rows: all rows differ from the newest by 1 - s of what older ones do, and from
+    # older ones by s of it.
+    share = pair.latest.rows / pair.before.rows
+    return moved.effect.value * share / (1.0 - share) if moved is not None else 0.0
 
 
 def _judged(one: Shift, bound: float, notable: float, where: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..data.views import DAY, HOUR, ColumnView, Floats
+from .chance import is_beyond_chance
 from .findings import Finding, Pair, fail, percent, warning
 
 __all__ = ["day_text", "fell_by_half", "gaps", "longest_gap", "rows"]
@@ -25,7 +26,7 @@ def gaps(pair: Pair) -> Iterator[Finding]:
     clock = pair.now.clock
     before = pair.before.columns.get(clock.name) if clock is not None else None
     if clock is not None and before is not None and before.kind == "moment" and len(before.values):
-        yield from _stale(clock, before)
+        yield from _stale(pair, clock, before)
         yield from _holes(clock, before)
     yield from _apart(pair)
 
@@ -82,9 +83,12 @@ def day_text(moment: float) -> str:
     return f"{found:%Y-%m-%d}" if moment % DAY == 0 else f"{found:%Y-%m-%d %H:%M}"
 
 
-def _stale(clock: ColumnView, before: ColumnView) -> Iterator[Finding]:
+def _stale(pair: Pair, clock: ColumnView, before: ColumnView) -> Iterator[Finding]:
     newest, was = clock.ends[1], before.ends[1]
-    if newest < was:
+    later = int((before.values > newest).sum())
+    beyond = is_beyond_chance(later, len(before.values), len(clock.values), alpha=pair.bounds.data_alpha)
+    # The newest row of a sample that is drawn anew is another one.
+    if newest < was and (beyond or pair.same_times is None or not pair.same_times.is_drawn_anew):
         yield fail(
             clock.name,
             f"the newest is {day_text(newest)}, older than the live release's {day_text(was)}",
@@ -110,15 +114,21 @@ def _each_day(clock: ColumnView, before: ColumnView) -> Iterator[Finding]:
     new = {day: count for day, count in now.items() if day > max(was)} or now
     typical = [float(np.median(list(part.values()))) for part in (new, was)]
     ratio = typical[0] / typical[1]
-    said = f"a day has {typical[0]:,.0f} rows in the middle; it had {typical[1]:,.0f}"
+    said = f"the median day has {typical[0]:,.0f} rows; it had {typical[1]:,.0f}"
     least, most = _usual(list(was.values()), len(new))
     measured = {"a_day": typical[0], "before": typical[1], "ratio": ratio, "least": least, "most": most}
     if len(new) >= 3 and len(was) >= 3:
         # What comes in fits and starts (ratings, tickets) had such days before: no source is blamed for them.
         if typical[0] < _HALF * least or typical[0] > _DOUBLE * most:
             yield fail("", said, **measured)
-        elif not 0.75 <= ratio <= 1.33:
+        elif not 0.75 <= ratio <= 1.33 and _is_more(list(new.values()), list(was.values())):
             yield warning("", said, **measured)
+
+
+def _is_more(now: list[int], before: list[int]) -> bool:
+    """Return whether days have more or fewer rows than before by more than chance: of Poisson counts, per day."""
+    apart = abs(sum(now) / len(now) - sum(before) / len(before))
+    return apart > _SIGMAS * math.sqrt(sum(now) / len(now) ** 2 + sum(before) / len(before) ** 2)
 
 
 def _usual(counts: list[int], days: int) -> tuple[float, float]:
@@ -137,7 +147,9 @@ def _same(same: Pair) -> Iterator[Finding]:
     measured = {"same_times": now, "same_times_before": before}
     if abs(moved) > _SAME_FAIL and abs(now - before) >= 30:
         yield fail("", said, **measured)
-    elif abs(moved) > _SAME_WARN:
+    elif abs(moved) > _SAME_WARN and not (
+        same.is_drawn_anew and abs(now - before) <= _SIGMAS * math.sqrt(now + before)
+    ):
         yield warning("", said, **measured)
     clock = same.now.clock
     if clock is None or abs(moved) > _SAME_FAIL:

@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from ..data.views import ColumnView
 from ..statistics.drift import share_difference
+from .chance import is_beyond_chance
 from .findings import SAME, Finding, Pair, fail, number, percent, warning
 from .times import fell_by_half
 
-__all__ = ["SENTINELS", "categories", "nulls", "ranges"]
+__all__ = ["SENTINELS", "categories", "is_coded", "nulls", "ranges"]
 
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 0.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, -99999.0)
 """Numbers that are written for 'not known'."""
 _HEAP = 0.005
 """The share of rows at one such number, where there were hardly any, that is no chance."""
+_HEAPED = 3
+"""How many rows are a heap at least."""
 _FEW = 0.001
 """The share of rows that is put up with anywhere: single odd values."""
 _BIG_CATEGORY, _SHARE_NEW = 0.01, 0.1
@@ -26,19 +29,23 @@ _NEWEST = " among rows that are new"
 
 
 def ranges(pair: Pair) -> Iterator[Finding]:
-    """Find numbers beyond what was there: far beyond in all rows, and at all among rows of the same times."""
+    """Find numbers beyond what was there: far beyond in all rows, and at all among rows of the same times.
+
+    The ends of a sample move with each one that is drawn: what chance does to them is no finding. Nor is it one that
+    rows of new times reach a little further: they have a season of their own.
+    """
     for now, before in pair.shared:
         if now.kind == "number" and len(before.values):
             yield from _infinite(now, before)
             if len(now.values):
-                yield from _sentinels(now, before)
-                yield from _outside(now, *before.ends)
+                yield from _sentinels(now, before, pair.alpha)
+                yield from _outside(now, before, pair)
     for now, before in pair.newest.shared if pair.newest is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
-            yield from _sentinels(now, before, _NEWEST)
+            yield from _sentinels(now, before, pair.alpha, _NEWEST)
     for now, before in pair.same_times.shared if pair.same_times is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
-            yield from _outside_same(now, *before.ends)
+            yield from _outside_same(now, before, pair.alpha)
 
 
 def nulls(pair: Pair) -> Iterator[Finding]:
@@ -48,6 +55,7 @@ def nulls(pair: Pair) -> Iterator[Finding]:
     that is silent in winter): five times the bound.
     """
     worst: set[str] = set()
+    shown: dict[str, Finding] = {}
     parts = (("", pair, 1.0), (SAME, pair.same_times, 1.0), (_NEWEST, pair.newest, 5.0))
     for where, one, wider in parts:
         for now in one.now if one is not None else ():
@@ -66,17 +74,21 @@ def nulls(pair: Pair) -> Iterator[Finding]:
             if rise.low > bound and steep:
                 worst.add(now.name)
                 yield fail(now.name, said, **measured)
-            elif rise.low > bound / 2:
-                yield warning(now.name, said, **measured)
+            elif rise.low > bound / 2 and there > shown.get(now.name, _NONE).measured["missing"]:
+                shown[now.name] = warning(now.name, said, **measured)
+    yield from (one for name, one in shown.items() if name not in worst)
+
+
+_NONE = warning("", "", missing=0.0)
 
 
 def categories(pair: Pair) -> Iterator[Finding]:
     """Find words that are new, gone or written otherwise; gone among rows of the same times is never a season."""
     told: set[str] = set()
-    for one in (pair, pair.newest):
+    for where, one in (("", pair), (_NEWEST, pair.newest)):
         for now, before in one.shared if one is not None else ():
             if now.name not in told:
-                for finding in _words(now, before, pair):
+                for finding in _words(now, before, pair, where):
                     told.add(now.name)
                     yield finding
     if (same := pair.same_times) is not None:
@@ -85,12 +97,12 @@ def categories(pair: Pair) -> Iterator[Finding]:
                 yield from _lost(now, before, same.now.rows / same.before.rows)
 
 
-def _words(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
+def _words(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     if before.is_category and now.kind == "word" and now.counts:
         yield from _spelled(now, before)
-        yield from _new(now, before, pair)
-        yield from _gone(now, before)
-    elif _is_coded(before) and now.kind == "number":
+        yield from _new(now, before, pair, where)
+        yield from _gone(now, before, pair, where)
+    elif is_coded(before) and now.kind == "number":
         yield from _codes(now, before)
 
 
@@ -99,15 +111,23 @@ def _infinite(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
         yield fail(now.name, f"has infinite numbers in {now.infinite:,} rows; it had none", rows=now.infinite)
 
 
-def _sentinels(now: ColumnView, before: ColumnView, where: str = "") -> Iterator[Finding]:
+def _sentinels(now: ColumnView, before: ColumnView, alpha: float, where: str = "") -> Iterator[Finding]:
+    low, high = before.ends
     for value in SENTINELS:
         there = now.within(value, value)
-        if there < _HEAP:
+        rows = round(there * len(now.values))
+        if there < _HEAP or rows < _HEAPED:
             continue
         was = before.within(value, value)
-        # A code of its own, or a count that reaches 0, lies within what was there, beside its neighbours.
-        low, high = before.ends
-        if was * 10 < there and (not low <= value <= high or _is_far(value, before)):
+        # A code of its own lies within what was there, beside its neighbours; a count that reaches 0, just below.
+        beyond = not low <= value <= high
+        near = max((high - low) / 10, 1.0 if before.whole else 0.0)
+        if beyond and low - near <= value <= high + near:
+            beyond = is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha)
+        within = low <= value <= high and _is_far(value, before)
+        # Where rows are few, so are those near any value.
+        within = within and is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha)
+        if was * 10 < there and (beyond or within):
             said = f"{percent(there)} of the values{where} are {number(value)}; it was {percent(was)}"
             yield fail(now.name, f"{said}: does it stand for a missing value?", value=value, share=there, before=was)
 
@@ -119,8 +139,9 @@ def _is_far(value: float, before: ColumnView) -> bool:
     return before.within(value - near, value + near) < _FEW
 
 
-def _outside(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
+def _outside(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
     """Judge what lies outside: beyond once more the whole range nothing grows in one release."""
+    low, high = before.ends
     wide = (high - low) or abs(high) or 1.0
     far, farther = (1.0 - now.within(low - times * wide, high + times * wide) for times in (1, 10))
     first, last = now.ends
@@ -129,15 +150,22 @@ def _outside(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
     measured = {"minimum": first, "maximum": last, "before": [low, high], "share": far}
     if below:
         yield fail(now.name, f"{percent(below)} of the values are below 0, where none was: {ends}", **measured)
-    elif far > 5 * _FEW or farther > _FEW:
+    elif farther > _FEW or (far > 5 * _FEW and _is_more_than_chance(now, before, far, pair.alpha)):
         yield fail(now.name, f"{percent(far)} of the values lie far outside of what was there: {ends}", **measured)
-    elif first < low - wide / 10 or last > high + wide / 10:
-        yield warning(now.name, f"values lie outside of what was there: {ends}", **measured)
+    elif far:
+        yield warning(now.name, f"{percent(far)} of the values lie far outside of what was there: {ends}", **measured)
+    elif pair.newest is None and (first < low - wide / 10 or last > high + wide / 10):
+        outside = 1.0 - now.within(low, high)
+        if _is_more_than_chance(now, before, outside, pair.alpha):
+            yield warning(
+                now.name, f"{percent(outside)} of the values lie outside of what was there: {ends}", **measured
+            )
 
 
-def _outside_same(now: ColumnView, low: float, high: float) -> Iterator[Finding]:
+def _outside_same(now: ColumnView, before: ColumnView, alpha: float) -> Iterator[Finding]:
+    low, high = before.ends
     outside = 1.0 - now.within(low, high)
-    if outside > 10 * _FEW:
+    if outside > 10 * _FEW and _is_more_than_chance(now, before, outside, alpha):
         first, last = now.ends
         yield fail(
             now.name,
@@ -147,8 +175,14 @@ def _outside_same(now: ColumnView, low: float, high: float) -> Iterator[Finding]
         )
 
 
-def _is_coded(column: ColumnView) -> bool:
-    """Whether the numbers are codes, or few enough to be taken for some: integers, up to 20, many rows each."""
+def _is_more_than_chance(now: ColumnView, before: ColumnView, outside: float, alpha: float) -> bool:
+    """Whether a share of the values beyond both ends is more than rows have that are drawn anew."""
+    rows = round(outside * len(now.values))
+    return is_beyond_chance(rows, len(now.values), len(before.values), alpha=alpha, sides=2)
+
+
+def is_coded(column: ColumnView) -> bool:
+    """Return whether the numbers are codes, or few enough to be taken for some: integers, up to 20, many rows each."""
     return column.whole and 1 < column.distinct <= 20 and len(column.values) >= 100 * column.distinct
 
 
@@ -188,34 +222,46 @@ def _spelled(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
         )
 
 
-def _new(now: ColumnView, before: ColumnView, pair: Pair) -> Iterator[Finding]:
+def _new(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     other = _spellings(now, before)
     new = [word for word in now.counts if word not in before.counts and word not in other]
     rows = sum(now.counts[word] for word in new)
     share = rows / max(1, now.rows)
     if not new:
         return
-    said = f"{rows:,} rows ({percent(share)}) have values that were not there: {_named(new)}"
+    said = f"{rows:,} rows ({percent(share)}{where}) have values that were not there: {_named(new)}"
     measured = {"rows": rows, "share": share, "words": new[:_SHOWN]}
-    if share > _SHARE_NEW or (before.distinct <= 2 and now.name in pair.learning.targets):
+    if before.distinct <= 2 and now.name in pair.learning.targets:
         yield fail(now.name, said, **measured)
-    else:
+        return
+    # Where many words came once, the next rows have new ones too: about as many as came once (Good 1953).
+    once = sum(count == 1 for count in before.counts.values()) / before.rows
+    if not is_beyond_chance(rows, now.rows, before.rows, alpha=pair.alpha):
+        return
+    if share > _SHARE_NEW:
+        yield fail(now.name, said, **measured)
+    elif share > _FEW * (5 if where else 1) + 2 * once:
         yield warning(now.name, said, **measured)
 
 
-def _gone(now: ColumnView, before: ColumnView) -> Iterator[Finding]:
+def _gone(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
     gone = [word for word in before.counts if word not in now.counts]
     big = [word for word in gone if _expected(word, now, before) >= _EXPECTED]
     if big and before.counts[big[0]] / before.rows >= _BIG_CATEGORY:
         share = sum(before.counts[word] for word in big) / before.rows
         yield fail(
             now.name,
-            f"no row has {_named(big)}, which {percent(share)} of the rows had",
+            f"no row{where} has {_named(big)}, which {percent(share)} of the rows had",
             words=big[:_SHOWN],
             share=share,
         )
-    elif big:
-        yield warning(now.name, f"no row has {_named(big)} any more", words=big[:_SHOWN])
+    elif big := [word for word in big if not where or _was_there(pair, now.name, word)]:
+        yield warning(now.name, f"no row{where} has {_named(big)} any more", words=big[:_SHOWN])
+
+
+def _was_there(pair: Pair, name: str, word: str) -> bool:
+    """Whether the newest rows of before had a word: one that ended earlier was news then."""
+    return pair.latest is None or word in pair.latest.columns[name].counts
 
 
 def _lost(now: ColumnView, before: ColumnView, grown: float) -> Iterator[Finding]:

@@ -6,9 +6,11 @@ import math
 from typing import Any, Literal
 
 from ..base.errors import UsageError
-from .outcomes import CheckFailed, Inconclusive, record
+from .outcomes import CheckFailed, Inconclusive, is_outcome, record
 
-__all__ = ["Judgement", "OnInconclusive", "check_arguments", "check_margin", "conclude", "outcome_of"]
+__all__ = ["Judgement", "OnInconclusive", "check_arguments", "check_margin", "check_model", "conclude", "outcome_of"]
+
+__tracebackhide__ = is_outcome
 
 Judgement = Literal["passed", "failed", "inconclusive"]
 OnInconclusive = Literal["closes", "allowed"]
@@ -16,12 +18,34 @@ OnInconclusive = Literal["closes", "allowed"]
 
 
 def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
-    """Raise UsageError if one of the numbers is not finite, or `inconclusive` is no word for what it may be."""
+    """Raise UsageError if a number is not finite, `model` or `live` no packaged model, `inconclusive` no such word.
+
+    `live` may be None, and so may what need not be said: `tolerance`, `relative`, `probability`.
+    """
     if inconclusive not in ("closes", "allowed"):
         raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
+    if "model" in numbers and numbers["model"] is None:
+        check_model(None)
+    for name in ("model", "live"):
+        given = numbers.pop(name, None)
+        if given is not None:
+            check_model(given, name)
     for name, number in numbers.items():
+        if number is None and name in ("tolerance", "relative", "probability"):
+            continue
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise UsageError(f"{name} = {number!r}: expected a finite number.")
+        if name in ("seed", "resamples") and (number != int(number) or number < 0):
+            raise UsageError(f"{name} = {number!r}: expected a whole number, 0 or more.")
+
+
+def check_model(model: Any, what: str = "model") -> None:
+    """Raise UsageError if this is no packaged model: a table in its place, say, or one that was not packaged."""
+    if not hasattr(model, "signature") or not hasattr(model, "columns"):
+        raise UsageError(
+            f"{what} is a {type(model).__name__}: expected a packaged model, as the fixtures `model` and `live` are.",
+            mend="name it as a parameter of the test: def test_it(model, holdout)",
+        )
 
 
 def check_margin(margin: float) -> None:

@@ -10,7 +10,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["CheckFailed", "Inconclusive", "NotApplicable", "record", "recording", "warn"]
+from ..base.errors import PlusoneError
+
+__all__ = ["CheckFailed", "Inconclusive", "NotApplicable", "is_outcome", "record", "recording", "warn"]
 
 
 class CheckFailed(AssertionError):
@@ -23,6 +25,16 @@ class Inconclusive(AssertionError):
 
 class NotApplicable(Exception):
     """The check has nothing to be compared with, e.g. no release is live yet: it counts for nothing."""
+
+
+def is_outcome(found: Any) -> bool:
+    """Return whether what was raised is what a check says, and no fault of plusone's own.
+
+    A module says `__tracebackhide__ = is_outcome`, and pytest shows the line of the test, not ours, beside such a
+    message. `found` is pytest's ExceptionInfo.
+    """
+    said = (CheckFailed, Inconclusive, NotApplicable, PlusoneError)
+    return found is not None and isinstance(found.value, said)
 
 
 _open: list[list[dict[str, Any]]] = []

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import UsageError
+from ..base.errors import UnsafeValue, UsageError
 from ..data.datasets import to_arrow
+from ..signatures.words import what_is_answered
 from ..statistics import metrics
 from . import learners, pictures
 from .outcomes import CheckFailed
@@ -33,6 +34,7 @@ _NEEDED = {
     "ranking": ("ranking",),
     "classes": ("probabilities", "labels"),
 }
+_USUAL = {"number": "mae", "vector": "mae", "ranking": "ndcg@10", "classes": "accuracy"}
 _ANSWERED = {"number": "numbers", "vector": "numbers", "ranking": "rankings", "classes": "classes"}
 
 
@@ -42,6 +44,9 @@ def choose(output: Output, name: str) -> Metric:
     Raises:
         UsageError: when there is no such metric or target, or the model's answers are not made for it.
     """
+    given: Any = name
+    if not isinstance(given, str):
+        raise UsageError(f"metric = {name!r}: expected the name of one.", mend=f"metric={_USUAL[output.kind]!r}")
     base, sign, target = name.partition(":")
     metric = metrics.find(base)
     _check_fit(output, metric)
@@ -80,7 +85,10 @@ class Rows:
     """
 
     def __init__(self, data: Any, output: Output, metric: Metric) -> None:
-        self._table = to_arrow(data)
+        try:
+            self._table = to_arrow(data)
+        except UnsafeValue as error:
+            raise UsageError(f"The data can't be read as a table: {error.message}", mend=error.mend) from error
         self._output = output
         self._metric = metric
         self._answers: dict[int, Answer] = {}
@@ -166,7 +174,8 @@ class Rows:
         output = model.signature.output
         if output.kind != self._output.kind:
             raise UsageError(
-                f"The candidate answers {self._output.kind} and {who} {output.kind}: they can't be compared."
+                f"The candidate answers {what_is_answered(self._output)}, and {who} {what_is_answered(output)}: they "
+                "can't be compared."
             )
         _check_fit(output, self._metric)
         if id(model) not in self._answers:

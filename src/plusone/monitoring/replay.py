@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.records import Output
+from ..signatures.words import what_is_answered
 from ..statistics.bootstrap import paired_difference
 from ..statistics.proportions import mcnemar, tango, wilson
 from .replayed import FEWEST_LABELS, Changed, Labelled, Slice
@@ -61,7 +62,8 @@ class Differences(NamedTuple):
 def comparable(output: Output, live: Output) -> str:
     """Return why what the candidate and the live release answer can't be compared; '' when it can."""
     if output.kind != live.kind:
-        return f"the candidate answers {output.kind}, the live release {live.kind}: every answer is another one"
+        ours, theirs = what_is_answered(output), what_is_answered(live)
+        return f"the candidate answers {ours}, the live release {theirs}: every answer is another one"
     if output.kind == "vector" and (set(output.names) != set(live.names) or output.width != live.width):
         ours, theirs = (", ".join(one.names) or f"{one.width} numbers" for one in (output, live))
         return f"the candidate answers {ours}, the live release {theirs}: every answer is another one"

@@ -192,9 +192,11 @@ class Engine:
         values = (value,) if len(spec.outputs) == 1 else value
         if len(spec.outputs) > 1 and (not isinstance(values, tuple) or len(values) != len(spec.outputs)):
             got = f"a tuple of {len(values)}" if isinstance(values, tuple) else f"a {type(value).__name__}"
+            listed = isinstance(value, list) and len(value) == len(spec.outputs)
             raise PipelineError(
                 f"{spec.where}: step {spec.name!r} returned {got}: expected a tuple of {len(spec.outputs)}, "
-                f"for outputs={list(spec.outputs)}."
+                f"for outputs={list(spec.outputs)}.",
+                mend=f"return tuple(...), or {', '.join(spec.outputs)}" if listed else "",
             )
         made: dict[str, Dataset] = {}
         for name, part in zip(spec.outputs, values, strict=True):

@@ -10,6 +10,7 @@ import msgspec
 from ..data.views import DAY, HOUR, ColumnView, TableView
 from ..expectations.rows import find_key
 from ..expectations.times import longest_gap
+from ..expectations.values import is_coded
 
 __all__ = ["Expectations", "Expected", "infer", "kind_of"]
 
@@ -105,7 +106,7 @@ def _missing(share: float) -> float:
 
 def _range(column: ColumnView) -> tuple[float | None, float | None]:
     low, high = column.ends
-    if column.whole and column.distinct <= 20 and len(column.values) >= 100 * column.distinct:
+    if is_coded(column):
         return low, high
     room = (high - low) * _ROOM or abs(high) * _ROOM or 1.0
     first, last = low - room, high + room
@@ -114,7 +115,7 @@ def _range(column: ColumnView) -> tuple[float | None, float | None]:
     step = 10.0 ** math.floor(math.log10(room)) if room > 1e-300 else 0.0
     if step:
         first, last = _digits(math.floor(first / step) * step), _digits(math.ceil(last / step) * step)
-    if low >= 0 > first and (low == 0 or column.whole):
+    if low >= 0 > first:
         first = 0.0
     return min(first, low), max(last, high)
 
