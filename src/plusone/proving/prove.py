@@ -61,8 +61,7 @@ class Trained:
         matrix if the model says of how many columns (`n_features_in_`).
         """
         table = tabled(table.select(self._features), self._features)
-        tensors = any(shape_of(field.type) is not None for field in table.schema)
-        if not tensors and (not self._arrays or (self._named and self._width is not None)):
+        if not self._as_arrays(table):
             frame = from_arrow(table, self._flavour)
             return frame if self._named else frame.to_numpy()
         arrays = to_arrays(table)
@@ -70,12 +69,19 @@ class Trained:
             return np.concatenate([array.reshape(table.num_rows, -1) for array in arrays.values()], axis=1)
         return arrays[self._features[0]] if len(arrays) == 1 else arrays
 
+    def _as_arrays(self, table: pa.Table) -> bool:
+        if any(shape_of(field.type) is not None for field in table.schema):
+            return True
+        return self._arrays and not (self._named and self._width is not None)
+
     def frame_of(self, table: pa.Table) -> tuple[str, Any]:
         """Return of what kind the things are that the model is asked with, and the features of a table before that: a
-        dataframe whose columns have their types.
+        dataframe, or arrays by name, whose columns have their types.
         """
-        frame = from_arrow(table.select(self._features), self._flavour)
-        return (self._flavour if self._named else "matrix"), frame
+        table = tabled(table.select(self._features), self._features)
+        if self._as_arrays(table):
+            return ("numpy" if self._width is None or self._named else "matrix"), to_arrays(table)
+        return (self._flavour if self._named else "matrix"), from_arrow(table, self._flavour)
 
     def probabilities(self, table: pa.Table) -> Any:
         """Return the probabilities, shape (rows, classes), or None when the model has none."""
@@ -150,7 +156,7 @@ def make_cases(
 ) -> list[Case]:
     """Return the cases to prove on: up to 10,000 evenly spread rows of each table, and the edges of the signature.
 
-    Of a ranking they are different rows.
+    Of a ranking they are different rows, unless there are tensors among the fields.
 
     Raises:
         Incompatible: when the trained model fails on rows that its signature accepts.
@@ -162,7 +168,8 @@ def make_cases(
         if absent := [name for name in names if name not in table.column_names]:
             raise UsageError(f"The {what} has no column {', '.join(map(repr, absent))}, which the features name.")
         rows = table.select(names)
-        if signature.output.kind == "ranking":  # tables of what users did hold each of them many times
+        plain = all(field.shape is None for field in signature.fields)
+        if signature.output.kind == "ranking" and plain:  # tables of what users did hold each of them many times
             rows = rows.group_by(names).aggregate([])
         found.append(_case(trained, signature, blocks, known, what, _spread(rows)))
     row = base_row(names, tables[0][1])
