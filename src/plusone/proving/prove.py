@@ -266,13 +266,11 @@ def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) ->
     if signature.output.kind == "vector":
         expected = np.asarray(case.answers, dtype=np.float64).reshape(len(case.answers), -1)
         gaps = _distance(answer.numbers, expected)
-        bad = ~(gaps <= tolerance * np.maximum(1.0, np.abs(expected)))
-        return gaps.max(axis=1, initial=0.0), (bad & (gaps != 0)).any(axis=1), 0
+        return gaps.max(axis=1, initial=0.0), ~_near(gaps, expected, tolerance).all(axis=1), 0
     if signature.output.kind == "number":
         expected = np.asarray(case.answers, dtype=np.float64)
         differences = _distance(answer.numbers, expected)
-        with np.errstate(over="ignore"):  # of the largest numbers there are, a hundred times as much is infinite
-            return differences, ~(differences <= tolerance * np.maximum(1.0, np.abs(expected))), 0
+        return differences, ~_near(differences, expected, tolerance), 0
     other = answer.labels != case.answers
     if case.probabilities is None:
         return other.astype(np.float64), other, 0
@@ -294,6 +292,12 @@ def _distance(left: Any, right: Any) -> Any:
         return np.where(same, 0.0, np.abs(left - right))
 
 
+def _near(gaps: Any, expected: Any, tolerance: float) -> Any:
+    """Return which numbers are near enough: of an infinite one only the same, however large its share would be."""
+    with np.errstate(over="ignore"):  # of the largest numbers there are, a hundred times as much is infinite
+        return (gaps == 0) | (np.isfinite(gaps) & (gaps <= tolerance * np.maximum(1.0, np.abs(expected))))
+
+
 def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tolerance: float, precision: str) -> None:
     """A row answers the same alone as among others."""
     for row in {0, columns.rows - 1}:
@@ -308,7 +312,7 @@ def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tol
             same = bool(alone.labels[0] == answer.labels[row])
         else:
             gap = _distance(left[0], right[row])
-            same = bool(((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))) | (gap == 0)).all())
+            same = bool(_near(gap, np.asarray(right[row], dtype=np.float64), tolerance).all())
         if not same:
             raise Incompatible(
                 f"The compiled model ({precision}) answers row {row} of {case.what} differently when it is alone.",
