@@ -40,7 +40,8 @@ slow: $(VENV)/.dev $(ENVIRONMENTS)  ## the slow tests: processes killed, traffic
 	@$(PYTEST) -m "slow and alone" --durations=5 || test $$? -eq 5
 
 torch: $(TORCH)/.installed  ## the tests that need PyTorch; where it is not to be had they are not run, and it says so
-	@if [ -e $(TORCH)/.installed ]; then TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) $(TORCH_TESTS); \
+	@if [ -e $(TORCH)/.installed ]; then TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) $(TORCH_TESTS) && \
+	TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) tests/matrix -k PyTorch; \
 	else echo "not run: torch not available: $(TORCH_TESTS)"; fi
 
 llm: $(VENV)/.dev $(LLM)/.installed  ## the tests that need a language model; where it is not to be had they are not run, and it says so

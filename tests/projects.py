@@ -12,7 +12,7 @@ from plusone.predictor import Predictor, load
 from plusone.release.making import Request
 from plusone.store import open_store
 
-__all__ = ["copy_example", "release_example"]
+__all__ = ["copy_example", "missed_without", "release_example"]
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -36,3 +36,16 @@ def release_example(project: Path, **settings: Any) -> Predictor:
     finally:
         store.close()
     return load(folder, made.release.package)
+
+
+def missed_without(project: Path, target: str) -> dict[str, str]:
+    """Return, by line of the lock of a release, the module that the replay missed without it: '' where it was not
+    imported.
+    """
+    with plusone.App(project) as app:
+        verified = app.verify_package(target=target, each_line=True)
+    assert verified.ok, verified.found.problems
+    assert verified.found.rows > 0
+    for line in verified.found.lines:
+        assert (line.without != "") is line.imported
+    return {line.name: line.module for line in verified.found.lines}

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.projects import copy_example, release_example
+from tests.projects import copy_example, missed_without, release_example
 
 pytest.importorskip("torch", reason="not run: torch not available here: `make torch` has it")
 
 
 @pytest.mark.timeout(900)
 def test_it_is_released_and_reads_a_png(tmp_path: Path):
-    predictor = release_example(copy_example("digits", tmp_path), epochs=10)
+    project = copy_example("digits", tmp_path)
+    predictor = release_example(project, epochs=10)
     field = predictor.package.signature.fields[0]
     assert (field.name, field.shape, field.dtype) == ("image", (8, 8), "uint8")
     assert predictor.package.signature.output.classes == tuple(range(10))
@@ -32,3 +33,7 @@ def test_it_is_released_and_reads_a_png(tmp_path: Path):
     answer = predictor.run(predictor.decode(json.dumps({"rows": rows}).encode()))
     np.testing.assert_array_equal(answer.probabilities[0], answer.probabilities[1])
     assert float(answer.probabilities[0].sum()) == pytest.approx(1.0)
+    missed = missed_without(project, "digits@1")
+    assert "torch" not in missed
+    assert missed["pillow"] == "PIL"  # requests may bring pictures
+    assert all(missed.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -253,3 +254,75 @@ def test_a_request_says_the_user_and_nothing_else(package: Package) -> None:
     for body in (b'{"rows": [{"user": null}]}', b'{"rows": [{"user": "10"}]}', b'{"rows": [{"user": 1.5}]}', b"{}"):
         with pytest.raises(InvalidInput):
             predictor.decode(body)
+
+
+def _served(made: Any, package: Package, *users: int) -> list[list[tuple[Any, float]]]:
+    """Return what the packaged recommender answers to a request for these users."""
+    predictor = package(made, pd.DataFrame({"user": USERS, "item": ITEMS[:3]}), target="item")
+    found = predictor.predictions(
+        predictor.run(predictor.decode(json.dumps({"rows": [{"user": u} for u in users]}).encode()))
+    )
+    return [[(one["item"], one["score"]) for one in row] for row in found]
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            factors,
+            [
+                [("b", 3.0), ("c", 2.0)],
+                [("d", 4.0), ("c", 3.0), ("a", 1.0)],
+                [("a", 5.0), ("b", 5.0), ("c", 5.0), ("d", 5.0)],
+                [("a", 1.0), ("b", 1.0), ("d", 1.0), ("c", 0.0)],
+            ],
+        ),
+        (
+            neighbours,
+            [
+                [("b", 0.75), ("c", 0.5)],
+                [("a", 1.0), ("c", 0.5)],
+                [("a", 1.0), ("b", 1.0), ("d", 1.0)],
+                [("a", 1.0), ("b", 1.0), ("d", 1.0)],
+            ],
+        ),
+    ],
+)
+def test_more_than_there_are_items_are_all_that_are_left(make: Any, expected: Any, package: Package) -> None:
+    """`k` beyond the items, ties in the order of the items, what was seen left out, 99 who is not known: as served."""
+    made = make(k=9)
+    assert made.k == len(ITEMS)
+    assert _served(made, package, 10, 20, 30, 99) == expected
+    assert [made.recommend(user) for user in (10, 20, 30, 99)] == expected
+
+
+def test_a_tie_at_the_end_of_the_ranking_is_the_first_of_the_items(package: Package) -> None:
+    for k in (1, 2, 3):
+        assert _served(factors(k=k), package, 30) == [[(item, 5.0) for item in ITEMS[:k]]]
+
+
+@pytest.mark.parametrize("near", [False, True], ids=["factors", "neighbours"])
+def test_who_has_seen_everything_is_recommended_nothing(near: bool, package: Package) -> None:
+    seen = np.vstack([np.ones(4), SEEN[1:]])
+    if near:
+        made = Recommender.of_neighbours(USERS, ITEMS, csr_matrix(NEAR), csr_matrix(seen), k=3)
+    else:
+        made = Recommender(USERS, ITEMS, MINE, THEIRS, seen, k=3)
+    assert made.recommend(10) == []
+    nothing, something = _served(made, package, 10, 20)
+    assert nothing == []
+    assert something
+    # A single item, for a single user.
+    one = Recommender([10], ["a"], [[1.0]], [[2.0]], [[0.0]], k=5)
+    assert one.recommend(10) == [("a", 2.0)]
+    predictor = package(one, pd.DataFrame({"user": [10, 10], "item": ["a", "a"]}), target="item")
+    assert predictor.predict([{"user": 10}, {"user": 11}]).tolist() == [["a"], ["a"]]
+
+
+def test_scores_that_overflow_are_refused_when_they_are_packaged(package: Package) -> None:
+    """An infinite score is no score to a server: whoever trained it learns of it, not a caller."""
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(Incompatible, match="rows of training data differ"),
+    ):
+        _served(Recommender(USERS, ITEMS, MINE * 1e200, THEIRS * 1e200, SEEN, k=3), package, 10)

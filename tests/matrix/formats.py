@@ -57,9 +57,14 @@ RANKS_NOTHING = "a user's id is a category: no ranking comes of it"
 NO_STRINGS = "takes numbers alone"
 
 
-def frame_of(data: Data) -> Any:
-    """The features as a dataframe, as a train function gets them."""
-    return data.table.select(data.features).to_pandas()
+def frame_of(data: Data, rows: int | None = None) -> Any:
+    """The features as a dataframe, as a train function gets them; a tensor as an array. Of the first rows, or all."""
+    from plusone.data import tensors
+
+    table = data.table.select(data.features).slice(0, rows)
+    if any(tensors.shape_of(field.type) is not None for field in table.schema):
+        return tensors.to_arrays(table)[data.features[0]]
+    return table.to_pandas()
 
 
 def target_of(data: Data, target: str | tuple[str, ...]) -> Any:
@@ -276,6 +281,17 @@ def plain_object(data: Data, kind: str) -> Any:
     return _project_module().MoreThanUsual().fit(frame_of(data))
 
 
+def plain_ranker(data: Data, kind: str) -> Any:
+    """Return an object of a class of the project that ranks."""
+    return _project_module().Ranks(2)
+
+
+def ranked_by_the_project(model: Any, data: Data) -> list[Any]:
+    """Return what it ranks for the rows that are asked for."""
+    found = model.rank(frame_of(data, len(data.rows)))
+    return [[{"item": item, "score": score} for item, score in one] for one in found]
+
+
 def neighbours(data: Data, kind: str) -> Any:
     """Return nearest neighbours of scikit-learn, which no graph answers alike."""
     from sklearn.neighbors import KNeighborsClassifier
@@ -315,6 +331,8 @@ def _sklearn(name: str, make: Callable[[], Any], target: str, *, imputes: bool =
 def _booster(name: str, module: str, answers: str, target: str, fit: Callable[[Data, str], Any]) -> Format:
     return Format(name, (module, f"plusone.formats.{module}"), answers, target, fit, every(COMPILED, text=_BOOSTED))
 
+
+_PLAIN = every(NATIVE, tensor=NATIVE, image=NATIVE)
 
 FORMATS = (
     _sklearn("a tree", _tree, LABEL, imputes=True),
@@ -372,6 +390,16 @@ FORMATS = (
         every(NATIVE),
         packs=_project,
     ),
-    Format("Python function", ("plusone.native",), "number", NUMBER, plain_function, every(NATIVE), packs=_project),
-    Format("Python object", ("plusone.native",), "label", LABEL, plain_object, every(NATIVE), packs=_project),
+    Format("Python function", ("plusone.native",), "number", NUMBER, plain_function, _PLAIN, packs=_project),
+    Format("Python object", ("plusone.native",), "label", LABEL, plain_object, _PLAIN, packs=_project),
+    Format(
+        "Python ranker",
+        ("plusone.native",),
+        "ranking",
+        None,
+        plain_ranker,
+        every(NATIVE, tensor=NATIVE, image=NATIVE, user=NATIVE),
+        packs=_project,
+        expects=ranked_by_the_project,
+    ),
 )

@@ -122,14 +122,14 @@ def image() -> Data:
 
     media: Any = importlib.import_module("plusone.media")
 
-    values = _random().integers(0, 256, size=(ROWS, 8, 8, 1), dtype=np.uint8)
-    data = _data({"pixels": pa.FixedShapeTensorArray.from_numpy_ndarray(values)}, values.mean(axis=(1, 2, 3)))
+    values = _random().integers(0, 256, size=(ROWS, 8, 8), dtype=np.uint8)
+    data = _data({"pixels": pa.FixedShapeTensorArray.from_numpy_ndarray(values)}, values.mean(axis=(1, 2)))
     rows: list[dict[str, Any]] = []
     for one in values[:ASKED]:
         file = io.BytesIO()
-        Files.fromarray(one[:, :, 0]).save(file, "PNG")
-        rows.append({"pixels": base64.b64encode(file.getvalue()).decode()})
-    return data._replace(rows=rows, media={"pixels": media.Image(8, 8, channels=1)})
+        Files.fromarray(one).save(file, "PNG")
+        rows.append({"pixels": {"base64": base64.b64encode(file.getvalue()).decode()}})
+    return data._replace(rows=rows, media={"pixels": media.Image(height=8, width=8, mode="L")})
 
 
 def user() -> Data:

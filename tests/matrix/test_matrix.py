@@ -107,7 +107,7 @@ def make(cell: Cell, folder: Path) -> tuple[Made, str]:
     if form.expects is not None:
         return Made(package, form.expects(model, data), None, data.rows), digest
     if cell.way == NATIVE:
-        answers = np.asarray(getattr(model, "predict", model)(frame_of(data).head(len(data.rows))))
+        answers = np.asarray(getattr(model, "predict", model)(frame_of(data, len(data.rows))))
         return Made(package, answers.tolist(), None, data.rows), digest
     opened = packaging.building.open_model(model, [False, True])
     few = data.table.slice(0, len(data.rows))
@@ -150,6 +150,27 @@ def test_a_cell_is_packaged_proven_served_and_asked(cell: Cell, request: pytest.
     assert len(answers) == len(made.expected) == len(made.rows)
     for answer, expected, place in zip(answers, made.expected, range(len(answers)), strict=True):
         check(answer, expected, None if made.probabilities is None else made.probabilities[place])
+
+
+_RANKED = [cell for cell in RUN if cell.way == NATIVE and cell.input.name == "tensor" and cell.format.target is None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", _RANKED, ids=lambda cell: cell.name)
+def test_plain_python_ranks_what_comes_as_a_tensor_of_the_open_inference_protocol(cell: Cell, served: Served) -> None:
+    if (error := served.failed.get(cell.name)) is not None:
+        raise error
+    made = served.made[cell.name]
+    (field,) = made.package.signature.fields
+    values = np.array([row[field.name] for row in made.rows], dtype=np.float32)
+    tensor = {"name": field.name, "shape": list(values.shape), "datatype": "FP32", "data": values.ravel().tolist()}
+    status, _, body = ask(served.port, "POST", f"/v2/models/{model_name(cell)}/infer", json.dumps({"inputs": [tensor]}))
+    assert status == 200, body
+    items, scores = json.loads(body)["outputs"]
+    assert (items["name"], items["datatype"], items["shape"]) == ("answer", "BYTES", [len(made.rows), 2])
+    assert (scores["name"], scores["datatype"], scores["shape"]) == ("scores", "FP64", [len(made.rows), 2])
+    assert items["data"] == [one["item"] for ranking in made.expected for one in ranking]
+    assert scores["data"] == pytest.approx([one["score"] for ranking in made.expected for one in ranking], rel=1e-6)
 
 
 def check(answer: Any, expected: Any, probabilities: list[float] | None) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plusone.proving.rankings import compare_rankings
 
-NAN = np.nan
+NAN, INF = np.nan, np.inf
 
 
 def alike(codes: list[int], scores: list[float], codes2: list[int], scores2: list[float]) -> tuple[bool, int]:
@@ -33,6 +33,11 @@ def alike(codes: list[int], scores: list[float], codes2: list[int], scores2: lis
         ([1, -1], [0.9, NAN], [1, -1], [0.9, NAN], True, 0),
         ([1, -1], [0.9, NAN], [1, 2], [0.9, 0.5], False, 0),
         ([1, 2], [0.9, 0.5], [1, -1], [0.9, NAN], False, 0),
+        ([1, 2], [INF, INF], [2, 1], [INF, INF], True, 1),
+        ([1, 2], [INF, 0.5], [1, 2], [1e300, 0.5], False, 0),
+        ([1, 2], [INF, 0.5], [1, 2], [-INF, 0.5], False, 0),
+        ([1, 2], [INF, 0.5], [2, 1], [INF, 0.5], False, 0),
+        ([1, 2], [NAN, 0.5], [1, 2], [0.9, 0.5], False, 0),
         ([1, 2], [9000.0, 5000.0], [1, 2], [9000.0, 5004.0], True, 0),  # relative
     ],
 )

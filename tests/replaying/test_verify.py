@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
-from plusone.base.errors import BrokenArtifact
+from plusone import packaging
+from plusone.base.errors import BrokenArtifact, BrokenEnvironment
+from plusone.data.datasets import to_table
 from plusone.execution.environment import imports_of
 from plusone.execution.venvs import lines_of
-from plusone.replaying.asking import Replay, compiled_lock, replay
+from plusone.media import Image
+from plusone.replaying import asking
+from plusone.replaying.asking import Failure, Replay, compiled_lock, replay
 from plusone.replaying.verify import verify
 from tests.execution.made import write_distribution
 from tests.replaying.conftest import Changed
@@ -104,3 +110,38 @@ def test_a_line_without_which_the_answers_differ_is_needed(
         for line in found.lines
     ]
     assert list(found.problems) == ([] if named else expected)
+
+
+def test_what_reads_the_pictures_of_a_request_is_in_the_lock(tmp_path: Path):
+    plain = compiled_lock()
+    assert set(lines_of(compiled_lock(images=True))) - set(lines_of(plain)) == {"pillow"}
+    pixels = np.arange(80, dtype=np.uint8).reshape(20, 2, 2)
+    for name, lock in (("with", compiled_lock(images=True)), ("without", plain)):
+        _, digest = packaging.pack(
+            LinearRegression().fit(pixels.reshape(20, 4), np.arange(20.0)),
+            name="dots",
+            target="y",
+            features=["dots"],
+            train=to_table({"dots": pixels, "y": np.arange(20.0)}),
+            flavour="numpy",
+            media={"dots": Image(height=2, width=2, mode="L")},
+            environment=lock,
+            folder=tmp_path / name,
+        )
+        found = verify(tmp_path / name, digest, each_line=name == "with")
+        if name == "with":
+            assert found.problems == ()
+            assert {line.name: (line.without, line.module) for line in found.lines}["pillow"] == ("fails", "PIL")
+        else:
+            assert (found.missing, found.distribution) == ("PIL", "pillow")
+
+
+def test_an_environment_that_can_not_read_pictures_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    def without_pillow(*_: object, **__: object) -> Replay:
+        return Replay(files=(), error=Failure(kind="Unavailable", message="Images are read by Pillow.", module="PIL"))
+
+    monkeypatch.setattr(asking, "replay", without_pillow)
+    monkeypatch.setattr(asking, "_found", {})
+    with pytest.raises(BrokenEnvironment, match="can't read the pictures of a request") as raised:
+        compiled_lock(images=True)
+    assert raised.value.mend == "pip install 'plusone[image]'"

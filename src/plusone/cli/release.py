@@ -168,6 +168,7 @@ def _as_json(made: Made, moved: Moved | None) -> dict[str, Any]:
         "stage": release.stage if release else None,
         "run_id": made.run_id,
         "problems": list(made.problems),
+        "mend": made.mend,
         "checks": msgspec.to_builtins(made.session.checks) if made.session else [],
         "decisions": msgspec.to_builtins(made.decisions),
         "route": msgspec.to_builtins(made.route),

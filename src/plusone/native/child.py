@@ -264,6 +264,7 @@ class Model:
     def __init__(self, model: Any, meta: dict[str, Any]) -> None:
         options = meta["options"]
         self._predict: Callable[[Any], Any] = getattr(model, "predict", model)
+        self._rank: Callable[[Any], Any] | None = getattr(model, "rank", None)
         self._probabilities: Callable[[Any], Any] | None = getattr(model, "predict_proba", None)
         self._output: str = options["output"]
         self._with_codes = bool(options.get("ask_labels"))
@@ -294,15 +295,14 @@ class Model:
             if self._with_codes:
                 found["codes"] = self._as_codes(self._predict(data), rows)
             return found
+        if self._output == "ranking" and self._rank is not None:
+            codes, scores = ranked(self._rank(data), self._codes, rows, self._width)
+            return {"codes": codes, "scores": scores}
         answers = self._predict(data)
         if self._output == "codes":
             return {"codes": self._as_codes(answers, rows)}
         if self._output == "vector":
             return {"numbers": _numbers(answers, (rows, self._width))}
-        if self._output == "ranking":
-            codes, scores = answers
-            shape = (rows, self._width)
-            return {"codes": _numbers(codes, shape).astype(np.int64), "scores": _numbers(scores, shape)}
         return {"numbers": _numbers(answers, (rows,))}
 
     def _as_codes(self, answers: Any, rows: int) -> Any:
@@ -338,7 +338,7 @@ class Model:
         return polars.DataFrame(columns)
 
     def _matrix(self, values: dict[str, Any]) -> Any:
-        columns = [_plain_column(values[one["name"]], one) for one in self._columns]
+        columns = [_flat(_plain_column(values[one["name"]], one)) for one in self._columns]
         kinds = {column.dtype.kind for column in columns}
         if "O" in kinds or ("b" in kinds and len(kinds) > 1):
             columns = [column.astype(object) for column in columns]
@@ -347,6 +347,40 @@ class Model:
     def _arrays(self, values: dict[str, Any]) -> Any:
         found = {one["name"]: _plain_column(values[one["name"]], one) for one in self._columns}
         return next(iter(found.values())) if len(found) == 1 else found
+
+
+def ranked(answers: Any, codes: dict[Any, int], rows: int, width: int) -> tuple[Any, Any]:
+    """Return the codes of ranked items, -1 for none, and their scores, NaN for none; both of shape (rows, width).
+
+    Args:
+        answers: for each row the pairs of an item and its score, best first.
+        codes: that of each item that may be ranked.
+    """
+    lists = list(answers)
+    if len(lists) != rows:
+        raise ValueError(f"the model ranked items for {len(lists)} rows of {rows}")
+    places = np.full((rows, width), -1, dtype=np.int64)
+    scores = np.full((rows, width), np.nan)
+    for row, pairs in enumerate(lists):
+        pairs = list(pairs)
+        if len(pairs) > width:
+            raise ValueError(f"the model ranked {len(pairs)} items in row {row}: expected at most {width}, its `k`")
+        for place, pair in enumerate(pairs):
+            if len(pair) != 2:
+                raise ValueError(f"the model ranked {pair!r} in row {row}: expected an item and its score")
+            item, score = pair
+            if item not in codes:
+                raise ValueError(f"the model ranked {item!r} in row {row}, which is none of its `items`")
+            places[row, place], scores[row, place] = codes[item], score
+        if np.isnan(scores[row, : len(pairs)]).any():
+            raise ValueError(f"the model ranked an item in row {row} with the score NaN: expected a number")
+        if len({item for item, _ in pairs}) < len(pairs):
+            raise ValueError(f"the model ranked an item twice in row {row}")
+    return places, scores
+
+
+def _flat(column: Any) -> Any:
+    return column if column.ndim == 1 else column.reshape(len(column), math.prod(column.shape[1:]))
 
 
 def _plain_column(values: Any, column: dict[str, Any]) -> Any:

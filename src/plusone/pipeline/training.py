@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import PipelineError
 from ..data import datasets
 from ..data.tensors import tabled
+from ..media import Image
 from ..packaging import keeping
 from .declare import ModelSpec, StepSpec
 from .engine import Engine
@@ -84,7 +85,7 @@ def _make(engine: Engine, spec: StepSpec, give: Callable[[], Any]) -> str:
             train=table,
             proof=_proof_tables(engine, spec, features),
             flavour=first.flavour,
-            environment=compiled_lock(),
+            environment=compiled_lock(images=any(isinstance(one, Image) for one in spec.model.media.values())),
             folder=scratch,
             tolerance=spec.model.tolerance,
             media=spec.model.media,

@@ -1,9 +1,9 @@
 """Rows at the edges of what a model takes: real rows with one field changed, and how the compiled model answers them.
 
 Where a tree turns, both neighbours of its threshold are asked, in 64 and in 32 bits; beside those, zeros, the ends of
-each field's range, numbers that 32 bits can't hold, and strings as nobody wrote them in training. A compiled model in
-double precision must answer them as the trained one does; one in single precision may turn elsewhere, and the record
-says on how many rows it does.
+each field's range, numbers that 32 bits can't hold, tensors of one value, ids that nobody has, and strings as nobody
+wrote them in training. A compiled model in double precision must answer them as the trained one does; one in single
+precision may turn elsewhere, and the record says on how many rows it does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..base.errors import Incompatible
 from ..base.records import Field, Signature
+from ..data.tensors import rows_of, to_table
 from ..graphs.layout import Block
 from ..graphs.runner import OnnxRunner
 from ..graphs.splits import find_turns
@@ -79,7 +80,7 @@ def prove_edges(
         Incompatible: when the compiled model differs where its precision says that it must not.
     """
     base = next((case.table for case in cases if case.table.num_rows), None)
-    if base is None or signature.output.kind == "ranking":  # an id is known or not: it has no edge
+    if base is None:
         return {"rows": 0}
     base = _widened(base.take(_evenly(base.num_rows, _BASES)), signature.fields)
     edges = _make(base, graph, signature, blocks, known)
@@ -136,9 +137,7 @@ def _make(
     base: pa.Table, graph: bytes | None, signature: Signature, blocks: Sequence[Block], known: Known
 ) -> list[_Edge]:
     """Return the edges of all fields, at most `MAX_ROWS`, the same for the same data and graph."""
-    fields = [field for field in signature.fields if field.shape is None]
-    if not fields:
-        return []
+    fields = signature.fields
     budget = max(1, MAX_ROWS // len(fields))
     turning = _turns_of(base, graph, signature.fields, blocks, known, budget)
     edges: list[_Edge] = []
@@ -195,7 +194,9 @@ def _plain_edges(field: Field, base: pa.Table, budget: int) -> list[_Edge]:
 
 
 def _values(field: Field, base: pa.Table) -> Iterator[tuple[str, Any]]:
-    if field.dtype == "bool":
+    if field.shape is not None:
+        yield from _tensors(field, base)
+    elif field.dtype == "bool":
         yield from (("value", False), ("value", True))
     elif field.dtype == "string":
         seen = (field.categories or ("a",))[0]
@@ -212,6 +213,23 @@ def _values(field: Field, base: pa.Table) -> Iterator[tuple[str, Any]]:
         yield from (("extreme", 2**63 - 1), ("extreme", -(2**63)))
     elif field.dtype == "float64":
         yield from _floats(field, base)
+
+
+def _tensors(field: Field, base: pa.Table) -> Iterator[tuple[str, Any]]:
+    """Give tensors of one value in every place, and real ones with an extreme value in the first."""
+    values = rows_of(base.column(field.name))
+    yield "value", np.zeros(values.shape[1:], values.dtype)
+    ends = (0, 255) if values.dtype == np.uint8 else (values.min(), values.max())
+    yield from (("rounding", np.full(values.shape[1:], end, values.dtype)) for end in ends)
+    if values.dtype.kind == "f":
+        largest = float(np.finfo(values.dtype).max)
+        far: tuple[Any, ...] = (1e30, -1e30, largest, -largest)
+    else:
+        far = (2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)) if values.dtype == np.int64 else ()
+    for size in far:
+        tensor = values[0].copy()
+        tensor.reshape(-1)[0] = size
+        yield "extreme", tensor
 
 
 def _floats(field: Field, base: pa.Table) -> Iterator[tuple[str, float]]:
@@ -238,6 +256,8 @@ def _single(value: float) -> Any:
 
 
 def _exists(edge: _Edge, field: Field) -> bool:
+    if field.shape is not None:
+        return True
     if isinstance(edge.value, float):
         return math.isfinite(edge.value)
     return field.dtype != "int64" or -(2**63) <= edge.value < 2**63
@@ -275,6 +295,11 @@ def _table(base: pa.Table, edges: Sequence[_Edge], fields: Sequence[Field]) -> p
         if not own:
             continue
         place = table.column_names.index(field.name)
+        if field.shape is not None:
+            rows = rows_of(table.column(place)).copy()
+            rows[own] = np.stack([edges[one].value for one in own])
+            table = table.set_column(place, field.name, to_table({field.name: rows}).column(0))
+            continue
         column = table.column(place).combine_chunks()
         mask = np.zeros(len(edges), dtype=bool)
         mask[own] = True
@@ -295,7 +320,7 @@ def _table(base: pa.Table, edges: Sequence[_Edge], fields: Sequence[Field]) -> p
 def _parts(edges: Sequence[_Edge], rows: Any) -> list[Any]:
     """Return the rows in two parts: the numbers that no data holds, the largest last, and all others."""
     far = [row for row in rows.tolist() if edges[row].kind == "extreme"]
-    far.sort(key=lambda row: abs(edges[row].value))
+    far.sort(key=lambda row: np.max(np.abs(np.asarray(edges[row].value, dtype=np.float64))))
     near = [row for row in rows.tolist() if edges[row].kind != "extreme"]
     return [np.array(part, dtype=np.int64) for part in (far, near) if part]
 
@@ -320,6 +345,9 @@ def _ask(trained: Trained, table: pa.Table, waiting: list[Any]) -> list[tuple[An
 
 def _answered(trained: Trained, part: pa.Table) -> Case:
     with np.errstate(all="ignore"):
+        ranking = trained.ranking(part)
+        if ranking is not None:
+            return Case("edges", part, ranking[0], None, 0, ranking[1])
         return Case("edges", part, trained.answers(part), trained.probabilities(part), 0)
 
 
@@ -332,13 +360,17 @@ def _finite(rows: Any, case: Case) -> tuple[Any, Case]:
     if whole.all():
         return rows, case
     probabilities = None if case.probabilities is None else case.probabilities[whole]
-    return rows[whole], Case(case.what, case.table.filter(whole), case.answers[whole], probabilities, 0)
+    return rows[whole], case._replace(
+        table=case.table.filter(whole), answers=case.answers[whole], probabilities=probabilities
+    )
 
 
 def _example(edge: _Edge, case: Case, answer: Any, place: int, difference: float) -> dict[str, Any]:
     fields: dict[str, Any] = case.table.slice(place, 1).to_pylist()[0]
     trained = case.answers[place] if case.probabilities is None else case.probabilities[place]
     compiled = answer.labels[place] if answer.probabilities is None else answer.probabilities[place]
+    if answer.scores is not None:
+        compiled = answer.codes[place]
     return {
         "kind": edge.kind,
         "field": edge.field,
@@ -350,6 +382,8 @@ def _example(edge: _Edge, case: Case, answer: Any, place: int, difference: float
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > 10:  # a tensor, laid out flat
+        return [*value[:10], f"... ({len(value)} values)"]
     return f"{value[:40]}... ({len(value)} characters)" if isinstance(value, str) and len(value) > 60 else value
 
 

@@ -61,8 +61,7 @@ class Trained:
         matrix if the model says of how many columns (`n_features_in_`).
         """
         table = tabled(table.select(self._features), self._features)
-        tensors = any(shape_of(field.type) is not None for field in table.schema)
-        if not tensors and (not self._arrays or (self._named and self._width is not None)):
+        if not self._as_arrays(table):
             frame = from_arrow(table, self._flavour)
             return frame if self._named else frame.to_numpy()
         arrays = to_arrays(table)
@@ -70,12 +69,19 @@ class Trained:
             return np.concatenate([array.reshape(table.num_rows, -1) for array in arrays.values()], axis=1)
         return arrays[self._features[0]] if len(arrays) == 1 else arrays
 
+    def _as_arrays(self, table: pa.Table) -> bool:
+        if any(shape_of(field.type) is not None for field in table.schema):
+            return True
+        return self._arrays and not (self._named and self._width is not None)
+
     def frame_of(self, table: pa.Table) -> tuple[str, Any]:
         """Return of what kind the things are that the model is asked with, and the features of a table before that: a
-        dataframe whose columns have their types.
+        dataframe, or arrays by name, whose columns have their types.
         """
-        frame = from_arrow(table.select(self._features), self._flavour)
-        return (self._flavour if self._named else "matrix"), frame
+        table = tabled(table.select(self._features), self._features)
+        if self._as_arrays(table):
+            return ("numpy" if self._width is None or self._named else "matrix"), to_arrays(table)
+        return (self._flavour if self._named else "matrix"), from_arrow(table, self._flavour)
 
     def probabilities(self, table: pa.Table) -> Any:
         """Return the probabilities, shape (rows, classes), or None when the model has none."""
@@ -150,7 +156,7 @@ def make_cases(
 ) -> list[Case]:
     """Return the cases to prove on: up to 10,000 evenly spread rows of each table, and the edges of the signature.
 
-    Of a ranking they are different rows.
+    Of a ranking they are different rows, unless there are tensors among the fields.
 
     Raises:
         Incompatible: when the trained model fails on rows that its signature accepts.
@@ -162,7 +168,8 @@ def make_cases(
         if absent := [name for name in names if name not in table.column_names]:
             raise UsageError(f"The {what} has no column {', '.join(map(repr, absent))}, which the features name.")
         rows = table.select(names)
-        if signature.output.kind == "ranking":  # tables of what users did hold each of them many times
+        plain = all(field.shape is None for field in signature.fields)
+        if signature.output.kind == "ranking" and plain:  # tables of what users did hold each of them many times
             rows = rows.group_by(names).aggregate([])
         found.append(_case(trained, signature, blocks, known, what, _spread(rows)))
     row = base_row(names, tables[0][1])
@@ -259,13 +266,11 @@ def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) ->
     if signature.output.kind == "vector":
         expected = np.asarray(case.answers, dtype=np.float64).reshape(len(case.answers), -1)
         gaps = _distance(answer.numbers, expected)
-        bad = ~(gaps <= tolerance * np.maximum(1.0, np.abs(expected)))
-        return gaps.max(axis=1, initial=0.0), (bad & (gaps != 0)).any(axis=1), 0
+        return gaps.max(axis=1, initial=0.0), ~_near(gaps, expected, tolerance).all(axis=1), 0
     if signature.output.kind == "number":
         expected = np.asarray(case.answers, dtype=np.float64)
         differences = _distance(answer.numbers, expected)
-        with np.errstate(over="ignore"):  # of the largest numbers there are, a hundred times as much is infinite
-            return differences, ~(differences <= tolerance * np.maximum(1.0, np.abs(expected))), 0
+        return differences, ~_near(differences, expected, tolerance), 0
     other = answer.labels != case.answers
     if case.probabilities is None:
         return other.astype(np.float64), other, 0
@@ -287,6 +292,12 @@ def _distance(left: Any, right: Any) -> Any:
         return np.where(same, 0.0, np.abs(left - right))
 
 
+def _near(gaps: Any, expected: Any, tolerance: float) -> Any:
+    """Return which numbers are near enough: of an infinite one only the same, however large its share would be."""
+    with np.errstate(over="ignore"):  # of the largest numbers there are, a hundred times as much is infinite
+        return (gaps == 0) | (np.isfinite(gaps) & (gaps <= tolerance * np.maximum(1.0, np.abs(expected))))
+
+
 def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tolerance: float, precision: str) -> None:
     """A row answers the same alone as among others."""
     for row in {0, columns.rows - 1}:
@@ -301,7 +312,7 @@ def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tol
             same = bool(alone.labels[0] == answer.labels[row])
         else:
             gap = _distance(left[0], right[row])
-            same = bool(((gap <= tolerance * np.maximum(1.0, np.abs(right[row]))) | (gap == 0)).all())
+            same = bool(_near(gap, np.asarray(right[row], dtype=np.float64), tolerance).all())
         if not same:
             raise Incompatible(
                 f"The compiled model ({precision}) answers row {row} of {case.what} differently when it is alone.",

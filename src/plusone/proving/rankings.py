@@ -58,6 +58,7 @@ def _tied(codes: Any, scores: Any, found: Any, allowed: Any) -> bool:
     last = len(listed) - 1
     for place in np.flatnonzero(codes != found).tolist():
         its = places.get(int(found[place]), last)
-        if not abs(scores[its] - scores[place]) <= 2 * allowed[place]:
+        # Infinite scores are tied with their like alone: their difference is no number.
+        if scores[its] != scores[place] and not abs(scores[its] - scores[place]) <= 2 * allowed[place]:
             return False
     return True

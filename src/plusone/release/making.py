@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,6 +90,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     route: Route | None = None
     rollout: str = ""
     """The id of the rollout that began, or that it ended by going live."""
+    mend: str = ""
+    """What to type where the gate is closed because nobody trusts the package yet."""
     outputs: dict[str, Dataset] = {}
 
 
@@ -378,7 +381,16 @@ class _Making:
             decisions=tuple(decisions),
             route=route,
             rollout=rollout,
+            mend=self._asks_for_trust(release) if problems else "",
         )
+
+    def _asks_for_trust(self, release: Release) -> str:
+        """Return the commands that permit a release whose package no check could load; '' where that is not why."""
+        types = keeping.describe(release.package, self.store.blobs).options.get("types")
+        if not types or release.package in trusted_digests(self.store.db):
+            return ""
+        settings = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in self.request.settings.items())
+        return f"plusone trust {release.model}@{release.number}, then plusone release {release.model} --again{settings}"
 
     def _move(
         self, tx: Transaction, release: Release, evidence: dict[str, Any]

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -37,10 +38,20 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     error: Failure | None = None
 
 
-def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequence[str] = ("-I",)) -> Replay:
+def replay(
+    python: Path,
+    folder: Path | None,
+    digest: str = "",
+    *,
+    options: Sequence[str] = ("-I",),
+    images: bool = False,
+) -> Replay:
     """Return what a Python reports of the package in `folder`; None asks a tiny model of its own.
 
     It finds plusone's own source and what is in its environment, and nothing else.
+
+    Args:
+        images: whether the tiny model is sent a picture, too.
 
     Raises:
         BrokenEnvironment: when the process dies or hangs.
@@ -52,8 +63,11 @@ def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequ
         # Where plusone is installed lie its neighbours too: a folder with nothing but a link to it.
         (scratch / "source" / "plusone").symlink_to(here.parent)
         sources = [str(scratch / "source")]
-        request = {"sources": sources if "-S" not in options else [*sources, *sys.path], "digest": digest}
-        request["folder"] = str(folder.absolute()) if folder else ""
+        request: dict[str, Any] = {
+            "sources": sources if "-S" not in options else [*sources, *sys.path],
+            "digest": digest,
+        }
+        request |= {"folder": str(folder.absolute()) if folder else "", "images": images}
         (scratch / "request.json").write_bytes(msgspec.json.encode(request))
         files = [str(scratch / "request.json"), str(scratch / "result.json")]
         try:
@@ -79,21 +93,28 @@ def replay(python: Path, folder: Path | None, digest: str = "", *, options: Sequ
         return msgspec.structs.replace(found, files=tuple(file for file in found.files if not file.startswith(own)))
 
 
-_found: dict[str, str] = {}
+_found: dict[bool, str] = {}
 
 
-def compiled_lock() -> str:
+def compiled_lock(*, images: bool = False) -> str:
     """Return the lock of what a compiled model needs to load and answer, found by importing it in a fresh Python.
 
     Asked once per process: it takes as long as these imports do. What Python imports by itself when it starts (lines
     of `.pth` files) is not in it.
 
+    Args:
+        images: whether its requests may bring pictures: what reads those is in the lock, too.
+
     Raises:
-        BrokenEnvironment: when the present environment can't load a model.
+        BrokenEnvironment: when the present environment can't load a model, or read a picture.
     """
-    if "lock" not in _found:
-        found = replay(Path(sys.executable), None, options=("-I", "-S"))
+    if images not in _found:
+        found = replay(Path(sys.executable), None, options=("-I", "-S"), images=images)
         if found.error is not None:
-            raise BrokenEnvironment(f"This environment can't load a model: {found.error.message}")
-        _found["lock"] = environment.lock_of(found.files)
-    return _found["lock"]
+            what = "read the pictures of a request" if found.error.module == "PIL" else "load a model"
+            raise BrokenEnvironment(
+                f"This environment can't {what}: {found.error.message}",
+                mend="pip install 'plusone[image]'" if found.error.module == "PIL" else "",
+            )
+        _found[images] = environment.lock_of(found.files)
+    return _found[images]

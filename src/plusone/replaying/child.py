@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from .. import media
 from ..base import files
 from ..base.ids import canonical_json, digest_bytes
 from ..base.records import Field, Output, Package, PackageFile, Signature
@@ -25,6 +26,8 @@ __all__ = ["answer", "ask_examples"]
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return what came of asking the package in the request's `folder` its examples; without one, a tiny model.
 
+    Where its requests may bring files, a small one of each kind is read, too: no example is one.
+
     Returns:
         `rows`, `differing` (the places of rows that are answered otherwise), `max_difference` (None: not to be told).
 
@@ -33,12 +36,19 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """
     if request.get("folder"):
         return _replay(Path(request["folder"]), request["digest"])
+    if request.get("images"):
+        picture = media.Image(height=1, width=1)
+        picture.decode(picture.example_bytes())
     with tempfile.TemporaryDirectory() as scratch:
         return _replay(Path(scratch), _write_tiny(Path(scratch)))
 
 
 def _replay(folder: Path, digest: str) -> dict[str, Any]:
-    return ask_examples(load(folder, digest), folder)
+    predictor = load(folder, digest)
+    for field in predictor.signature.fields:
+        if field.media is not None:
+            media.decode(field.media, media.example_bytes(field.media))
+    return ask_examples(predictor, folder)
 
 
 def ask_examples(predictor: Predictor, folder: Path) -> dict[str, Any]:

@@ -152,6 +152,8 @@ def _print_closed(made: Made) -> None:
         if check.outcome in ("failed", "inconclusive"):
             for measured in check.measured:
                 click.echo(f"    measured by {check.test}: {facts(measured)}")
+    if made.mend:
+        click.echo(f"nothing loads it until a person trusts it: {made.mend}")
     look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"
     click.echo(f"where to look: {look}   what was printed: plusone runs log {made.run_id}")
     _print_report(release)
