@@ -21,13 +21,14 @@ NOW = {"train_set": people(9000, 2)}
 
 
 def said(model: Any, now: dict[str, Any] = NOW, **options: Any) -> str:
-    trial = Trial(given(model, now, **{"live": GOOD, "before": BEFORE, **options}), "train_set")
+    options = {"live": GOOD, "before": BEFORE, **options}
+    trial = Trial(given(model, now, **options), "train_set")
     return outcomes([BuiltIn("skew", lambda: skew(trial))])["skew"]
 
 
 def at(origins: dict[str, float]) -> Any:
     """A model whose answers lie that far off at some airports."""
-    return classes(lambda f: np.clip(right(f) + f["origin"].map(origins).fillna(0.0).to_numpy(), 0, 1))
+    return classes(lambda f: np.clip(right(f) + f["origin"].map(origins.get).fillna(0.0).to_numpy(), 0, 1))
 
 
 def test_a_slice_that_is_off_is_named_though_the_mean_is_right():
@@ -45,7 +46,7 @@ def test_a_unit_that_is_another_in_training_shows_in_the_quarters_of_its_field()
     shrunk = said(classes(lambda f: right(f.assign(x=0.3 * f["x"]))))
     assert shrunk.startswith("failed")
     assert "where x " in shrunk
-    numbers = {"live": NUMBER, "targets": ("delay",)}
+    numbers: dict[str, Any] = {"live": NUMBER, "targets": ("delay",)}
     assert "where x " in said(number(lambda f: 1.5 * f["x"]), **numbers)
     assert said(NUMBER, **numbers) == "passed"
 

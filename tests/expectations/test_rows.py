@@ -77,11 +77,11 @@ def test_a_holdout_that_was_learned_from():
 
 
 def test_a_split_that_takes_no_notice_of_time_is_told_once():
-    views = [TableView(part) for part in (TABLE.slice(0, 5050), TABLE.slice(5050))]
+    train, holdout = TableView(TABLE.slice(0, 5050)), TableView(TABLE.slice(5050))
     learning = Learning(targets=("late",))
-    assert levels(overlap(*views, learning, BOUNDS, before=(views[0], views[1]))) == []
+    assert levels(overlap(train, holdout, learning, BOUNDS, before=(train, holdout))) == []
     later = (TableView(month(1)), TableView(month(2)))
-    assert levels(overlap(*views, learning, BOUNDS, before=later)) == ["warn"]
+    assert levels(overlap(train, holdout, learning, BOUNDS, before=later)) == ["warn"]
 
 
 def test_rows_that_are_equal_by_chance_are_no_leak():

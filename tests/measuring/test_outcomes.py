@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from plusone import check
@@ -21,7 +23,7 @@ def test_a_traceback_shows_the_line_of_the_test_and_none_of_ours():
     with pytest.raises(CheckFailed) as found:
         check.rows([{"a": 1}], at_least=2)
     shown = [entry for entry in found.traceback if not entry.ishidden(found)]
-    assert [entry.path.name for entry in shown] == ["test_outcomes.py"]
+    assert [Path(entry.path).name for entry in shown] == ["test_outcomes.py"]
 
 
 def test_what_a_check_says_is_no_fault_of_ours():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -105,7 +107,7 @@ def test_a_perfect_r2_of_few_rows_is_not_known_to_be_one():
     found = r2_alone(np.array([0, 1] * 6), np.array([0.0, 1.0] * 6), np.arange(12) < 6)
     assert found.value == pytest.approx(1.0)
     assert found.low < 0.9
-    assert r2_alone(np.arange(4000) % 2, np.arange(4000) % 2 * 1.0, halves(4000)).low > 0.99
+    assert r2_alone(np.arange(4000) % 2, (np.arange(4000) % 2).astype(np.float64), halves(4000)).low > 0.99
 
 
 def by_definition(yes: np.ndarray, no: np.ndarray) -> tuple[float, float, float]:
@@ -127,10 +129,10 @@ def test_the_interval_of_the_area_is_that_of_all_pairs():
 def test_the_interval_of_r2_is_scipys_of_the_correlation():
     rng = np.random.default_rng(6)
     codes, half = rng.integers(0, 4, 2000), halves(2000)
-    truth = codes + 2.0 * rng.normal(size=2000)
+    truth = (codes + 2.0 * rng.normal(size=2000)).astype(np.float64)
     found = r2_alone(codes, truth, half)
     means = np.array([truth[half][codes[half] == one].mean() for one in range(4)])
-    theirs = stats.pearsonr(means[codes[~half]], truth[~half])
+    theirs: Any = stats.pearsonr(means[codes[~half]], truth[~half])
     ends = theirs.confidence_interval(0.95)
     # The means of codes are drawn a little towards the mean of all: some thousandths.
     assert found == pytest.approx((theirs.statistic**2, ends.low**2, ends.high**2), abs=1e-3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,12 @@ def test_the_interval_is_about_that_of_scipys_bootstrap(paired: bool):
         data, statistic = (first,), lambda a, axis: a.mean(axis=axis)
     # Its confidence is made the one that the tails of 400 rows are moved to.
     level = 1 - 2 * bootstrap.expanded(0.95, 400)
-    options = {"n_resamples": 20_000, "method": "percentile", "paired": paired, "rng": np.random.default_rng(1)}
+    options: dict[str, Any] = {
+        "n_resamples": 20_000,
+        "method": "percentile",
+        "paired": paired,
+        "rng": np.random.default_rng(1),
+    }
     theirs = stats.bootstrap(data, statistic, confidence_level=level, **options)
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.006)
     assert found.error == pytest.approx(theirs.standard_error, rel=0.03)

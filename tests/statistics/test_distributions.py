@@ -55,7 +55,7 @@ def test_large_parameters_are_no_trouble():
 @given(value=st.floats(-8, 8))
 def test_normal_is_that_of_scipy(value: float):
     assert normal_cdf(value) == pytest.approx(stats.norm.cdf(value), abs=1e-12)
-    share = min(max(stats.norm.cdf(value), 1e-12), 1 - 1e-12)
+    share = float(min(max(stats.norm.cdf(value), 1e-12), 1 - 1e-12))
     assert normal_quantile(share) == pytest.approx(stats.norm.ppf(share), abs=1e-8)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def score(better: int, worse: int, rows: int, difference: float) -> float:
         return -sum(count * math.log(chance) for count, chance in parts)
 
     low, high = max(0.0, -difference), (1 - difference) / 2
-    found = optimize.minimize_scalar(cost, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
+    found: Any = optimize.minimize_scalar(cost, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
     variance = rows * (2 * found.x + difference - difference**2)
     return (better - worse - rows * difference) / math.sqrt(variance)
 

@@ -93,9 +93,9 @@ def _of_categories(
     now: ColumnView, before: ColumnView, here: Floats, there: Floats, what: tuple[str, str], many: int
 ) -> Iterator[_Moved]:
     ours, theirs = _counts(now, here), _counts(before, there)
-    whole = [tuple(float(sum(one[place] for one in found.values())) for place in (0, 1)) for found in (ours, theirs)]
+    whole = [tuple(sum(one[place] for one in found.values()) for place in (0, 1)) for found in (ours, theirs)]
     for category in list(before.counts)[:_CATEGORIES]:
-        mine, old = ours.get(category, (0.0, 0.0)), theirs.get(category, (0.0, 0.0))
+        mine, old = ours.get(category, (0, 0)), theirs.get(category, (0, 0))
         if min(mine[1], old[1]) < _FEWEST:
             continue
         rest = [(all_[0] - one[0], all_[1] - one[1]) for all_, one in zip(whole, (mine, old), strict=True)]
@@ -119,11 +119,11 @@ def _is(column: ColumnView, label: str) -> Floats:
     return hits[column.codes]
 
 
-def _counts(column: ColumnView, hits: Floats) -> dict[str, tuple[float, float]]:
+def _counts(column: ColumnView, hits: Floats) -> dict[str, tuple[int, int]]:
     """Return how often the label is there, and how many rows have any, by category."""
     labelled: NDArray[np.bool_] = ~np.isnan(hits) & (column.codes >= 0)
     codes = column.codes[labelled]
     size = len(column.words)
     counts = np.bincount(codes, hits[labelled], minlength=size)
     rows = np.bincount(codes, minlength=size)
-    return {word: (float(counts[place]), float(rows[place])) for place, word in enumerate(column.words)}
+    return {word: (int(counts[place]), int(rows[place])) for place, word in enumerate(column.words)}
