@@ -87,6 +87,7 @@ def test_there_are_enough_kinds_at_two_sizes_each():
     assert all(what.endswith(".") and len(what) > 20 for what in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_changes_the_data_or_the_model(
     fault: Fault,

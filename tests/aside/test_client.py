@@ -159,6 +159,7 @@ def test_a_package_that_can_not_be_loaded_is_named(tell: Callable[..., None], pa
     tell(story)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "how"), [("die", "SIGKILL"), ("crash", "SIGSEGV"), ("garbage", "SIGKILL")])
 def test_its_death_answers_503_and_the_next_one_is_answered(
     tell: Callable[..., None], packed: Packed, kind: str, how: str

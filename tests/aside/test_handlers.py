@@ -66,6 +66,7 @@ def texts(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield json.dumps({"rows": rows}).replace('"rows"', '"r\\u006fws"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["a", "b"], WORDS, [*WORDS, "]", "]}", "}]}"]])
 @pytest.mark.parametrize("count", [1, 2, 30, 200])
 def test_the_answers_are_those_to_the_whole(predictor: Predictor, words: list[str], count: int) -> None:
@@ -80,6 +81,7 @@ def test_the_answers_are_those_to_the_whole(predictor: Predictor, words: list[st
             assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -110,6 +112,7 @@ ROW = '{"text":"a","x":0.5}'
 MANY = ",".join([ROW] * 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

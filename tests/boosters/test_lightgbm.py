@@ -62,6 +62,7 @@ def answers(write: Any, model: Any, matrix: Any, classes: tuple[Any, ...] = ()) 
     return runner.run(Columns(len(matrix), {"numbers": np.asarray(matrix, dtype=np.float64)}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressors(name: str, package: Package) -> None:
     data: Any = datasets.load_diabetes(as_frame=True)["frame"]

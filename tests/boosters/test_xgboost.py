@@ -42,6 +42,7 @@ REGRESSORS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressors(name: str, package: Package) -> None:
     data: Any = datasets.load_diabetes(as_frame=True)["frame"]
@@ -144,6 +145,7 @@ def test_values_at_the_thresholds(seed: int, depth: int) -> None:
     np.testing.assert_allclose(answers(write_xgboost, model, rows).numbers, model.predict(rows), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_best_iteration_counts_for_an_estimator(package: Package) -> None:
     data: Any = datasets.load_breast_cancer(as_frame=True)["frame"]
     features, target = data.drop(columns="target"), data["target"]
@@ -156,6 +158,7 @@ def test_the_best_iteration_counts_for_an_estimator(package: Package) -> None:
     np.testing.assert_allclose(package(booster, data).predict_proba(data)[:, 1], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "objective",
     ["binary:logistic", "binary:hinge", "binary:logitraw", "multi:softmax", "multi:softprob", "reg:logistic"],

@@ -51,6 +51,7 @@ def flipped(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(late=np.where(frame["origin"] == "JFK", ~frame["late"], frame["late"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "by"),
     [
@@ -69,6 +70,7 @@ def test_what_is_wrong_with_a_model_is_found(model: Any, by: set[str]):
     assert by <= set(failed(model))
 
 
+@pytest.mark.slow
 def test_a_model_that_waits_is_slow():
     def slow(frame: pd.DataFrame) -> np.ndarray:
         np.sort(np.arange(400_000.0)[::-1].copy())
@@ -138,6 +140,7 @@ def test_data_that_drifts_is_a_warning():
     assert not [name for name, text in found.items() if text.startswith("failed") and name != "fast"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "target"),
     [

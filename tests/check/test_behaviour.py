@@ -61,6 +61,7 @@ def measure(run: Any, *arguments: Any, **options: Any) -> tuple[str, dict[str, A
 # ------------------------------------------------------------------------------------------------ minimum
 
 
+@pytest.mark.slow
 def test_cases_of_a_label(models: dict[str, Predictor]):
     cases = pd.DataFrame(
         {

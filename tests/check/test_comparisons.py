@@ -227,6 +227,7 @@ def test_the_rows_that_are_named_are_enough():
     assert named > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["brier", "accuracy", "searched"])
 def test_slices_raise_few_alarms_together(kind: str):
     assert simulated.family(kind, 500, 60) <= 0.1

@@ -93,6 +93,7 @@ def test_no_option_of_pytest_takes_one_out(project):
     assert only(project.run("data"), "failing[train_set]").outcome == "failed"
 
 
+@pytest.mark.slow
 def test_they_do_not_stand_for_the_tests_of_the_project(project, packages, holdout):
     project.output(holdout=holdout)
     project.change(candidate=packages["good"])

@@ -85,6 +85,7 @@ def test_the_newest_outputs_and_releases_are_given(sandbox, store: Store, monkey
     assert (fares.model, fares.candidate.number, fares.live) == ("fares", 1, None)
 
 
+@pytest.mark.slow
 def test_pytest_by_hand_uses_them(sandbox, store: Store):
     sandbox.write(
         "tests/test_all.py",

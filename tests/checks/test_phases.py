@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.checks.parts import by_name, only
 
 
+@pytest.mark.slow
 def test_the_forms_of_an_outcome(sandbox):
     sandbox.change(not_made=("holdout",))
     sandbox.write(

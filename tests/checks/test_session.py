@@ -34,6 +34,7 @@ def released(sandbox, packages, holdout):
     return sandbox
 
 
+@pytest.mark.slow
 def test_a_release_whose_tests_pass_opens_the_gate_and_leaves_nothing_behind(released):
     released.write(
         "tests/test_all.py",
@@ -184,6 +185,7 @@ def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "outcome"),
     [
@@ -218,6 +220,7 @@ def test_a_test_that_is_left_out_closes_the_gate(sandbox, files: dict[str, str],
     assert any("test_two" in problem for problem in problems_so_far(part.checks, part.problems))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
@@ -455,6 +458,7 @@ def test_only_pytests_part_of_pyproject_counts_as_its_options(tmp_path: Path):
     assert set(pytest_options(tmp_path)) == {"pyproject.toml", "pytest.ini"}
 
 
+@pytest.mark.slow
 def test_checks_of_plusone_are_of_one_session_each_and_no_difference(released):
     released.write("tests/test_all.py", "def test_rows(holdout): ...\ndef test_model(model):\n    assert model\n")
     data, model = released.run("data"), released.run("model")
@@ -462,6 +466,7 @@ def test_checks_of_plusone_are_of_one_session_each_and_no_difference(released):
     assert assemble("digest", data, model).problems == ()
 
 
+@pytest.mark.slow
 def test_options_choose_tests_and_what_is_left_out_is_no_problem_of_a_partial_session(released):
     released.write("tests/test_all.py", "def test_rows(holdout): ...\ndef test_other(holdout): ...\n")
     released.write("tests/test_more.py", "def test_more(holdout): ...\n")

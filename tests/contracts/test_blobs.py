@@ -55,6 +55,7 @@ def files_of(store: Store) -> list[Path]:
     return [path for path in store.blobs.folder.rglob("*") if path.is_file() and path.parent.name != "known"]
 
 
+@pytest.mark.slow
 def test_bytes_come_back_under_their_sha256(store: Store) -> None:
     @settings(max_examples=40)
     @given(st.binary(max_size=200))
@@ -208,6 +209,7 @@ def test_many_threads_put_the_same_and_different_blobs(store: Store) -> None:
     assert left_over(store) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["bytes", "file"])
 def test_a_kill_at_any_moment_leaves_the_whole_blob_or_none(start, way: str) -> None:
     process = start("die_everywhere", way)

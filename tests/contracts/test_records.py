@@ -230,6 +230,7 @@ def test_threads_that_come_and_go_leave_no_connections_behind(store: Store) -> N
     assert len(list(folder.iterdir())) <= before + 3
 
 
+@pytest.mark.slow
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(start, open_again: Callable[[], Store]) -> None:
     processes = [start("write_first", "abcd"[place], "20") for place in range(4)]
     for process in processes:

@@ -178,6 +178,7 @@ def filled(store: Store, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return Filled(store, seed=request.param[0])
 
 
+@pytest.mark.slow
 def test_every_search_finds_what_a_plain_evaluation_finds_page_by_page(filled: Filled) -> None:
     random_ = random.Random(7)
     for _ in range(250):
@@ -205,6 +206,7 @@ def test_statuses_are_found_by_our_words_and_by_those_of_mlflow(filled: Filled) 
         filled.found("status = 'finish'", [])
 
 
+@pytest.mark.slow
 def test_what_is_added_while_pages_are_turned_shifts_nothing(filled: Filled) -> None:
     for order_by in (
         [],

@@ -453,6 +453,7 @@ def _carry_on(root: Path, *, killed_at: int = 0) -> None:
     rolled.written.close()
 
 
+@pytest.mark.slow
 def test_killed_at_any_write_it_leaves_what_passed_its_gate_and_the_next_goes_on(tmp_path: Path):
     """By default at some boundaries spread over a rollout; PLUSONE_KILL_EVERY=1 walks all of them."""
     Rolled(tmp_path / "before").written.close()

@@ -36,6 +36,7 @@ DETECTORS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detectors_answer_one_or_minus_one(name: str, package: Package) -> None:
     """Rows of training are looked at twice: those on the limit itself have to stay on their side of it."""
@@ -52,6 +53,7 @@ def test_detectors_answer_one_or_minus_one(name: str, package: Package) -> None:
     assert predictor.predict(far.assign(target=1)).tolist() == model.predict(far).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["rbf", "poly", "linear"])
 @pytest.mark.parametrize("kind", [SVR, NuSVR])
 def test_support_vector_regression(kind: Any, kernel: str, package: Package) -> None:

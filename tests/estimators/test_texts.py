@@ -90,6 +90,7 @@ ALONE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALONE)
 def test_text_alone(name: str, package: Package) -> None:
     data = mails()
@@ -156,6 +157,7 @@ def test_functions_of_ones_own_are_named(part: Any, message: str, package: Packa
         package(model, data, features=["text"])
 
 
+@pytest.mark.slow
 def test_too_many_terms_to_write_out_are_named(package: Package) -> None:
     data = mails(60)
     model = make_pipeline(HashingVectorizer(), DecisionTreeClassifier()).fit(data["text"], data["target"])

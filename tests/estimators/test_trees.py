@@ -62,6 +62,7 @@ def packaged(package: Package, model: Any, data: pd.DataFrame, **more: Any) -> P
     return package(model, data, **{"target": TARGETS, "features": ["x", "y", "z"], **more})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_compiled_answers_a_vector_with_the_names_of_its_targets(
     name: str, package: Package, data: pd.DataFrame

@@ -184,6 +184,7 @@ def test_quantiles_are_those_of_the_values_one_by_one(counts, share):
     assert quantile(counts, share) in around
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bins", "factor"), [(0, 1.0), (1, 2 ** (1 / 8))])
 def test_times_that_are_as_is_tolerated_pass_the_bar_as_seldom_as_is_said(bins: int, factor: float):
     passed = 0

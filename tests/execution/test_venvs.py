@@ -76,6 +76,7 @@ def test_equal_lines_share_one_and_it_is_not_made_again(site: Path):
     assert venvs.ensure("a==1.0\n") != first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "listed",
     ["/etc/hostname", "../../../../../../../../../tmp/escaped", "../../../../escaped.py", "../../../pyvenv.cfg"],
@@ -89,6 +90,7 @@ def test_a_record_that_leads_out_of_the_environment_is_not_copied(site: Path, tm
     assert not list(tmp_path.rglob("escaped*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["editable", "without a RECORD", "changed", "a file is gone"])
 def test_what_is_not_known_file_by_file_is_left_to_pip(site: Path, tmp_path: Path, how: str):
     write_distribution(

@@ -40,6 +40,7 @@ def failures(found) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", WEIRD)
 @pytest.mark.parametrize("before", ["nothing", "no rows", "one row", "huge", "odd names", "constants", "all null"])
 def test_no_table_breaks_it(now: str, before: str):

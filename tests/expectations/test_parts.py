@@ -87,6 +87,7 @@ def test_few_rows_numbers_and_no_targets_say_nothing():
     assert told(NOW, empty) == told(empty) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_resamples_raise_no_alarm(seed: int):
     assert told(clean(120, seed=seed), clean(90, seed=seed)) == []

@@ -105,6 +105,7 @@ def test_a_zone_that_was_lost_is_named_and_summer_time_is_not():
         assert told(shift, now, before) == expected
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_stated():
     """40 columns, 150 resamples of one table: in at most 1 % of them is any interval above 0."""
     rng = np.random.default_rng(3)

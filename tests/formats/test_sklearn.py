@@ -81,6 +81,7 @@ REGRESSORS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("matrix", [False, True], ids=["dataframe", "matrix"])
 def test_classifiers(name: str, matrix: bool, package: Package) -> None:
@@ -94,6 +95,7 @@ def test_classifiers(name: str, matrix: bool, package: Package) -> None:
     assert predictor.signature.output.classes == (0, 1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressors(name: str, package: Package) -> None:
     data: pd.DataFrame = datasets.load_diabetes(as_frame=True)["frame"]
@@ -104,6 +106,7 @@ def test_regressors(name: str, package: Package) -> None:
     assert predictor.signature.output.kind == "number"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", [AdaBoostClassifier(n_estimators=3), SVC(), BaggingClassifier(n_estimators=3, random_state=0)]
 )
@@ -151,6 +154,7 @@ def encoders() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", encoders())
 @pytest.mark.parametrize("flavour", ["pandas", "polars"])
 def test_columns_of_every_kind(name: str, flavour: str, flights: pd.DataFrame, package: Package) -> None:

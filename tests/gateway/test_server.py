@@ -49,6 +49,7 @@ def test_a_body_that_is_too_long_is_refused_and_the_server_goes_on(address: str)
     assert ask(address, "GET", "/health") == (200, {"status": "ok"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

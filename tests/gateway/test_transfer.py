@@ -74,6 +74,7 @@ def test_a_file_of_unknown_length_comes_in_pieces(address: str, place: str):
     assert _get(address, f"{place}/p.bin")[2] == b"".join(pieces)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

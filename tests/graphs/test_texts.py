@@ -63,6 +63,7 @@ def text(part: Any, **more: Any) -> Text:
     return Text(**{**DEFAULTS, **own, **more})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_terms_are_those_of_scikit_learn(way: str) -> None:
     part = CountVectorizer(**WAYS[way])
@@ -86,6 +87,7 @@ def test_the_hash_is_murmur(data: bytes) -> None:
     assert _murmur(data) == murmurhash3_32(data, seed=0, positive=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("width", [1, 7, 2**20])

@@ -34,6 +34,7 @@ def inside(one: Entry, number: int = 2) -> set[str]:
     return {key for key in KEYS if one.choose(key).release == number}
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 99), min_size=2, max_size=6, unique=True))
 def test_whoever_a_candidate_answers_is_answered_by_it_as_its_share_grows(percents: list[int]):
     before: set[str] = set()

@@ -51,6 +51,7 @@ def test_migrate_says_what_it_applied(project: Path) -> None:
     assert json.loads(call(project, "migrate", "--json"))["applied"] == []
 
 
+@pytest.mark.slow
 def test_migrate_makes_the_tables_of_a_database(
     servers: object, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -259,6 +259,7 @@ def test_a_fork_goes_on_in_a_segment_of_its_own_and_does_not_keep_the_parents(tm
         os.close(descriptor)
 
 
+@pytest.mark.slow
 def test_every_acknowledged_record_outlives_kill_9(tmp_path: Path) -> None:
     chance = random.Random(7)
     acknowledged: dict[bytes, int] = {}

@@ -159,6 +159,7 @@ def store_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 def test_any_history_even_one_in_circles_is_told_once(store_of_many: Store, seed: int):
     rng = random.Random(seed)

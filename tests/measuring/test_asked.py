@@ -221,6 +221,7 @@ def test_images_are_asked_again_from_their_files_and_in_json(package: Package):
     assert "image" in found.refusals[0].message
 
 
+@pytest.mark.slow
 def test_a_model_in_a_process_of_its_own_is_asked_and_what_it_raises_for_is_refused(wild: Path):
     """One of them raises, the last kills its process."""
     native = load(wild, python=Path(sys.executable), log=lambda *_, **__: None)

@@ -50,6 +50,7 @@ def frame() -> pd.DataFrame:
     return frame.assign(target=frame["x"] > 0)
 
 
+@pytest.mark.slow
 def test_labels_belong_to_the_rows_that_they_name_and_refused_requests_have_none(package: Package, frame: pd.DataFrame):
     model = package(LogisticRegression().fit(frame[["x", "z"]], frame["target"]), frame)
     rows = records(frame)

@@ -256,6 +256,7 @@ HOSTILE_LABELS = st.none() | st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(BACK_AND_FORTH, BACK_AND_FORTH, HOSTILE_LABELS), min_size=1, max_size=6))
 def test_no_evidence_makes_it_raise_or_count_below_nothing(looks):
     state: JudgeState | None = None
@@ -347,6 +348,7 @@ def test_a_state_that_went_through_json_gives_the_same_verdicts():
 # ---------------------------------------------------------------------------------------------- how often it is wrong
 
 
+@pytest.mark.slow
 def test_two_equal_releases_are_rolled_back_as_seldom_as_is_said():
     wrong = 0
     for seed in range(40):
@@ -364,6 +366,7 @@ def test_candidates_that_are_worse_are_found():
     assert found >= 8
 
 
+@pytest.mark.slow
 def test_a_candidate_slower_within_the_tolerance_goes_on():
     back = 0
     for seed in range(10):

@@ -142,6 +142,7 @@ def test_a_number_that_is_missing_is_a_slice_and_few_values_are_each():
     assert [(one.values, one.share) for one in found] == [("(missing)", 1.0), ("0", 0.0), ("1", 0.0)]
 
 
+@pytest.mark.slow
 def test_where_nothing_is_different_at_most_5_in_100_runs_say_so():
     dice = np.random.default_rng(11)
     false = 0

@@ -73,6 +73,7 @@ def _asked(train: pa.Table, table: pa.Table, flavour: str, model: Any) -> tuple[
     return trained.frame(table), other.frame
 
 
+@pytest.mark.slow
 @given(st.data(), st.booleans())
 def test_pandas_and_polars_are_as_in_training(data: st.DataObject, nulls: bool):
     whole = pa.table(_columns(data, 6, nulls=False))

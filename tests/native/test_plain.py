@@ -38,6 +38,7 @@ def forecaster(on_path: None) -> Any:
     return forecaster
 
 
+@pytest.mark.slow
 def test_an_object_is_packaged_with_its_state_its_code_and_its_files(forecaster: Any, tmp_path: Path):
     frame = data()
     model = forecaster.Seasonal().fit(frame, frame["target"])
@@ -59,6 +60,7 @@ def test_an_object_is_packaged_with_its_state_its_code_and_its_files(forecaster:
     predictor.warm_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", ["pandas", "polars"])
 def test_functions_labels_and_probabilities(forecaster: Any, tmp_path: Path, flavour: str):
     frame = data()
@@ -69,6 +71,7 @@ def test_functions_labels_and_probabilities(forecaster: Any, tmp_path: Path, fla
     assert loaded(packed).predict(frame).tolist() == frame["target"].tolist()
 
 
+@pytest.mark.slow
 def test_of_labels_the_most_probable_one_is_taken_unless_the_model_says_otherwise(forecaster: Any, tmp_path: Path):
     frame = data()
     frame["target"] = np.where(frame["hour"] > 12, "late", "early")
@@ -82,12 +85,14 @@ def test_of_labels_the_most_probable_one_is_taken_unless_the_model_says_otherwis
     assert sharp.predict(frame).tolist() != other.predict(frame).tolist()
 
 
+@pytest.mark.slow
 def test_what_writes_itself_is_asked_to(forecaster: Any, tmp_path: Path):
     packed = pack(forecaster.Saved(2.5), tmp_path / "package")
     assert (packed.folder / "state/saved/deep/bias.txt").read_text() == "2.5"
     assert loaded(packed).predict(data())[:3].tolist() == [0.0, 2.5, 5.0]
 
 
+@pytest.mark.slow
 def test_code_that_is_imported_late_comes_too(forecaster: Any, tmp_path: Path):
     packed = pack(forecaster.lazily, tmp_path / "package")
     assert (packed.folder / "project/inner/late.py").exists()

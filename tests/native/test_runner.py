@@ -48,6 +48,7 @@ def test_threads_share_it(runner: NativeRunner):
     assert found == [[number + 2.0] for number in range(200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("death", [DIE, EXIT, CLOSE])
 def test_a_death_costs_the_request_that_it_had_and_the_next_is_answered(runner: NativeRunner, death: float):
     before = runner.pid
@@ -68,6 +69,7 @@ def test_a_death_between_two_requests_costs_none(runner: NativeRunner):
     assert answers(runner, 1.0) == [3.0]
 
 
+@pytest.mark.slow
 def test_one_that_dies_again_and_again_is_started_ever_less_often(runner: NativeRunner, events: Events):
     for _ in range(2):  # the first costs nothing: the next is started at once
         with pytest.raises(Unavailable, match="died"):
@@ -86,6 +88,7 @@ def _answers_again(runner: NativeRunner) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [HANG, HANG_IN_C])
 def test_a_hang_is_ended_by_the_time_limit(runner: NativeRunner, kind: float):
     pid = runner.pid
@@ -178,6 +181,7 @@ def test_closed_it_answers_no_more(runner: NativeRunner):
         answers(runner, 1.0)
 
 
+@pytest.mark.slow
 def test_memory_and_descriptors_stay_as_they_were(runner: NativeRunner):
     many = columns(*np.linspace(0.0, 1.0, 100_000))
     for _ in range(20):
@@ -214,6 +218,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doing", [0.0, HANG, HANG_IN_C])
 def test_killed_with_signal_9_its_parent_leaves_nothing(wild: Path, doing: float):
     with subprocess.Popen([sys.executable, "-c", PARENT, str(wild), str(doing)], stdout=subprocess.PIPE) as parent:
@@ -302,6 +307,7 @@ def test_a_module_that_is_missing_is_named(wild: Path, events: Events, tmp_path:
     assert any("numpy" in fields["line"] for fields in events.of("model_printed"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["project/wild.py", "state/state.json"])
 def test_a_file_that_was_changed_is_refused_at_every_start(
     wild: Path, events: Events, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,7 @@ def followed(document: dict[str, Any], reference: str) -> Any:
     return value
 
 
+@pytest.mark.slow
 def test_every_reference_leads_somewhere(found: dict[str, Any]) -> None:
     references = [node["$ref"] for node in nodes(found) if "$ref" in node]
     assert len(references) > 50

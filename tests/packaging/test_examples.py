@@ -76,6 +76,7 @@ def test_a_table_of_few_rows_gives_few_and_numbers_are_kept_to_the_last_bit(tmp_
     assert differing(examples.answers, answer, 1e-12)[0] == []
 
 
+@pytest.mark.slow
 def test_long_rows_are_few(tmp_path: Path):
     frame = pd.DataFrame({"x": np.arange(40.0), "text": [f"{n}" + "x" * 300_000 for n in range(40)]})
     frame["target"] = frame["x"] > 20

@@ -49,6 +49,7 @@ def _pack(model: Any, folder: Path, root: Path | None = PROJECT) -> str:
     return digest
 
 
+@pytest.mark.slow
 def test_a_function_of_the_project_in_a_pipeline_needs_no_trust(own: Any, tmp_path: Path):
     model = make_pipeline(FunctionTransformer(own.shifted), LogisticRegression())
     predictor = load(tmp_path, _pack(model, tmp_path))
@@ -59,6 +60,7 @@ def test_a_function_of_the_project_in_a_pipeline_needs_no_trust(own: Any, tmp_pa
     assert (predictor.predict_proba(FRAME) == model.predict_proba(FRAME[["x", "z"]])).all()
 
 
+@pytest.mark.slow
 def test_types_that_are_not_known_to_be_safe_are_loaded_when_a_person_trusted_the_digest(own: Any, tmp_path: Path):
     model = own.Brittle(max_depth=3)
     digest = _pack(model, tmp_path)
@@ -84,6 +86,7 @@ def test_without_a_project_nothing_runs_natively(own: Any, tmp_path: Path):
         _pack(make_pipeline(FunctionTransformer(own.shifted), LogisticRegression()), tmp_path, root=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.skops", "environment.txt", "project/own_parts.py"])
 def test_a_package_that_was_changed_is_refused(own: Any, tmp_path: Path, name: str):
     digest = _pack(make_pipeline(FunctionTransformer(own.shifted), LogisticRegression()), tmp_path)

@@ -44,6 +44,7 @@ def statuses(project: Project, **more) -> str:
     return "".join(found[name][0] for name in ("source", "split", "counted") if name in found)
 
 
+@pytest.mark.slow
 def test_steps_run_once_and_are_taken_over_until_something_changes(project: Project) -> None:
     project.write(CHAIN)
     assert statuses(project, until="counted") == "ddd"
@@ -249,6 +250,7 @@ def test_what_can_not_be_planned_is_said_before_anything_runs(project: Project) 
     assert "source runs" not in project.lines
 
 
+@pytest.mark.slow
 def test_a_named_index_is_no_feature_and_metrics_and_prints_are_kept(project: Project) -> None:
     text = """
     import pandas as pd

@@ -162,6 +162,7 @@ def test_what_is_no_prediction_is_dropped_and_the_rest_is_written(tmp_path: Path
     assert predictions_in(tmp_path) == ["good"]
 
 
+@pytest.mark.slow
 def test_a_batch_handed_over_at_any_moment_is_written(tmp_path: Path) -> None:
     # The process falls asleep and is woken over and over: no batch is left lying.
     log = PredictionLog(tmp_path, max_bytes=BIG)
@@ -228,6 +229,7 @@ for number in range(10**9):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 40, 3000])
 def test_what_was_handed_over_outlives_the_worker(tmp_path: Path, lines: int) -> None:
     process = subprocess.Popen([sys.executable, "-c", _WORKER, str(tmp_path)], stdout=subprocess.PIPE)

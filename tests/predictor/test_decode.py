@@ -338,6 +338,7 @@ def test_bytes_that_were_changed_are_rows_or_refused(predictor: Predictor) -> No
     assert min(outcomes.values()) > 100, outcomes
 
 
+@pytest.mark.slow
 @given(layouts_and_rows(tensors=True), st.data())
 def test_one_value_that_does_not_fit_is_named_for_any_signature(
     drawn: tuple[Layout, list[Row]], data: st.DataObject

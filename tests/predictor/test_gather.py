@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 
 from plusone.base.records import Field
@@ -18,6 +19,7 @@ from .layouts import Layout, Row, assert_same, columns, doors, layouts_and_rows
 BIG = (Field(name="n", dtype="int64"),)
 
 
+@pytest.mark.slow
 @given(layouts_and_rows(tensors=True))
 @example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))  # the nearest double is 2**63
 @settings(max_examples=300)
@@ -30,6 +32,7 @@ def test_every_door_gives_the_same_columns(drawn: tuple[Layout, list[Row]]) -> N
         assert_same(way(rows), expected)
 
 
+@pytest.mark.slow
 @given(layouts_and_rows(tensors=True))
 @example((Layout(BIG, plan_blocks(BIG), {}), [{"n": 2**63 - 512}]))
 @settings(max_examples=100)

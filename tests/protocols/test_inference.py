@@ -338,6 +338,7 @@ def survives(run: Callable[[], Any]) -> None:
         assert json.loads(body)["error"]
 
 
+@pytest.mark.slow
 @fuzzed
 @given(request=st.fixed_dictionaries({"inputs": st.lists(TENSORS, max_size=3)}, optional={"outputs": VALUES}))
 def test_no_request_is_more_than_refused(late: Predictor, request: dict[str, Any]) -> None:

@@ -116,6 +116,7 @@ def test_a_graph_without_strings_is_left_as_it_is() -> None:
     assert strings_to_codes(before, BLOCKS[:1]) == (before, BLOCKS[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "encode",
     [

@@ -146,6 +146,7 @@ def test_a_field_that_refuses_what_it_has_not_seen_counts_refused_rows(package: 
     assert "text" not in found["kinds"]
 
 
+@pytest.mark.slow
 def test_many_fields_share_the_bound(package: Package) -> None:
     random = np.random.default_rng(0)
     names = [f"x{number}" for number in range(300)]

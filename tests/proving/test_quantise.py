@@ -49,6 +49,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch, one: float, hundred: float) -> None:
     monkeypatch.setattr(quantise, "_speeds", lambda *_: found)
 
 
+@pytest.mark.slow
 def test_a_network_is_kept_in_8_bits_and_served_so(
     package: Package, network: Any, digits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_network_is_kept_in_8_bits_and_served_so(
         assert one[0] == pytest.approx(many[place], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_real_times_and_sizes_are_measured(package: Package, network: Any, digits: pd.DataFrame) -> None:
     found = package(network, digits, quantise=0.1).package.proof["quantised"]
     for key in ("row_us", "rows_100_us", "size_bytes"):
@@ -86,6 +88,7 @@ def test_real_times_and_sizes_are_measured(package: Package, network: Any, digit
     assert found["kept"] or found["reason"].startswith("no gain:")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tolerance", "one", "hundred", "reason"),
     [
@@ -121,6 +124,7 @@ def test_labels_that_change_too_often_leave_it_out(
     assert "have another label" in proof["quantised"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [RandomForestClassifier(5, random_state=0), LogisticRegression(max_iter=3000)])
 def test_trees_and_linear_models_have_nothing_to_quantise(package: Package, digits: pd.DataFrame, model: Any) -> None:
     proof = package(model.fit(digits.drop(columns="target"), digits["target"]), digits, quantise=0.1).package.proof
@@ -128,6 +132,7 @@ def test_trees_and_linear_models_have_nothing_to_quantise(package: Package, digi
     assert proof["precision"] == "float64"
 
 
+@pytest.mark.slow
 def test_numbers_are_held_to_a_share_of_their_range(
     package: Package, digits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

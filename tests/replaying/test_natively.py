@@ -36,6 +36,7 @@ def test_it_works_in_its_own_environment_and_each_line_is_missed(packed: Path):
     assert all(line.module for line in found.lines if line.imported)
 
 
+@pytest.mark.slow
 def test_types_that_nobody_trusted_are_not_loaded(packed: Path):
     package = read(packed)
     wild = msgspec.structs.replace(package, options={**package.options, "types": ["os.system"]})

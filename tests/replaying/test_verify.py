@@ -22,6 +22,7 @@ from tests.execution.made import write_distribution
 from tests.replaying.conftest import Changed
 
 
+@pytest.mark.slow
 def test_each_line_that_is_imported_is_missed_by_name_and_the_others_are_listed(
     changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -41,6 +42,7 @@ def test_each_line_that_is_imported_is_missed_by_name_and_the_others_are_listed(
     assert sum(text.startswith("without ") for text in said) == len(lines_of(compiled_lock()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(lines_of(compiled_lock())))
 def test_a_lock_that_is_not_enough_names_the_module_and_who_has_it(changed: Changed, name: str):
     lines = compiled_lock().splitlines(keepends=True)
@@ -80,6 +82,7 @@ def test_a_package_that_was_changed_or_has_no_examples_is_refused(changed: Chang
         verify(folder, digest)
 
 
+@pytest.mark.slow
 def test_a_line_that_was_imported_in_passing_and_that_nobody_misses_is_listed(changed: Changed):
     lock = compiled_lock().replace(" typing_extensions", "")
     found = verify(*changed(environment=lock.encode()), each_line=True)
@@ -88,6 +91,7 @@ def test_a_line_that_was_imported_in_passing_and_that_nobody_misses_is_listed(ch
     assert [(line.name, line.without, line.module) for line in passing] == [("typing-extensions", "answers", "")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False], ids=["missed by name", "missed by nobody"])
 def test_a_line_without_which_the_answers_differ_is_needed(
     changed: Changed, named: bool, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,7 @@ def test_any_value_in_few_words(found: Any, shown: str):
     assert numbers.value(found) == shown
 
 
+@pytest.mark.slow
 @given(st.recursive(st.one_of(st.none(), st.integers(), st.floats(), st.text()), lambda part: st.lists(part)))
 def test_no_value_is_long(found: Any):
     assert len(numbers.value(found)) <= 200

@@ -49,6 +49,7 @@ def test_every_point_has_a_record_and_every_record_is_there():
         assert {found.id for found in one.evidence} <= ids
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_taking_evidence_away_never_raises_anything(data: Any):

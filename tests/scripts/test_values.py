@@ -91,6 +91,7 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(settings=st.dictionaries(st.text(min_size=1), _json))
 def test_json_is_kept_as_it_is_and_copied(settings: dict[str, Any]):
     try:

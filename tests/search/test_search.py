@@ -61,6 +61,7 @@ def test_a_token_is_refused_by_another_question(store: Store):
             search_runs(store, count=1, page=page, **others)
 
 
+@pytest.mark.slow
 def test_too_many_experiments_are_refused(store: Store):
     with pytest.raises(UsageError, match="10001 experiments are asked for: expected at most 10000"):
         search_runs(store, experiments=[str(number) for number in range(10_001)])

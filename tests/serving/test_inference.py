@@ -41,6 +41,7 @@ def test_server_and_models_are_described(one_worker: Supervisor):
     assert (entry["name"], entry["version"], entry["state"]) == ("m", "1", "READY")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 3, 40_000])
 def test_an_inference_small_or_big_is_answered_with_its_id(one_worker: Supervisor, rows: int):
     body = body_of(rows, id="mine")
@@ -76,6 +77,7 @@ def test_a_body_that_was_packed_is_unpacked_within_the_limit(one_worker: Supervi
     assert ask(one_worker.port, "POST", INFER, b"not gzip", packed)[0] == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "says"),
     [

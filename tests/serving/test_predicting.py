@@ -54,6 +54,7 @@ def test_columns_are_answered_as_rows_are(one_worker: Supervisor):
     assert np.allclose(json.loads(body)["predictions"], 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 40_000])
 def test_an_arrow_stream_is_answered_by_one(one_worker: Supervisor, count: int):
     body = stream_of(pa.table(rows_of(count)))
@@ -126,6 +127,7 @@ def test_labels_are_kept_when_they_are_accepted(one_worker: Supervisor, serving:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
@@ -257,6 +259,7 @@ def test_hostile_images_are_clear_errors_and_others_are_answered(gallery: Superv
     assert ask(port, "POST", PREDICT, png(), {"content-type": "image/png"})[0] == 200
 
 
+@pytest.mark.slow
 def test_the_loop_answers_while_a_large_image_is_decoded(gallery: Supervisor):
     sink = io.BytesIO()
     Image.fromarray(np.zeros((7000, 7000), dtype=np.uint8)).save(sink, "PNG")

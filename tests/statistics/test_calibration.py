@@ -28,6 +28,7 @@ def test_bins_are_those_of_scikit_learn():
     assert bins.seen == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off", [0.0, 0.08])
 @pytest.mark.parametrize("rows", [100, 1000])
 def test_the_interval_is_wrong_as_rarely_as_it_says(off: float, rows: int):

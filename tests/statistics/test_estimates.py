@@ -132,6 +132,7 @@ def at_the_limit(generator: np.random.Generator, kind: str, rows: int) -> Any:
     return of_part(AUC, labels, generator.random(rows), part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "rows", "runs"),
     [

@@ -54,6 +54,7 @@ def test_no_error_shows_the_password(address: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_said(servers: tuple[Postgres, object]) -> None:
     port = servers[0].port
     with pytest.raises(StoreError, match="password authentication failed") as caught:

@@ -73,6 +73,7 @@ def test_all_the_nouns_are_tried() -> None:
     assert len(KINDS) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_any_record_comes_back_equal(kind: type[Record]) -> None:
     @settings(max_examples=25)

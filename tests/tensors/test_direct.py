@@ -62,6 +62,7 @@ def without_missing_strings(layout: Layout, rows: list[Row]) -> bool:
     return all(row[field.name] is not None for row in rows for field in layout.fields if field.dtype == "string")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(drawn=layouts_and_rows(), before=st.binary(max_size=9), order=st.randoms(use_true_random=False))
 def test_it_reads_what_the_long_way_reads(drawn: tuple[Layout, list[Row]], before: bytes, order: Any) -> None:
@@ -79,6 +80,7 @@ def test_it_reads_what_the_long_way_reads(drawn: tuple[Layout, list[Row]], befor
         assert_same(columns_of(layout, found), expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(drawn=layouts_and_rows(), data=st.data())
 def test_it_takes_nothing_that_the_long_way_refuses(drawn: tuple[Layout, list[Row]], data: st.DataObject) -> None:

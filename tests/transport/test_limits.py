@@ -75,6 +75,7 @@ def test_a_body_that_drips_is_answered_408(start: Start):
         assert drip(client, b"x" * 1000, 0.02).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_steadily_may_take_longer_than_a_stall(start: Start):
     served = start(dataclasses.replace(QUICK, body_stall_s=1.6))
     with served.client() as client:
@@ -118,6 +119,7 @@ def test_a_client_that_does_not_read_its_answers_is_asked_nothing_and_cut(start:
         served.until(lambda: served.server.connections == 0)
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_all_of_its_answer(start: Start):
     served = start(dataclasses.replace(QUICK, write_stall_s=1.6))
     with served.client() as client:

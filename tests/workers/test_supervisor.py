@@ -179,6 +179,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_workers_go_on_without_their_supervisor_and_the_next_one_takes_over_without_a_gap(serving: ServingFolder):
     serving.route(1, live=1)
     first = subprocess.Popen([sys.executable, "-c", _SUPERVISE, str(serving.path)], stdout=subprocess.PIPE)
