@@ -121,6 +121,7 @@ def test_a_fault_that_no_longer_fits_the_project_says_so():
         apply("import plusone\n", FAULTS[0])
 
 
+@pytest.mark.slow
 def test_harmless_changes_are_healthy_data(tables: dict[str, pd.DataFrame]):
     assert len({one.name for one in HARMLESS}) == len(HARMLESS) == 28
     sizes = {

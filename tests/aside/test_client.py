@@ -99,6 +99,7 @@ def test_a_body_comes_back(tell: Callable[..., None], packed: Packed) -> None:
     tell(story)
 
 
+@pytest.mark.slow
 def test_the_parts_are_emptied_when_they_are_sent_and_kept_when_refused(tell: Callable[..., None]) -> None:
     async def story(worker: Worker) -> None:
         parts = pieces(body_of(5000))
@@ -255,6 +256,7 @@ def test_the_queue_is_bounded(tell: Callable[..., None], packed: Packed) -> None
     tell(story, queue=2, queue_bytes=2_000_000)
 
 
+@pytest.mark.slow
 def test_who_leaves_is_not_computed_for(tell: Callable[..., None], packed: Packed) -> None:
     async def story(worker: Worker) -> None:
         first = await worker.echo()

@@ -16,6 +16,7 @@ METAS = st.dictionaries(st.text(max_size=5), st.none() | st.integers(-(2**60), 2
 FRAMES = st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**32 - 1), METAS, st.binary(max_size=300)))
 
 
+@pytest.mark.slow
 @given(FRAMES, st.lists(st.integers(1, 60), min_size=1))
 def test_frames_come_whole_however_they_are_cut(frames: list[Any], sizes: list[int]) -> None:
     stream = b"".join(pack(kind, number, meta, len(body)) + body for kind, number, meta, body in frames)

@@ -87,6 +87,7 @@ def test_several_classes(objective: str, matrix: bool, package: Package) -> None
     assert predictor.signature.output.classes == ("setosa", "versicolor", "virginica")
 
 
+@pytest.mark.slow
 def test_categories_missing_values_and_boolean_labels(flights: pd.DataFrame, package: Package) -> None:
     """Text, ordered text and numbers as categories, nulls among them; a request carries the values themselves."""
     data = flights.copy()
@@ -197,6 +198,7 @@ def test_an_objective_of_ones_own(package: Package) -> None:
     np.testing.assert_allclose(package(model, data).predict(data), model.predict(features), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_and_in_a_calibrated_classifier(flights: pd.DataFrame, package: Package) -> None:
     encode = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["carrier", "dest"]), remainder="passthrough"

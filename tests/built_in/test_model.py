@@ -30,6 +30,7 @@ def failed(*arguments: Any, **options: Any) -> dict[str, str]:
     return {name: text for name, text in said(*arguments, **options).items() if text.startswith("failed")}
 
 
+@pytest.mark.slow
 def test_a_model_like_live_passes_them_all():
     close = classes(lambda f: right(f) * 0.999)
     assert set(said(close).values()) == {"passed"}
@@ -94,6 +95,7 @@ def test_a_model_that_knows_its_training_data_by_heart_is_overfit():
     assert alone["overfit"].startswith("warned")
 
 
+@pytest.mark.slow
 def test_a_field_that_is_no_longer_gone_by_is_named():
     both = classes(lambda f: right(f.assign(x=f["x"] + 0.4 * (f["origin"] == "JFK"))))
     frames = [people(3000, seed) for seed in (6, 7, 8, 9)]
@@ -190,6 +192,7 @@ def test_rows_without_a_truth_are_left_out():
     assert said(words, frames, live=words, before={})["performance"] == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_resamples_of_one_distribution_raise_no_alarm(seed: int):
     now = {"train_set": people(600, 100 + seed), "holdout": people(300, 200 + seed)}

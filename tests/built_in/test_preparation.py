@@ -79,6 +79,7 @@ def test_rankings_have_no_mean():
     assert found.startswith("not applicable: the model answers neither probabilities nor numbers")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_resamples_of_one_distribution_raise_no_alarm(seed: int):
     now, before = ({"train_set": people(2000, start + seed)} for start in (100, 300))

@@ -51,6 +51,7 @@ def ours(box: Sandbox, subject: str = "model") -> dict[str, Check]:
     return {one.test: one for one in box.run(subject).checks if one.test.startswith("plusone::replay")}
 
 
+@pytest.mark.slow
 def test_an_equal_candidate_passes_all_four_and_leaves_what_it_measured(asked: Sandbox):
     found = ours(asked)
     assert {name: one.outcome for name, one in found.items()} == dict.fromkeys(PARTS, "passed")
@@ -72,12 +73,14 @@ def test_the_opposite_fails_by_answers_and_by_labels(asked: Sandbox, packages: A
     assert "McNemar" in found["plusone::replay[labels]"].message
 
 
+@pytest.mark.slow
 def test_answers_of_another_kind_fail(asked: Sandbox, packages: Any):
     asked.change(candidate=packages["number"])
     found = ours(asked)["plusone::replay[answers]"]
     assert (found.outcome, "answers a number, the live release classes" in found.message) == ("failed", True)
 
 
+@pytest.mark.slow
 def test_requests_of_an_older_signature_are_a_warning_that_names_the_field(
     asked: Sandbox, holdout: pd.DataFrame, tmp_path: Path
 ):

@@ -125,6 +125,7 @@ def test_cases_of_a_vector_and_of_a_ranking(models: dict[str, Predictor]):
         check.minimum(models["films"], [{"user": 1, "expected": best[1][1]}], first=1)
 
 
+@pytest.mark.slow
 def test_pictures_are_cases_too(pictures: tuple[Predictor, dict[str, Any]]):
     model, held = pictures
     right = int((model.predict(held) == held["digit"]).sum())

@@ -215,6 +215,7 @@ def test_the_module_is_found_lazily_and_loads_no_numpy():
 # The simulations of `python -m bench checks`, with a few runs of each: far beyond a bar they fail here too.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "rows"), [(4, 60), (4, 200), (5, 200), (2, 60)])
 def test_no_worse_seldom_passes_at_the_margin(place: int, rows: int):
     runs = 400 if simulated.PAIRS[place].metric == "accuracy" else 60

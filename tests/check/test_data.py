@@ -187,6 +187,7 @@ def test_no_table_breaks_them(name: str):
     _all(weird()[name])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(tables(), st.one_of(st.floats(), st.integers(), st.text(max_size=4), st.none(), st.datetimes()))
 def test_no_table_and_no_value_breaks_them(table: pa.Table, value: Any):

@@ -159,6 +159,7 @@ def test_of_several_attempts_the_last_counts_alone_and_says_that_it_was_not_the_
     assert "this is attempt 3" in only(part, "test_bad").measured[0]["warning"]
 
 
+@pytest.mark.slow
 def test_tests_in_any_order_have_the_same_outcomes_and_data_of_their_own(sandbox):
     sandbox.write(
         "conftest.py",

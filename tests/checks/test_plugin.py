@@ -19,6 +19,7 @@ def run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pyproject", [None, "[tool.other]\nname = 'plusone'\n"])
 def test_outside_of_a_project_it_is_idle_and_loads_nothing(tmp_path: Path, pyproject: str | None):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -81,6 +81,7 @@ def test_a_release_whose_tests_pass_opens_the_gate_and_leaves_nothing_behind(rel
     assert ours == {test: not here for test, here in theirs.items()}
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_stopped_with_what_was_measured(released, packages):
     released.change(candidate=packages["bad"])
     released.write(
@@ -110,6 +111,7 @@ def test_a_worse_model_is_stopped_with_what_was_measured(released, packages):
     assert len(problems_so_far(part.checks, part.problems)) == 2
 
 
+@pytest.mark.slow
 def test_fixtures_of_the_project_decide_the_subject_and_no_test_changes_the_data_of_another(sandbox):
     sandbox.output(frame=pd.DataFrame({"a": [1.0, 2.0]}), nested=pd.DataFrame({"a": [{"k": 1}, {"k": 2}]}))
     sandbox.write(
@@ -293,6 +295,7 @@ def test_a_file_that_is_left_out_or_can_not_be_collected_closes_the_gate(sandbox
     assert by_name(part)["test_one"] == "passed"
 
 
+@pytest.mark.slow
 def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
     sandbox.write(
         "tests/test_all.py",
@@ -422,6 +425,7 @@ def test_sources_are_all_files_of_the_tests_and_the_root_conftest(sandbox):
     assert list(deep) == ["conftest.py", "tests/deep/expected.csv"]
 
 
+@pytest.mark.slow
 def test_an_empty_tests_folder_is_a_session_that_closes(sandbox):
     part = sandbox.run("data")
     assert part.problems == ()

@@ -90,6 +90,7 @@ def test_help_lists_the_commands_in_the_words_of_the_commands(plusone: Any, tmp_
         assert (command.help or "").split("\n")[0].startswith(line.split(".")[0].split(":")[0][:20])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status", "--help"]])
 def test_asking_for_help_loads_nothing_heavy(tmp_path: Path, words: list[str]):
     script = f"import sys; from plusone.cli.main import main\ntry: main({words!r})\n"
@@ -222,6 +223,7 @@ def test_a_reader_that_leaves_ends_it_quietly_and_not_with_the_gates_exit_code(s
     assert done.stderr == b""
 
 
+@pytest.mark.slow
 def test_arguments_that_are_no_unicode_are_the_callers_mistake(story: Path):
     for words in ([b"status", b"\xff"], [b"reject", b"ships@1", b"--reason", b"\xff"], [b"runs", b"show", b"\xff"]):
         done = subprocess.run(

@@ -107,6 +107,7 @@ def test_it_is_shown_in_place_until_ctrl_c_which_gives_the_cursor_back(project: 
     assert "stopped" not in terminal.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 40, 80])
 def test_no_line_is_wider_than_the_terminal(project: Path, terminals: list[Terminal], columns: int):
     terminals.append(terminal := Terminal(project, columns))
@@ -189,6 +190,7 @@ def piped() -> Iterator[Callable[..., Pipe]]:
 Piped = Callable[..., Pipe]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_in_a_pipe_lines_come_at_once_and_a_signal_ends_it(project: Path, piped: Piped, number: signal.Signals):
     pipe = piped(project)
@@ -236,6 +238,7 @@ def test_without_a_store_it_waits_for_one_and_makes_none(tmp_path: Path, piped: 
     assert pipe.ended(signal.SIGINT) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [(["cars"], "cars"), (["--every", "0"], "--every"), (["--every", "x"], "--every"), (["\udcff"], "")],

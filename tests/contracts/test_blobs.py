@@ -165,6 +165,7 @@ def test_a_note_in_the_bucket_makes_a_blob_that_is_put_again_new(store: Store) -
     assert clock.parse(listed.modified_at) > old.modified_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "digest",
     [
@@ -254,6 +255,7 @@ def test_a_full_disk_is_said_and_leaves_no_part_of_a_blob(store: Store, tmp_path
     store.blobs.put_file(source)
 
 
+@pytest.mark.slow
 def test_a_big_file_is_put_and_verified_in_constant_memory(store: Store, tmp_path: Path) -> None:
     source = tmp_path / "sparse"
     with source.open("wb") as stream:

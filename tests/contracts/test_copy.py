@@ -81,6 +81,7 @@ def everything(store: Store) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", BACKENDS)
 def test_a_copy_has_every_row_and_every_blob(store: Store, other: Callable[[str], Store], target: str) -> None:
     digests = add_content(store)
@@ -96,6 +97,7 @@ def test_a_copy_has_every_row_and_every_blob(store: Store, other: Callable[[str]
     add_chunk(copy, "r", "goes on")  # a copy is a store like any other
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_interrupted_goes_on_and_takes_what_changed_meanwhile(store: Store, other) -> None:
     add_content(store)
     copy = other("sqlite-and-disk")
@@ -125,6 +127,7 @@ def test_a_store_that_is_in_use_is_not_copied_over(store: Store, other) -> None:
     assert [row["id"] for row in copy.db.all("run_list", model=None, before=None, count=9)] == ["mine"]
 
 
+@pytest.mark.slow
 def test_what_is_written_while_it_is_copied_is_found(store: Store, open_again, other) -> None:
     add_content(store)
     writer = open_again()

@@ -23,6 +23,7 @@ def run_id(store: Store) -> Iterator[str]:
     run.finish("done")
 
 
+@pytest.mark.slow
 def test_points_come_to_the_store_as_they_were_and_are_found(
     store: Store, run_id: str, open_again: Callable[[], Store]
 ) -> None:

@@ -271,6 +271,7 @@ def test_version_changes_with_every_commit_and_with_nothing_else(store: Store, o
         assert len({*pool.map(lambda _: other.db.version(), range(20))}) == 1, "every thread sees the same number"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_values_are_bound_whatever_they_hold(store: Store, text: str) -> None:
     add_run(store, "a" + text, name=text, error=text)

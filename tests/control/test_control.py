@@ -62,6 +62,7 @@ def test_what_workers_logged_comes_to_the_store_while_it_serves(tmp_path: Path) 
         thread.join()
 
 
+@pytest.mark.slow
 def test_rollouts_are_looked_at_while_it_serves_and_no_fault_ends_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

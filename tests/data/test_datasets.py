@@ -209,6 +209,7 @@ for name, value in values(Path(sys.argv[1])).items():
 """
 
 
+@pytest.mark.slow
 def test_the_same_content_has_the_same_digest_in_any_process(repository: Path, tmp_path: Path, blobs: Blobs) -> None:
     here = "".join(f"{name} {save(value, blobs).digest}\n" for name, value in values(tmp_path).items())
     done = subprocess.run(

@@ -124,6 +124,7 @@ def address(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield address
 
 
+@pytest.mark.slow
 def test_the_client_answers_as_app_does(address: str, by_app: Answers):
     client = Client(address)
     for call, expected in zip(CALLS, by_app, strict=True):

@@ -53,6 +53,7 @@ def answered(model: Any, matrix: Any) -> Answer:
     return runner.run(Columns(len(matrix), {"numbers": np.asarray(matrix, dtype=np.float64)}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVERAL)
 def test_several_targets_are_a_vector(name: str) -> None:
     matrix, first = datasets.load_diabetes(return_X_y=True)

@@ -110,6 +110,7 @@ def test_what_is_not_known_file_by_file_is_left_to_pip(site: Path, tmp_path: Pat
     assert [path.name for path in python.parent.iterdir() if not path.name.startswith("python")] == []
 
 
+@pytest.mark.slow
 def test_another_version_is_not_copied_and_pip_says_which_line_it_can_not_have(site: Path, own_folder: Path):
     write_distribution(site, "a", "1.0")
     with pytest.raises(BrokenEnvironment) as caught:

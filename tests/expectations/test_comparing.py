@@ -58,6 +58,7 @@ def test_a_table_differs_in_nothing_from_itself(name: str):
     assert not any(compare(WEIRD[name], WEIRD[name]).values())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(tables(), tables())
 def test_any_two_tables_are_compared_without_an_error(now, before):

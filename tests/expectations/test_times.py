@@ -148,6 +148,7 @@ def test_days_that_come_in_fits_and_starts_are_no_fault():
     assert [one for one in rows(pair_of(rated(gone), rated(was))) if one.level == "fail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [30, 100, 1000])
 def test_counts_of_one_rate_hardly_ever_fall_and_the_exact_test_agrees(mean: int):
     """Given the sum of two Poisson counts of one rate the first is binomial with 1/2. Summed over what is likely."""

@@ -29,6 +29,7 @@ X = np.linspace(0, 1, 20).reshape(-1, 1)
 Y = X[:, 0] > 0.5
 
 
+@pytest.mark.slow
 def test_a_model_of_safe_types_is_made_again():
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
     assert (_load(_dumped(model)).predict_proba(X) == model.predict_proba(X)).all()

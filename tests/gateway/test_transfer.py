@@ -51,6 +51,7 @@ def _get(address: str, path: str, **headers: str) -> tuple[int, dict[str, str], 
         connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1, 100, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_003])
 def test_a_file_of_any_size_comes_back_as_it_went(address: str, place: str, size: int):
     data = os.urandom(size)

@@ -89,6 +89,7 @@ def test_an_error_is_said_with_its_words_and_not_tried_again() -> None:
         assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_nothing_at_the_address_says_what_to_look_at() -> None:
     with answering(lambda *_: (404, b"")) as (address, _):
         pass
@@ -142,6 +143,7 @@ def test_folders_are_walked_whether_paths_are_listed_whole_or_bare(tmp_path: Pat
         assert list(source.files("r")) == [("inner/a", 3), ("inner/b", 4), ("top", 1)]
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_whatever_a_server_answers_is_an_error_of_ours_or_an_answer(data: bytes) -> None:
     with asking(lambda *_: (200, data)) as (source, _), contextlib.suppress(PlusoneError):

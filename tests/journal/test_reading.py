@@ -83,6 +83,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     assert len(data.rstrip(b"\0")) <= used <= len(data)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30)), max_size=12), st.integers(0, 2**32))
 def test_runs_of_equal_and_other_lengths_come_back(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]], seed: int

@@ -14,6 +14,7 @@ import pytest
 
 from tests.journeys.projects import PIPELINE, make_project, run_json
 from tests.journeys.up import Up
+from tests.native.conftest import is_there
 from tests.packaged import environments
 from tests.serving.serving_folder import BODY, Traffic, ask, until
 from tests.shared import once
@@ -143,18 +144,6 @@ def _children(up: Up) -> list[int]:
     return [pid for pid in up.processes() if b"native/child.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def _runs(pid: int) -> bool:
-    """Whether a process holds its files still, its sockets among them.
-
-    Its first thread is a zombie as soon as it ended itself: the files are closed by the last one.
-    """
-    try:
-        stopped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-        return not stopped or len(os.listdir(f"/proc/{pid}/task")) > 1
-    except OSError:
-        return False
-
-
 def test_n_plus_1_and_back(up: Up, project: Path):
     assert _ask(up, 0.5)[1]["predictions"] == [1.5]
     done = run_json(project, "release", "native", "--set", "bias=2")
@@ -183,7 +172,7 @@ def test_its_death_is_a_503_of_its_own_and_others_never_notice(up: Up):
         ended = _children(up)
         for pid in ended:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not any(map(_runs, ended)), "their end")
+        until(lambda: not any(map(is_there, ended)), "their end")
         assert _ask(up, 0.5)[0] == 200  # it died of no request
         status, found = _ask(up, 903.0)
         assert status == 500

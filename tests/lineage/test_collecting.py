@@ -271,6 +271,7 @@ collecting.collect(open_store(Path(sys.argv[1])), older_than_s=0.0, grace_s=-360
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 3, 7])
 def test_killed_in_the_middle_the_store_is_in_order_and_the_next_one_ends_it(project: Written, after: int):
     releases = [project.release(live=True) for _ in range(4)]
@@ -310,6 +311,7 @@ print(freed, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_whoever_stores_bytes_that_gc_is_about_to_free_keeps_them(project: Written, tmp_path: Path):
     """A writer that logs the same files again and again, while gc frees them as soon as nothing refers to them."""
     store, stop, met = project.store, tmp_path / "stop", tmp_path / "met"

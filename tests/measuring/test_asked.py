@@ -181,6 +181,7 @@ BODIES = st.none() | st.binary(max_size=60) | st.sampled_from(GOOD) | ANY_JSON
 LOGGED = st.tuples(st.sampled_from(KINDS) | st.text(max_size=8), BODIES)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LOGGED, min_size=1, max_size=6))
 def test_whatever_was_logged_is_answered_or_refused(model: Predictor, bodies: list[tuple[str, bytes | None]]):

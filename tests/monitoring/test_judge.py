@@ -199,6 +199,7 @@ def test_answers_that_are_no_numbers_are_the_farthest_off():
     assert verdict.action == "go on", "one look decides nothing"
 
 
+@pytest.mark.slow
 def test_other_answers_hold_and_ask_and_do_not_roll_back():
     traffic = Traffic(7)
     state, verdict = look(None, SETTINGS, *traffic.sides)
@@ -358,6 +359,7 @@ def test_two_equal_releases_are_rolled_back_as_seldom_as_is_said():
     assert wrong <= 7
 
 
+@pytest.mark.slow
 def test_candidates_that_are_worse_are_found():
     found = 0
     for seed in range(12):

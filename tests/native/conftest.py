@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -105,9 +106,13 @@ def runner(wild: Path, events: Events) -> Iterator[NativeRunner]:
 
 
 def is_there(pid: int) -> bool:
-    """Say whether a process runs: neither gone nor dead and waited for."""
+    """Say whether a process holds its files still, its sockets among them.
+
+    Its first thread is a zombie as soon as it ended itself: the files are closed by the last one.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+        return not ended or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
 

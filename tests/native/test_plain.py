@@ -193,6 +193,7 @@ def test_state_that_is_not_kept_is_found_by_the_proof(forecaster: Any, tmp_path:
         pack(model, tmp_path / "package")
 
 
+@pytest.mark.slow
 def test_a_model_that_needs_what_is_not_packaged_fails_with_its_traceback(
     forecaster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -42,6 +42,7 @@ def test_it_answers_one_row_and_many(runner: NativeRunner):
     assert (runner.run(columns(*x)).numbers == x + 1.0 + 1.0).all()
 
 
+@pytest.mark.slow
 def test_threads_share_it(runner: NativeRunner):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: answers(runner, float(number)), range(200)))
@@ -61,6 +62,7 @@ def test_a_death_costs_the_request_that_it_had_and_the_next_is_answered(runner: 
     assert not is_there(before)
 
 
+@pytest.mark.slow
 def test_a_death_between_two_requests_costs_none(runner: NativeRunner):
     assert answers(runner, 1.0) == [3.0]
     assert runner.pid is not None
@@ -121,6 +123,7 @@ def test_whoever_waits_behind_a_hang_is_told_in_time(runner: NativeRunner):
     assert [type(error) for error in caught] == [TooSlow] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [(RAISE, "ValueError"), (EAT, "MemoryError")])
 def test_what_a_model_raises_is_logged_and_its_process_goes_on(
     runner: NativeRunner, events: Events, kind: float, name: str

@@ -51,6 +51,7 @@ def frame(meta: Any, body: bytes = b"") -> bytes:
     return HEAD.pack(b"+1n1", len(data), len(body)) + data + body
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(METAS, st.dictionaries(st.text(max_size=8), NUMBERS | TEXTS, max_size=4)), max_size=3))
 def test_what_is_sent_comes(frames: list[tuple[dict[str, Any], dict[str, Any]]]):
     with pair() as (left, right, _):

@@ -211,6 +211,7 @@ def test_one_output_in_a_tuple_is_taken_as_it_is(project: Project) -> None:
     assert project.values() == {"x": [1, 2]}
 
 
+@pytest.mark.slow
 def test_version_gets_the_settings_and_its_failure_is_the_steps(project: Project) -> None:
     text = """
     import os

@@ -299,6 +299,7 @@ def changed(file: str, old: str, new: str) -> dict[str, str]:
     return PROJECT | {file: PROJECT[file].replace(old, new)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_it_changes_with(load: Load, name: str) -> None:
     assert digest(load(changed(*CHANGES[name]))) != unchanged(load)

@@ -27,6 +27,7 @@ def test_labels_are_in_the_folder_when_append_returns(tmp_path: Path) -> None:
     assert log.accepted == 3
 
 
+@pytest.mark.slow
 def test_a_segment_can_be_claimed_a_moment_later_while_the_worker_lives(tmp_path: Path) -> None:
     log = LabelLog(tmp_path)
 

@@ -60,6 +60,7 @@ def test_nothing_is_on_disk_while_nothing_is_logged(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.slow
 def test_a_segment_can_be_claimed_while_the_worker_lives_and_it_wakes_again(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path, max_bytes=BIG)
     seen: list[str] = []
@@ -129,6 +130,7 @@ def test_what_has_no_room_on_disk_is_dropped_until_it_is_collected(tmp_path: Pat
     log.close()
 
 
+@pytest.mark.slow
 def test_a_full_disk_drops_and_never_raises(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path, max_bytes=BIG)
     log.log("m", 1, "d", entries("first"), 0.0)
@@ -181,6 +183,7 @@ def test_a_batch_that_is_too_big_for_one_frame_is_handed_over_in_pieces(tmp_path
     assert predictions_in(tmp_path) == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_started_again_and_what_it_lost_is_counted(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path, max_bytes=BIG)
     ids = [f"{number:07d}" for number in range(1000)]

@@ -41,6 +41,7 @@ def late(flights: pd.DataFrame, package: Package) -> Predictor:
     return package(model.fit(flights.drop(columns="target"), flights["target"]), flights)
 
 
+@pytest.mark.slow
 def test_every_door_answers_the_same(late: Predictor, flights: pd.DataFrame) -> None:
     head = flights.head(300)
     expected = late.predict_proba(head)
@@ -116,6 +117,7 @@ def test_a_row_answers_the_same_whatever_it_is_joined_with(model: Any, flights: 
         np.testing.assert_allclose(joined, alone, rtol=0, atol=off)
 
 
+@pytest.mark.slow
 def test_predictions_are_ready_for_json(late: Predictor, flights: pd.DataFrame, package: Package) -> None:
     answer = late.run(late.columns(flights.head(3)))
     assert answer.rows == 3
@@ -135,6 +137,7 @@ def test_predictions_are_ready_for_json(late: Predictor, flights: pd.DataFrame, 
     assert set(labels.predictions(labels.run(labels.columns(flights.head(1))))[0]) == {"label"}
 
 
+@pytest.mark.slow
 def test_tables_are_validated_like_requests(late: Predictor, flights: pd.DataFrame) -> None:
     wrong = flights.head(9).copy()
     wrong.loc[4, "distance"] = -1

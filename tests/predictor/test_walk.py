@@ -87,6 +87,7 @@ def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
     assert error.details["field"] == "t?"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "said", "details"),
     [

@@ -91,6 +91,7 @@ def test_it_passes_on_any_table_and_is_formatted(name: str):
     describe(TableView(weird()[name]))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(tables())
 def test_it_passes_on_whatever_it_was_inferred_from(table: pa.Table):

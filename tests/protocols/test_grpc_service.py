@@ -113,6 +113,7 @@ async def refused(call: Awaitable[Any]) -> tuple[str, str]:
     return caught.value.code().name, caught.value.details() or ""
 
 
+@pytest.mark.slow
 def test_every_call_is_answered(late: Predictor, minutes: Predictor) -> None:
     async def main() -> None:
         backend = Models(Served("minutes", 3, minutes), Served("late", 7, late))

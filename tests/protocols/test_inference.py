@@ -345,6 +345,7 @@ def test_no_request_is_more_than_refused(late: Predictor, request: dict[str, Any
     survives(lambda: answer(late, json.dumps(request).encode()))
 
 
+@pytest.mark.slow
 @fuzzed
 @given(data=st.data())
 def test_no_tensor_in_a_good_request_is_more_than_refused(late: Predictor, rows: Rows, data: st.DataObject) -> None:

@@ -115,6 +115,7 @@ def test_it_is_left_out_with_the_reason(
     assert proof["max_difference"] < 1e-9
 
 
+@pytest.mark.slow
 def test_labels_that_change_too_often_leave_it_out(
     package: Package, network: Any, digits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ def test_convolutions_are_quantised_too(
     assert count_layers(graph.SerializeToString(), single=True) == 3
 
 
+@pytest.mark.slow
 def test_what_the_quantiser_can_not_do_leaves_the_model_as_it_was(
     package: Package, network: Any, digits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

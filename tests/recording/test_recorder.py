@@ -400,6 +400,7 @@ def test_recovery_leaves_the_living_alone_and_runs_that_are_not_there(store: Sto
     assert recover_points(store) == []
 
 
+@pytest.mark.slow
 def test_processes_log_to_one_run_at_once(store: Store) -> None:
     run_id = begin(store)
     count = 5000

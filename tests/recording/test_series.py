@@ -122,6 +122,7 @@ def test_a_short_series_is_drawn_whole_and_sorted(store: Store) -> None:
     assert len(plot_series(store, run_id, "nothing").steps) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("count", [5_000, 300_000])
 def test_no_spike_is_lost(store: Store, count: int, old: bool) -> None:
@@ -159,6 +160,7 @@ def test_a_narrow_range_of_steps_is_drawn_from_its_points(store: Store) -> None:
     assert len(plot_series(store, run_id, "loss", first_step=-(2**70), last_step=-1).steps) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(

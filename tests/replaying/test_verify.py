@@ -53,6 +53,7 @@ def test_a_lock_that_is_not_enough_names_the_module_and_who_has_it(changed: Chan
     assert found.problems == (f"the lock is not enough: there is no module {module!r}, which {name} has",)
 
 
+@pytest.mark.slow
 def test_answers_that_are_not_the_recorded_ones_are_a_problem(changed: Changed):
     folder, digest = changed()
     content = json.loads((folder / "examples.json").read_bytes())
@@ -67,6 +68,7 @@ def test_answers_that_are_not_the_recorded_ones_are_a_problem(changed: Changed):
     assert "1 of 20 examples" in found.problems[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lock", ["--index-url=x\n", "no-such-distribution-anywhere==1\n", "# python 3.7.1 cpython\n"])
 def test_an_environment_that_can_not_be_made_is_a_problem(changed: Changed, lock: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -103,6 +103,7 @@ number = st.one_of(
 numbers = st.lists(number, max_size=30)
 
 
+@pytest.mark.slow
 @given(
     x=numbers,
     y=numbers,

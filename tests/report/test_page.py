@@ -35,6 +35,7 @@ def texts() -> st.SearchStrategy[str]:
     return st.one_of(st.text(), st.text(alphabet="<>&\"'/=!-\x00 ax"), st.sampled_from(HOSTILE))
 
 
+@pytest.mark.slow
 @given(text=texts())
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(text=HOSTILE[0])
@@ -82,6 +83,7 @@ def measurements() -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(st.dictionaries(keys, json_values(), max_size=6), max_size=3)
 
 
+@pytest.mark.slow
 @given(measured=measurements())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_was_measured_is_shown_and_breaks_nothing(measured: list[dict[str, Any]]):

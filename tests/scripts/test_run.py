@@ -261,6 +261,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDS)
 def test_a_run_without_a_block_is_closed_when_its_process_ends(folder: Path, how: str):
     code, is_well, status, error = ENDS[how]

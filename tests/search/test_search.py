@@ -68,6 +68,7 @@ def test_too_many_experiments_are_refused(store: Store):
     assert search_runs(store, experiments=[str(number) for number in range(10_000)]).runs == ()
 
 
+@pytest.mark.slow
 def test_the_longest_filters_are_answered(store: Store):
     mine = add(store, 1, settings={"x": "a" * 4000})
     many = ", ".join(f"'{number:07d}'" for number in range(9000))

@@ -216,6 +216,7 @@ def test_small_requests_are_answered_while_big_ones_are(shared_port: int):
             assert len(json.loads(answer.result()[2])["predictions"]) == 12_000
 
 
+@pytest.mark.slow
 def test_metrics_add_up_across_workers_and_survive_kill_9(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)

@@ -68,12 +68,14 @@ def test_an_arrow_stream_is_answered_by_one(one_worker: Supervisor, count: int):
     assert np.allclose(table.column(0).to_numpy(), 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_no_arrow_stream_is_refused(one_worker: Supervisor):
     for body in (b"", b"{}", stream_of(pa.table({"x": [1.0]})), stream_of(pa.table(rows_of(2)))[:-30]):
         answer = ask(one_worker.port, "POST", PREDICT, body, {"content-type": ARROW})
         assert (answer[0], error_of(answer)["code"]) == (422, "invalid_input")
 
 
+@pytest.mark.slow
 def test_a_big_body_is_answered_as_a_small_one_is_and_its_errors_too(one_worker: Supervisor):
     count = ASIDE_BYTES // len(json.dumps(ROW)) + 1000
     status, _, body = ask(one_worker.port, "POST", PREDICT, json.dumps({"rows": [ROW] * count}), JSON)
@@ -214,6 +216,7 @@ def gallery(serving: ServingFolder, pictures: tuple[str, Path]) -> Supervisor:
     return serving.start(workers=1)
 
 
+@pytest.mark.slow
 def test_an_image_is_answered_however_it_comes(gallery: Supervisor):
     port = gallery.port
     encoded = base64.b64encode(png()).decode()
@@ -243,6 +246,7 @@ def test_an_image_is_answered_however_it_comes(gallery: Supervisor):
     assert ask(port, "POST", described["path"], json.dumps(described["body"]), described["headers"])[0] == 200
 
 
+@pytest.mark.slow
 def test_hostile_images_are_clear_errors_and_others_are_answered(gallery: Supervisor):
     port = gallery.port
     for body in (b"", b"GIF89a" * 9, png()[:40], hostile_png(2**31 - 1, 2**31 - 1), hostile_png(20_000, 20_000)):

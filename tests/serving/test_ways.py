@@ -190,6 +190,7 @@ def test_evidence_is_of_what_the_route_gave(serving: ServingFolder):
     assert sum(live.outputs.values()) == live.rows
 
 
+@pytest.mark.slow
 def test_a_restart_keeps_evidence_and_two_workers_add_up(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)

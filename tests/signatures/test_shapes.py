@@ -53,6 +53,7 @@ def digits(dtype: Any = np.float32) -> dict[str, Any]:
     return {"image": found.images[:600].astype(dtype), "digit": found.target[:600]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64])
 @pytest.mark.parametrize(
     "model",

@@ -123,6 +123,7 @@ def test_30000_rows_and_1000_resamples_of_roc_auc_take_seconds():
     assert found.low < found.value < found.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [False, True])
 def test_the_interval_is_about_that_of_scipys_bootstrap(paired: bool):
     generator = np.random.default_rng(12)

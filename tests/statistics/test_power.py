@@ -51,6 +51,7 @@ def test_as_many_rows_as_named_pass_in_four_of_five_cases_shares(off: float):
     assert np.mean(passed) >= 0.8
 
 
+@pytest.mark.slow
 def test_as_many_rows_as_named_pass_in_four_of_five_cases_resampled():
     generator = np.random.default_rng(4)
     mae = metrics.find("mae")

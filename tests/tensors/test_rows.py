@@ -44,6 +44,7 @@ def same(one: Infer, other: Infer) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 60])
 def test_both_ways_read_the_same(monkeypatch: pytest.MonkeyPatch, late: Predictor, asked: Rows, count: int) -> None:
     flat, nested = (json_body(late, asked[:count], nested=nested) for nested in (False, True))

@@ -28,6 +28,7 @@ def packed(kind: str, data: bytes, rows: int, field: Field, missing: str | None 
     return read_binary("f", kind, data, rows, field, missing).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", INTEGERS)
 @given(data=st.data())
 def test_integers_are_taken_within_their_type(kind: str, data: st.DataObject) -> None:
@@ -41,6 +42,7 @@ def test_integers_are_taken_within_their_type(kind: str, data: st.DataObject) ->
             listed(kind, [*values, beyond], INTEGER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FLOATS)
 @given(data=st.data())
 def test_floats_are_taken_as_the_type_has_them(kind: str, data: st.DataObject) -> None:

@@ -53,6 +53,7 @@ def test_a_head_that_drips_is_answered_408(start: Start):
         assert drip(client, head("GET", "/json", "x: " + "y" * 500), 0.02).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.slow
 def test_a_body_that_stalls_is_answered_408(start: Start):
     served = start()
     for data in (
@@ -86,6 +87,7 @@ def test_a_body_that_comes_steadily_may_take_longer_than_a_stall(start: Start):
         assert client.answer()[2] == b"x" * 20_000
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed_without_a_word(start: Start):
     served = start()
     with served.client() as fresh, served.client() as used:
@@ -96,6 +98,7 @@ def test_an_idle_connection_is_closed_without_a_word(start: Start):
     assert served.site.refused == []
 
 
+@pytest.mark.slow
 def test_an_answer_may_take_longer_than_a_client_may_be_idle(start: Start):
     served = start(Limits(idle_s=0.9, linger_s=0.4))
     with served.client() as client:

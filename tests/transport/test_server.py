@@ -233,6 +233,7 @@ def test_closing_sends_what_was_answered_and_loses_what_was_not(start: Start):
             served.client()
 
 
+@pytest.mark.slow
 def test_closing_cuts_who_does_not_read(start: Start):
     served = start(Limits())
     with served.client() as client:

@@ -138,6 +138,7 @@ def test_without_a_store_from_the_start_the_route_file_says_what_is_served(writt
         assert "route.json" in watcher.look().problems[1]
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_holds_up_no_look(tmp_path: Path):
     root = write_project(tmp_path / "p")
     with App(root):

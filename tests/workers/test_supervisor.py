@@ -24,6 +24,7 @@ from tests.serving.serving_folder import BODY, ServingFolder, Traffic, all_ready
 PREDICT = "/models/m/predict"
 
 
+@pytest.mark.slow
 def test_swaps_and_rollbacks_under_load_fail_no_request(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)
@@ -62,6 +63,7 @@ def test_a_broken_package_is_reported_and_the_old_release_goes_on(serving: Servi
         assert "model.onnx" in report.failed["m"]["error"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_started_again_and_only_what_it_held_fails(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)
@@ -93,6 +95,7 @@ def test_connections_that_wait_for_a_killed_worker_are_answered_by_the_next(serv
     assert answers == [200] * 4
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_tried_again_with_a_growing_pause(serving: ServingFolder, tmp_path: Path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 7\n")
@@ -108,6 +111,7 @@ def test_a_worker_that_cannot_start_is_tried_again_with_a_growing_pause(serving:
     until(lambda: all_ready(supervisor), "a worker in the end", poll=supervisor.poll)
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_dying_costs_the_others_no_connection(serving: ServingFolder, tmp_path: Path):
     serving.route(1, live=1)
     supervisor = serving.start(workers=2)
