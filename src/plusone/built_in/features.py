@@ -68,7 +68,7 @@ def features(trial: Trial) -> None:
             continue
         mine = ours[name]
         if mine is None:
-            warn(f"no loss changes with {name}, as the live release's do")
+            warn(f"no loss changes with {name}, and the live release's do")
         mine = np.zeros(len(theirs)) if mine is None else mine
         matters = from_mean(_MATTERS * gain - theirs).chance(0.0) <= ALPHA / count
         if matters and from_mean(mine - kept * theirs).chance(0.0) <= ALPHA / count:

@@ -102,7 +102,7 @@ def answers(trial: Trial) -> None:
             shares = [_shares(one, names) for one, names in ((found, ours), (other, theirs))]
             lost = [name for name, share in shares[1].items() if share >= 0.01 and not shares[0].get(name)]
             if lost:
-                warn(f"of {found.rows:,} rows none is answered {', '.join(lost)}, as live does", labels=lost)
+                warn(f"no row of {found.rows:,} is answered {', '.join(lost)}, and some are by live", labels=lost)
     record(measured)
     numbers = trial.model.signature.output.kind in ("number", "vector")
     size = float(np.asarray(trial.rows.truth, dtype=np.float64).std()) if numbers else 1.0
