@@ -83,7 +83,9 @@ def test_it_answers_and_ends_with_the_socket(packed: Packed, start: Callable[...
         while (frame := child.next()).kind == Kind.PART:
             assert frame.request == number
             parts += frame.body
-        assert (frame.kind, frame.meta) == (Kind.DONE, {"rows": count, "info": {}})
+        assert (frame.kind, frame.meta["rows"], frame.meta["info"]) == (Kind.DONE, count, {})
+        rows, invalid, counts = frame.meta["outputs"]
+        assert (rows, invalid, sum(counts.values())) == (count, 0, count)
         check_answer(parts, count)
     assert Path(f"/proc/{child.process.pid}/oom_score_adj").read_text("ascii").strip() == "500"
     child.socket.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from plusone.evidence.histograms import INVALID, count_latencies, count_outputs, name_classes, said
+from plusone.base.records import Output
+from plusone.evidence.histograms import INVALID, Tally, count_latencies, count_outputs, name_classes, said
 from plusone.graphs.runner import Answer
+from plusone.predictor.encode import key_of
 
 FLOATS = arrays.arrays(np.float64, st.integers(1, 40), elements=st.floats())
 
@@ -51,6 +54,38 @@ def test_the_key_of_a_number_is_where_its_bucket_begins():
 
 def test_the_numbers_of_float32_are_counted_too():
     assert count_outputs(np.array([99.0, np.inf], dtype=np.float32), [], 0).counts == {"98.7": 1, INVALID: 1}
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        (
+            Output(name="y", kind="classes", classes=(False, True), probabilities=True),
+            Answer(np.array([False, True]), np.array([1, 0, 1]), np.array([[0.1, 0.9], [0.8, 0.2], [np.nan, 1]]), None),
+        ),
+        (
+            Output(name="y", kind="classes", classes=("a", "b")),
+            Answer(np.array(["a", "b"]), np.array([1, 0, 1]), None, None),
+        ),
+        (Output(name="y", kind="number"), Answer(np.array([]), None, None, np.array([1.5, np.inf, -2.0]))),
+        (
+            Output(name="y", kind="ranking", classes=("p", "q"), width=2),
+            Answer(np.array(["p", "q"]), np.array([[0, 1], [1, 0], [-1, -1]]), None, None, np.ones((3, 2))),
+        ),
+    ],
+    ids=["shares", "labels", "numbers", "rankings"],
+)
+def test_a_tally_of_parts_is_the_count_of_the_whole(output: Output, answer: Answer):
+    model: Any = SimpleNamespace(signature=SimpleNamespace(output=output))
+    parts, whole = Tally(model), Tally(model)
+    assert parts.outputs() == (0, 0, {})
+    for _ in range(3):
+        parts.add(answer)
+    found = parts.outputs()
+    whole.add(answer)
+    assert found == (9, 3 * whole.outputs().invalid, {key: 3 * count for key, count in whole.outputs().counts.items()})
+    names = name_classes(output.classes, [key_of(one) for one in output.classes])
+    assert whole.outputs() == count_outputs(said(answer), names, len(output.classes))
 
 
 def test_classes_are_counted_by_the_twentieth_of_their_probability():

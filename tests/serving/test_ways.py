@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -240,7 +241,7 @@ def test_a_shadow_is_compared_and_never_seen(serving: ServingFolder):
     shadow = seen.shadow["m", 2]
     assert (shadow.requests, shadow.errors, shadow.differing) == (33, 0, 33)
     assert ("m", 2) not in seen.served
-    assert seen.served["m", 1].rows == 33, "nobody here looked at those of the big body"
+    assert seen.served["m", 1].rows == 33, "there is no copy to compare those of the big body with"
     assert metric(port, "plusone_shadow_requests_total", model="m", release="2") == 33
     assert metric(port, "plusone_shadow_compared_rows_total", release="2") == 33
     assert metric(port, "plusone_shadow_differing_rows_total", release="2") == 33
@@ -304,9 +305,40 @@ def test_answers_that_cannot_be_are_null_and_counted(serving: ServingFolder):
     assert json.loads(ask(port, "POST", PREDICT, big)[2])["predictions"][:2] == [None, None]
     assert release_of(port, "/models/m@live/predict", json.dumps({"rows": [{"x": -2.0, "z": 0.0}]})) == 1
     seen = seen_of(serving, lambda one: requests_of(one, 1) == 3, "3 requests")
-    live = seen.served["m", 1]
-    assert (live.errors, live.rows, live.invalid, live.outputs) == (0, 5, 3, {"0": 2, "invalid": 3})
-    assert metric(port, "plusone_invalid_rows_total", model="m", release="1") == 4
+    live, many = seen.served["m", 1], ASIDE_BYTES // 20
+    assert (live.errors, live.rows, live.invalid) == (0, 5 + many, 3 + many)
+    assert live.outputs == {"0": 2, "invalid": 3 + many}
+    assert metric(port, "plusone_invalid_rows_total", model="m", release="1") == 4 + many
+
+
+def test_what_the_process_for_big_bodies_answered_is_evidence_too(serving: ServingFolder):
+    """A JSON body over the limit, tensors over it, and an Arrow stream: valid or not, and what they say."""
+    serving.replace_graph(1, LOGARITHM, CONSTANTS)
+    serving.publish(1, serving.target(1, 1.0, stage="live"))
+    port = serving.start(workers=1).port
+    count = ASIDE_BYTES // 20
+    xs = [1.0, -1.0, 1.0, 0.0] * (count // 4)
+    rows = json.dumps({"rows": [{"x": x, "z": 0.0} for x in xs]})
+    tensors = {
+        "inputs": [
+            {"name": name, "shape": [len(xs)], "datatype": "FP64", "data": values}
+            for name, values in (("x", xs), ("z", [0.0] * len(xs)))
+        ]
+    }
+    sink = pa.BufferOutputStream()
+    table = pa.table({"x": xs[:8], "z": [0.0] * 8})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    arrow = {"content-type": "application/vnd.apache.arrow.stream"}
+    assert len(rows) > ASIDE_BYTES
+    assert len(json.dumps(tensors)) > ASIDE_BYTES // 4
+    assert ask(port, "POST", PREDICT, rows)[0] == 200
+    assert ask(port, "POST", INFER, json.dumps(tensors))[0] == 200
+    assert ask(port, "POST", PREDICT, sink.getvalue().to_pybytes(), arrow)[0] == 200
+    seen = seen_of(serving, lambda one: requests_of(one, 1) == 3, "3 requests").served["m", 1]
+    whole = 2 * len(xs) + 8
+    assert (seen.rows, seen.invalid) == (whole, whole // 2)
+    assert seen.outputs == {"0": whole // 2, "invalid": whole // 2}
 
 
 def test_a_shadow_that_fails_hurts_nobody(serving: ServingFolder):

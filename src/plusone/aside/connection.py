@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..base.errors import Unavailable
+from ..evidence.histograms import Outputs
 from .frames import Frame, FrameError, Kind, Parser, Reply, error_of, pack
 
 __all__ = ["Connection", "Failed", "Job", "Log", "start"]
@@ -212,7 +213,7 @@ class Connection:
         parts, self._parts = self._parts, []
         if frame.kind == Kind.DONE:
             if not job.reply.done():
-                job.reply.set_result(Reply(parts, frame.meta["rows"], frame.meta["info"]))
+                job.reply.set_result(_reply(parts, frame.meta))
         elif frame.kind != Kind.FAILED:
             raise FrameError(f"the process sends no {frame.kind.name}")
         elif frame.meta.get("code"):
@@ -240,6 +241,11 @@ class Connection:
             )
             self._job = None
             self._free.set_result(None)
+
+
+def _reply(parts: list[bytes], meta: Mapping[str, Any]) -> Reply:
+    counted = meta["outputs"]
+    return Reply(parts, meta["rows"], meta["info"], None if counted is None else Outputs(*counted))
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..base.errors import PlusoneError
+from ..evidence.histograms import Outputs
 
 __all__ = [
     "HEAD_BYTES",
@@ -72,11 +73,14 @@ class Frame(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a big request was answered: the bytes in pieces, the number of rows, and what else the handler said."""
+    """What a big request was answered: the bytes in pieces, the number of rows, what else the handler said, and what
+    the answers come to.
+    """
 
     parts: list[bytes]
     rows: int
     info: dict[str, Any]
+    outputs: Outputs | None = None
 
 
 def pack(kind: Kind, request: int, meta: Mapping[str, Any] | None = None, body_bytes: int = 0) -> bytes:

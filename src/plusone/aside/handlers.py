@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from ..base.errors import InvalidInput
+from ..evidence.histograms import Tally
 from ..graphs.layout import Columns
 from ..predictor import Predictor
 from .process import Handler, Outcome
@@ -30,14 +31,15 @@ def answer_json(predictor: Predictor, body: memoryview, options: Mapping[str, An
     Raises:
         InvalidInput: as `decode` raises it for the whole body.
     """
-    rows = 0
+    rows, tally = 0, Tally(predictor)
     for columns in _decoded(predictor, body):
         for start in range(0, columns.rows, _SLICE_ROWS):
             answer = predictor.run(columns.take(start, start + _SLICE_ROWS))
             yield (b"," if rows else b"[") + predictor.encode_joined(answer, [answer.rows])[0]
             rows += answer.rows
+            tally.add(answer)
     yield b"]"
-    return Outcome(rows)
+    return Outcome(rows, outputs=tally.outputs())
 
 
 def _decoded(predictor: Predictor, body: memoryview) -> Iterator[Columns]:

@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from ..base.errors import PlusoneError, Unavailable
+from ..evidence.histograms import Outputs
 from ..predictor import Predictor, load
 from ..trust.published import read_trusted
 from .frames import HEAD_BYTES, FrameError, Kind, meta_of, pack, read_head, read_meta
@@ -36,10 +37,13 @@ _PACKAGES = 8
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a handler says of its answer: the number of rows, and what else the caller needs (headers, for example)."""
+    """What a handler says of its answer: the number of rows, what else the caller needs (headers, for example), and
+    what the answers come to.
+    """
 
     rows: int
     info: dict[str, Any] = {}
+    outputs: Outputs | None = None
 
 
 Handler = Callable[[Predictor, memoryview, Mapping[str, Any]], Generator[bytes, None, Outcome]]
@@ -140,7 +144,7 @@ class _Server:
             cause = traceback.format_exc()[-8000:].encode("utf-8", "backslashreplace").decode()
             self._send(Kind.FAILED, request, {"code": "", "cause": cause})
         else:
-            self._send(Kind.DONE, request, {"rows": outcome.rows, "info": outcome.info})
+            self._send(Kind.DONE, request, {"rows": outcome.rows, "info": outcome.info, "outputs": outcome.outputs})
 
     def _load(self, digest: str, folder: Path) -> Predictor:
         predictor = self._packages.get(digest)

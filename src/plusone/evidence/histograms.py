@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..predictor import Answer
+from ..predictor import Answer, Predictor
+from ..predictor.encode import key_of
 
-__all__ = ["INVALID", "Outputs", "count_latencies", "count_outputs", "name_classes", "said"]
+__all__ = ["INVALID", "Outputs", "Tally", "count_latencies", "count_outputs", "name_classes", "said"]
 
 INVALID = "invalid"
 """The key of rows whose answer can't be."""
@@ -38,6 +39,29 @@ class Outputs(NamedTuple):
     rows: int
     invalid: int
     counts: dict[str, int]
+
+
+class Tally:
+    """Counts the answers of one model, one after the other, where they are computed: of many rows only this goes on."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        classes = predictor.signature.output.classes
+        self._classes = len(classes)
+        self._names = name_classes(classes, [key_of(label) for label in classes])
+        self._rows = self._invalid = 0
+        self._counts: dict[str, int] = {}
+
+    def add(self, answer: Answer) -> None:
+        """Count the rows of an answer."""
+        found = count_outputs(said(answer), self._names, self._classes)
+        self._rows += found.rows
+        self._invalid += found.invalid
+        for key, count in found.counts.items():
+            self._counts[key] = self._counts.get(key, 0) + count
+
+    def outputs(self) -> Outputs:
+        """Return what was counted so far."""
+        return Outputs(self._rows, self._invalid, dict(self._counts))
 
 
 def count_latencies(seconds: Array) -> dict[str, int]:

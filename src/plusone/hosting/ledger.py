@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..evidence.evidence import FOLDER, Counts, Kind, read_counts
-from ..evidence.histograms import count_latencies, count_outputs, name_classes, said
+from ..evidence.histograms import Outputs, count_latencies, count_outputs, name_classes, said
 from ..predictor import Answer
 from ..predictor.encode import key_of
 from ..workers import routes
@@ -106,7 +106,10 @@ class Books:
         return True
 
     def _count(self, rows: np.ndarray[Any, Any]) -> None:
-        found = count_outputs(rows, self._names, self._classes)
+        self.count(count_outputs(rows, self._names, self._classes))
+
+    def count(self, found: Outputs) -> None:
+        """Take what some answers come to."""
         counts = self.counts
         counts.rows += found.rows
         counts.invalid += found.invalid

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from ..evidence.evidence import SERVED, SHADOW, Counts, Kind
+from ..evidence.histograms import Outputs
 from ..predictor import Answer
 from ..protocols.descriptions import Figures
 from ..workers import routes
@@ -135,6 +136,11 @@ class Stats:
         series.rows += sum([job.count for job in jobs])
         books.add(seconds, answer)
         self._changed = True
+
+    def count(self, target: Target, outputs: Outputs, kind: Kind = SERVED) -> None:
+        """Count what was answered by another process, which says what it comes to; `answered` has its requests."""
+        books: Books = (kind is SERVED and target.books) or self._open(kind, target)
+        books.count(outputs)
 
     def _open(self, kind: Kind, target: Target) -> Books:
         """Find where the answers of a release are counted."""

@@ -12,6 +12,7 @@ from ..aside.client import Aside
 from ..base.config import Limits, Serve, limits_of
 from ..base.errors import PlusoneError
 from ..evidence.evidence import ADDRESSED, SERVED, SHADOW, Kind
+from ..evidence.histograms import Outputs
 from ..hosting import stats, swap
 from ..hosting.lanes import Job, Lane
 from ..hosting.shadows import ShadowLane
@@ -169,14 +170,19 @@ class App:
             target.put = lane.put
         return lane
 
-    def answered(self, target: Target, jobs: list[Job], answer: Answer | None) -> None:
+    def answered(self, target: Target, jobs: list[Job], answer: Answer | None, outputs: Outputs | None = None) -> None:
         """Count, log and copy what was answered: jobs of one lane.
 
         Args:
             answer: their rows, one job after the other; None where another process has them.
+            outputs: what that process counted of them.
         """
         chosen = jobs[0].key is None
-        self.counts.answered(target, jobs, answer, ADDRESSED if chosen else SERVED)
+        kind = ADDRESSED if chosen else SERVED
+        self.counts.answered(target, jobs, answer, kind)
+        # A shadow is not sent what is so big: live's answers to it would be compared with none.
+        if outputs is not None and target.mirror is None:
+            self.counts.count(target, outputs, kind)
         entries = [job.endpoint.entry(job) for job in jobs]
         self.keep(target, [entry for entry in entries if entry is not None])
         if target.mirror is not None and not chosen:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..aside.handlers import HANDLERS
 from ..aside.process import Handler, Outcome, run
-from ..predictor import Predictor
+from ..evidence.histograms import Outputs, Tally
+from ..predictor import Answer, Predictor
 from ..protocols import inference
 
 __all__ = ["COMMAND", "handlers"]
@@ -24,14 +25,14 @@ def _arrow(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -
     """Answer an Arrow IPC stream with one."""
     answer = predictor.run(predictor.decode_arrow(body))
     yield from _pieces(predictor.encode_arrow(answer))
-    return Outcome(answer.rows)
+    return Outcome(answer.rows, outputs=_counted(predictor, answer))
 
 
 def _media(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -> Generator[bytes, None, Outcome]:
     """Answer an image or a sound with the JSON array of its one prediction. Options: `content_type`."""
     answer = predictor.run(predictor.decode_media(bytes(body), options["content_type"]))
     yield b"[%b]" % predictor.encode_joined(answer, [1])[0]
-    return Outcome(1)
+    return Outcome(1, outputs=_counted(predictor, answer))
 
 
 def _inference(predictor: Predictor, body: memoryview, options: Mapping[str, Any]) -> Generator[bytes, None, Outcome]:
@@ -41,7 +42,14 @@ def _inference(predictor: Predictor, body: memoryview, options: Mapping[str, Any
     answer = predictor.run(asked.columns)
     written, kind, headers = inference.write_infer(asked, predictor, answer, **named)
     yield from _pieces(written)
-    return Outcome(answer.rows, {"kind": kind.decode(), "headers": [list(pair) for pair in headers]})
+    info = {"kind": kind.decode(), "headers": [list(pair) for pair in headers]}
+    return Outcome(answer.rows, info, _counted(predictor, answer))
+
+
+def _counted(predictor: Predictor, answer: Answer) -> Outputs:
+    tally = Tally(predictor)
+    tally.add(answer)
+    return tally.outputs()
 
 
 def _pieces(body: bytes) -> Generator[bytes, None, None]:

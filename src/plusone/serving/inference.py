@@ -219,4 +219,4 @@ class _Infer:
         headers = [(str(name), str(value)) for name, value in reply.info["headers"]]
         request.respond(200, b"".join(reply.parts), reply.info["kind"].encode(), headers)
         job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key)
-        app.answered(target, [job], None)
+        app.answered(target, [job], None, reply.outputs)

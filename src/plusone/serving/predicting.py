@@ -158,7 +158,7 @@ class _Predict:
             return
         job = Job(self, request, request_id, target, None, None, reply.rows, request.began, key)
         self._reply(job, reply.parts)
-        app.answered(target, [job], None)
+        app.answered(target, [job], None, reply.outputs)
 
     def _reply(self, job: Job, parts: list[bytes]) -> None:
         head = b'%b%b","predictions":' % (job.target.prefix, job.id.encode())
