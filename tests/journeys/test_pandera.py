@@ -11,8 +11,6 @@ from plusone.checks.session import run_tests
 from tests.checks.conftest import Sandbox
 from tests.checks.parts import only
 
-pytest.importorskip("pandera", reason="not run: Pandera is not installed: pip install 'pandera[pandas]'")
-
 SCHEMA = """
 import pandera.pandas as pa
 
