@@ -187,6 +187,26 @@ def test_a_new_word_in_hardly_a_row_is_no_news():
     assert list(categories(pair_of(pa.table({"ward": ["north", "south"] * 199 + ["east"] * 2}), few))) == []
 
 
+def named(table: pa.Table, share: float, first: int = 0) -> pa.Table:
+    """Each day has two articles of its own from day `first` on, in that share of its rows."""
+    days = np.arange(table.num_rows) // 100
+    rows = np.arange(table.num_rows) % 100
+    words = [
+        f"article {day}-{row % 2}" if row < 100 * share and day >= first else f"old {row % 5}"
+        for day, row in zip(days, rows, strict=True)
+    ]
+    return change(table, "carrier", words)
+
+
+def test_where_things_get_names_the_newest_rows_have_new_ones():
+    assert list(categories(pair_of(named(NOW, 0.3), named(BEFORE, 0.3)))) == []
+    # Where there were none of their own before, some of the new rows are news, and most of them are another source.
+    for share, level in ((0.3, "warn"), (0.7, "fail")):
+        found = list(categories(pair_of(named(NOW, share, first=90), named(BEFORE, share, first=90))))
+        assert [one.level for one in found] == [level]
+        assert "have values that were not there: 'article" in found[0].message
+
+
 def test_where_words_come_once_new_ones_come_as_well():
     rng = np.random.default_rng(0)
     before, now = (pa.table({"zip": [f"z{int(one)}" for one in rng.pareto(0.8, 4000) * 5]}) for _ in range(2))

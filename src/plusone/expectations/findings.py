@@ -12,9 +12,10 @@ from ..base.config import Checks
 from ..base.records import Learning
 from ..data.views import ColumnView, TableView
 
-__all__ = ["SAME", "Finding", "Pair", "fail", "kept", "number", "percent", "warning"]
+__all__ = ["NEWEST", "SAME", "Finding", "Pair", "fail", "kept", "number", "percent", "warning"]
 
 SAME = " among rows of the same times"
+NEWEST = " among rows that are new"
 """How a finding says where it is from."""
 _FEWEST = 200
 """Rows of the same times that are needed to be held against each other."""

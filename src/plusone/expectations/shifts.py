@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.views import DAY, HOUR, ColumnView, Floats
 from ..statistics.drift import Effect, bin_edges, total_variation
-from .findings import SAME, Finding, Pair, fail, percent, warning
+from .findings import NEWEST, SAME, Finding, Pair, fail, percent, warning
 
 __all__ = ["Shift", "distance", "label", "shift", "shifts", "target_shifts"]
 
@@ -77,12 +77,19 @@ def _shifts(pair: Pair, names: list[str]) -> list[Shift]:
 def shift(pair: Pair) -> Iterator[Finding]:
     """Find columns whose values moved: by more than the bound over all rows, or at all in the past.
 
-    Over all rows a season is no news: a column is only shown if it moved further than its newest rows moved it before.
+    A season that goes on is no news: over all rows, and among those that are new, a column is only shown if it moved
+    further than its newest rows moved it before. It is shown once, and among new rows alone nothing fails.
     """
     bounds = pair.bounds
+    told: set[str] = set()
     for one in shifts(pair):
         if one.effect.low > _NOTABLE:
-            yield from _judged(one, bounds.shift, max(_NOTABLE, _PACE * _season(pair, one.column)), "")
+            for finding in _judged(one, bounds.shift, max(_NOTABLE, _PACE * _season(pair, one.column)), ""):
+                told.add(one.column)
+                yield finding
+    for one in shifts(pair.newest) if pair.newest is not None else ():
+        if one.effect.low > _NOTABLE and one.column not in told:
+            yield from _judged(one, 1.0, max(_NOTABLE, _PACE * _season(pair, one.column, of_new=True)), NEWEST)
     if pair.same_times is not None:
         for one in shifts(pair.same_times):
             yield from _judged(one, bounds.shift_same_times, _NOTABLE_SAME, SAME)
@@ -98,24 +105,27 @@ def label(pair: Pair) -> Iterator[Finding]:
         yield from _judged(one, bound, bound / 2, SAME)
 
 
-def _season(pair: Pair, name: str) -> float:
-    """Return how far its newest rows moved a column of before, 0 to 1."""
+def _season(pair: Pair, name: str, *, of_new: bool = False) -> float:
+    """Return how far its newest rows moved a column of before, or with `of_new` how far they lay from its older ones;
+    0 to 1.
+    """
     if pair.latest is None or not 0 < pair.latest.rows < pair.before.rows:
         return 0.0
     moved = distance(pair.latest.columns[name], pair.before.columns[name])
     # With s the share of the newest rows: all rows differ from the newest by 1 - s of what older ones do, and from
     # older ones by s of it.
     share = pair.latest.rows / pair.before.rows
-    return moved.effect.value * share / (1.0 - share) if moved is not None else 0.0
+    return moved.effect.value * (1.0 if of_new else share) / (1.0 - share) if moved is not None else 0.0
 
 
 def _judged(one: Shift, bound: float, notable: float, where: str) -> Iterator[Finding]:
     value, low, high = one.effect
+    limit = f"; bound {percent(bound)}" if bound < 1.0 else ""
     said = (
         f"{percent(value)} of the rows{where} are others than in the live release's data "
-        f"(interval {percent(low)} to {percent(high)}; bound {percent(bound)}){_most(one)}"
+        f"(interval {percent(low)} to {percent(high)}{limit}){_most(one)}"
     )
-    measured = {"distance": value, "low": low, "high": high, "bound": bound, "same_times": bool(where)}
+    measured = {"distance": value, "low": low, "high": high, "bound": bound, "same_times": where == SAME}
     if low > bound:
         yield fail(one.column, said, **measured)
     elif low > notable:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..data.views import ColumnView
 from ..statistics.drift import share_difference
 from .chance import is_beyond_chance
-from .findings import SAME, Finding, Pair, fail, number, percent, warning
+from .findings import NEWEST, SAME, Finding, Pair, fail, number, percent, warning
 from .times import fell_by_half
 
 __all__ = ["SENTINELS", "categories", "is_coded", "nulls", "ranges"]
@@ -22,10 +22,13 @@ _HEAPED = 3
 _FEW = 0.001
 """The share of rows that is put up with anywhere: single odd values."""
 _BIG_CATEGORY, _SHARE_NEW = 0.01, 0.1
+_PACE = 2.0
+"""How many times as many new words as its newest rows brought before are still no news."""
+_WIDER = 5.0
+"""How many times the bound is put up with among rows that are new alone: they have a season of their own."""
 _EXPECTED = 30
 """How many rows of a category must be missing before that is called so."""
 _SHOWN = 5
-_NEWEST = " among rows that are new"
 
 
 def ranges(pair: Pair) -> Iterator[Finding]:
@@ -42,7 +45,7 @@ def ranges(pair: Pair) -> Iterator[Finding]:
                 yield from _outside(now, before, pair)
     for now, before in pair.newest.shared if pair.newest is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
-            yield from _sentinels(now, before, pair.alpha, _NEWEST)
+            yield from _sentinels(now, before, pair.alpha, NEWEST)
     for now, before in pair.same_times.shared if pair.same_times is not None else ():
         if now.kind == "number" and len(before.values) and len(now.values):
             yield from _outside_same(now, before, pair.alpha)
@@ -56,7 +59,7 @@ def nulls(pair: Pair) -> Iterator[Finding]:
     """
     worst: set[str] = set()
     shown: dict[str, Finding] = {}
-    parts = (("", pair, 1.0), (SAME, pair.same_times, 1.0), (_NEWEST, pair.newest, 5.0))
+    parts = (("", pair, 1.0), (SAME, pair.same_times, 1.0), (NEWEST, pair.newest, _WIDER))
     for where, one, wider in parts:
         for now in one.now if one is not None else ():
             # Whatever kind it is of: a column without any value has none.
@@ -85,7 +88,7 @@ _NONE = warning("", "", missing=0.0)
 def categories(pair: Pair) -> Iterator[Finding]:
     """Find words that are new, gone or written otherwise; gone among rows of the same times is never a season."""
     told: set[str] = set()
-    for where, one in (("", pair), (_NEWEST, pair.newest)):
+    for where, one in (("", pair), (NEWEST, pair.newest)):
         for now, before in one.shared if one is not None else ():
             if now.name not in told:
                 for finding in _words(now, before, pair, where):
@@ -238,10 +241,22 @@ def _new(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterato
     once = sum(count == 1 for count in before.counts.values()) / before.rows
     if not is_beyond_chance(rows, now.rows, before.rows, alpha=pair.alpha):
         return
-    if share > _SHARE_NEW:
+    # Where things get names (films, articles, users), the newest rows always have new ones.
+    usual = (
+        _PACE * _new_before(pair, now.name) * (1.0 if where or pair.newest is None else pair.newest.now.rows / now.rows)
+    )
+    if share > max(_SHARE_NEW * (_WIDER if where else 1), usual):
         yield fail(now.name, said, **measured)
-    elif share > _FEW * (5 if where else 1) + 2 * once:
+    elif share > max(_FEW * (_WIDER if where else 1) + 2 * once, usual):
         yield warning(now.name, said, **measured)
+
+
+def _new_before(pair: Pair, name: str) -> float:
+    """Return which share of the newest rows of before had words that no older row had, 0 to 1."""
+    if pair.latest is None or not pair.latest.rows:
+        return 0.0
+    latest, whole = pair.latest.columns[name].counts, pair.before.columns[name].counts
+    return sum(count for word, count in latest.items() if count == whole[word]) / pair.latest.rows
 
 
 def _gone(now: ColumnView, before: ColumnView, pair: Pair, where: str) -> Iterator[Finding]:
