@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.config import Checks
 from ..base.records import Learning
 from ..data.views import TableView
-from . import history, parts, rows, schema, shifts, times, units, values
+from . import calendar, history, parts, rows, schema, shifts, times, units, values
 from .findings import Finding, Pair
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ COMPARISONS: dict[str, Callable[[Pair], Iterable[Finding]]] = {
     "rows": times.rows,
     "gaps": times.gaps,
     "history": history.history,
-    "links": history.links,
+    "links": lambda pair: [*history.links(pair), *calendar.calendar(pair)],
     "shift": shifts.shift,
     "label": lambda pair: [*shifts.label(pair), *parts.label_parts(pair)],
     "duplicates": lambda pair: rows.duplicates(pair.now, pair.before, pair.bounds),
