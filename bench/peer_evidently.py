@@ -12,6 +12,7 @@ import time
 import warnings
 from typing import Any
 
+# Before the imports, which warn too: what is printed here is read as JSON by the bench.
 warnings.filterwarnings("ignore")
 
 import pandas as pd  # noqa: E402

@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 
+# Before the imports, which warn too: what is printed here is read as JSON by the bench.
 warnings.filterwarnings("ignore")
 
 import nannyml  # noqa: E402

@@ -79,7 +79,7 @@ def _moment(value: Any, column: str) -> float:
     try:
         found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
         if isinstance(found, dt.date) and not isinstance(found, dt.datetime):
-            found = dt.datetime(found.year, found.month, found.day)  # noqa: DTZ001  the next line gives it UTC
+            found = dt.datetime(found.year, found.month, found.day, tzinfo=dt.UTC)
         if isinstance(found, dt.datetime):
             found = found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
             return (found - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1)
