@@ -123,8 +123,19 @@ class Stakes:
 
     def log(self, blocks: Array) -> Array:
         """Return the log e-value of each row."""
-        aside = 0.25 * evalues._LATER / (blocks + evalues._LATER)
-        return np.log((np.exp(np.minimum(self.logs, 600)) * self.weights).sum(1) + aside)
+        return np.log(self._bets() + self._aside(blocks))
+
+    def at_most(self, most: float, blocks: Array) -> None:
+        """Give up what log e-values are beyond `most`."""
+        over = self.log(blocks) > most
+        more = np.log(math.exp(most) - self._aside(blocks)) - np.log(self._bets())
+        self.logs[over] += more[over, None]
+
+    def _bets(self) -> Array:
+        return (np.exp(np.minimum(self.logs, 600)) * self.weights).sum(1)
+
+    def _aside(self, blocks: Array) -> Array:
+        return 0.25 * evalues._LATER / (blocks + evalues._LATER)
 
 
 class Compared:
@@ -193,6 +204,11 @@ class Times(Compared):
         self.close(at, first.sum(1), second.sum(1), equal, more)
         self.before[at] += first
         self.waiting[:, at] = 0
+
+    def at_most(self, most: float) -> None:
+        """Give up what log e-values are beyond `most`."""
+        for stakes in (self.equal, self.tolerated):
+            stakes.at_most(most, self.blocks)
 
     def _slower(self, at: Array, live: Array, candidate: Array, bins: int, tilts: comparison.Bets) -> Array:
         theirs, ours = self._moved(live, 0), self._moved(candidate, bins)

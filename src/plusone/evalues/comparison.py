@@ -18,7 +18,18 @@ from ..base.records import Record
 from . import evalues
 from .evalues import FIRST_STAKE
 
-__all__ = ["DISTANCES", "Answers", "Pair", "Rates", "Times", "add_answers", "add_rates", "add_times", "quantile"]
+__all__ = [
+    "DISTANCES",
+    "Answers",
+    "Pair",
+    "Rates",
+    "Times",
+    "add_answers",
+    "add_rates",
+    "add_times",
+    "at_most",
+    "quantile",
+]
 
 Pair = tuple[int, int]
 """How many, and how many of them failed."""
@@ -29,10 +40,10 @@ Bets = tuple[tuple[float, float], ...]
 
 ODDS: Bets = tuple((ratio, 1 / 8) for ratio in (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0))
 """Odds ratios of failing. An increase of less than about an eighth speaks for none of them."""
-EQUAL: Bets = ((0.4, 0.4), (0.8, 0.3))
+EQUAL: Bets = ((0.4, 0.55), (0.8, 0.25))
 """Tilts by normal scores: a shift of 0.4 and 0.8 standard deviations. One of less than 0.2 speaks for neither."""
-TOLERATED: Bets = ((0.25, 0.4), (0.5, 0.3))
-TAIL: Bets = ((3.0, 0.15), (8.0, 0.15))
+TOLERATED: Bets = ((0.25, 0.6), (0.5, 0.2))
+TAIL: Bets = ((3.0, 0.1), (8.0, 0.1))
 """Odds ratios of being among the slowest."""
 SLOWEST = 0.03
 FEWEST, MOST = 10, 2_000
@@ -115,6 +126,27 @@ def add_times(state: Times, live: Counts, candidate: Counts, *, bins: int, floor
         equal=_grown(state.equal, equal, cap, state.blocks),
         tolerated=_grown(state.tolerated, more, cap, state.blocks),
     )
+
+
+def at_most(state: Times, most: float) -> Times:
+    """Return the comparison with neither log e-value above `most`, which is at least 0: what they were beyond it is
+    given up. An e-value that is made smaller at any time stays one, so what comes later counts in full.
+
+    By hand: a quarter of the stakes is kept, and the bets made 7 of the rest; with at most log 4 they made 3.75.
+    """
+    return replace(
+        state,
+        equal=_at_most(state.equal, EQUAL + TAIL, state.blocks, most),
+        tolerated=_at_most(state.tolerated, TOLERATED + TAIL, state.blocks, most),
+    )
+
+
+def _at_most(logs: Sequence[float], bets: Bets, blocks: int, most: float) -> tuple[float, ...]:
+    if _made(logs, bets, blocks) <= most:
+        return tuple(logs)
+    whole = evalues.mixture(logs, [weight for _, weight in bets])
+    less = math.log(math.exp(most) - evalues.kept(blocks)) - whole
+    return tuple(log + less for log in logs)
 
 
 def _slower(before: Counts, live: Counts, candidate: Counts, bins: int, floor: int, tilts: Bets) -> list[float]:

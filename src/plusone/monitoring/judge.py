@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..base.rollouts import Evidence
-from ..evalues.comparison import Pair, add_answers, add_rates, add_times
+from ..evalues.comparison import Pair, add_answers, add_rates, add_times, at_most
 from .judged import NONE_OFF
 from .judging import BACK, JudgeState, Judging, LabelEvidence, Verdict, evidence_of
 from .verdict import bar_of, bins_of, eighths, floor_of, sentence, verdict_of
@@ -41,7 +41,8 @@ def look(
 
     All counts are cumulative. The first look, with no state, only takes note of them; a later one judges what came
     since. Counts may stand still or jump: a single look multiplies no e-value by more than the root of its bar, so that
-    none decides alone. Counts that went back are waited for (a file that can't be read for a moment), and after ten
+    none decides alone; of times, the first `warm_up_looks` may not do more together either, since what is cold is slow.
+    Counts that went back are waited for (a file that can't be read for a moment), and after ten
     looks taken as they are. Never raises for what the evidence says.
 
     A verdict to roll back stands: later looks repeat it. A candidate without latency counts is not judged by them; that
@@ -78,9 +79,9 @@ def _judged(
     theirs, ours, before = _since(state.live, live), _since(state.candidate, candidate), state.label_counts
     times, own_times = _times(theirs), _times(ours)
     warm = state.warm + 1 if state.warm or own_times else 0
-    latency = state.latency
-    if warm > settings.warm_up_looks:
-        latency = add_times(latency, times, own_times, bins=bins_of(settings), floor=floor_of(settings), cap=cap)
+    latency = add_times(state.latency, times, own_times, bins=bins_of(settings), floor=floor_of(settings), cap=cap)
+    if warm <= settings.warm_up_looks:
+        latency = at_most(latency, cap)
     return replace(
         state,
         warm=warm,
