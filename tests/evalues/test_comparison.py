@@ -5,7 +5,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.evalues.comparison import (
@@ -16,6 +16,7 @@ from plusone.evalues.comparison import (
     add_answers,
     add_rates,
     add_times,
+    at_most,
     quantile,
 )
 
@@ -103,6 +104,30 @@ def test_a_slower_candidate_is_found_and_one_within_the_tolerance_is_not():
     within = times_after(2, 300, 1.07).evidence()
     assert within[1] < 0
     assert times_after(3, 60, 0.7).evidence()[0] < 0
+
+
+def test_evidence_beyond_what_is_allowed_is_given_up_and_goes_on_from_there():
+    state = times_after(5, 12, 2.0)
+    held = at_most(state, CAP)
+    assert state.evidence()[0] > math.log(80)
+    assert held.evidence() == pytest.approx((CAP, CAP))
+    assert (held.live, held.candidate, held.blocks) == (state.live, state.candidate, state.blocks)
+    assert at_most(held, CAP).evidence() == pytest.approx((CAP, CAP))
+    generator = np.random.default_rng(6)
+    more = add_times(
+        held, histogram(generator, 90), histogram(generator, 10, 2.0), bins=1, floor=-80, cap=CAP
+    ).evidence()
+    assert CAP < more[0] < 2 * CAP
+    assert msgspec.json.decode(msgspec.json.encode(held), type=Times) == held
+
+
+@given(seed=st.integers(0, 2**32 - 1), factor=st.sampled_from([0.5, 1.0, 1.3, 4.0]), most=st.floats(0, 6))
+@settings(max_examples=30, deadline=None)
+def test_evidence_that_is_held_down_is_never_more_than_it_was_or_than_is_allowed(seed, factor, most):
+    state = times_after(seed, 6, factor)
+    for before, after in zip(state.evidence(), at_most(state, most).evidence(), strict=True):
+        assert after <= min(before, most) + 1e-9
+        assert after == pytest.approx(min(before, most))
 
 
 def test_times_under_the_floor_are_equal():

@@ -132,7 +132,7 @@ def at_most(state: Times, most: float) -> Times:
     """Return the comparison with neither log e-value above `most`, which is at least 0: what they were beyond it is
     given up. An e-value that is made smaller at any time stays one, so what comes later counts in full.
 
-    By hand: a quarter of the stakes is kept, and the bets made 7 of the rest; with at most log 4 they made 3.75.
+    By hand: a quarter is not staked yet, and the bets made 7 of what was: 7.25. At most 4 leaves them 3.75.
     """
     return replace(
         state,
