@@ -69,7 +69,7 @@ SETTINGS = {
     "rollouts.distance_tolerance": "how much farther from their labels its numbers may lie: 0.09 for 9 %, likewise",
     "rollouts.latency_tolerance": "how much longer a candidate may take: 0.09 for 9 %, in eighths of a doubling",
     "rollouts.latency_floor_s": "times below it, in seconds, count as equal",
-    "rollouts.warm_up_looks": "looks from the candidate's first answer on whose times count for no more, all together, than a single look may",
+    "rollouts.warm_up_looks": "looks from the candidate's first answer on whose times count together as one look",
     "rollouts.expected_shift": "how much further the answers may lie from the live release's than its checks measured "
     "before a person is asked: total variation distance, 0 to 1",
     "serve.host": "the address that predictions and the control API listen on",

@@ -41,7 +41,7 @@ class Judging(Record, frozen=True, kw_only=True):
     latency_floor_s: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.001
     """Times below it count as equal: which of two models waits for the other decides there."""
     warm_up_looks: Annotated[int, Meta(ge=0)] = 5
-    """Looks from the candidate's first answer on whose times count for no more, all together, than a single look may."""
+    """Looks from the candidate's first answer on whose times count together for no more than a single look may."""
     expected_shift: Annotated[float, Meta(ge=0, le=1)] = 0.2
     """How far the answers may lie from live's before a person is asked: total variation distance, 0 to 1."""
 
