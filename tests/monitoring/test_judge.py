@@ -128,7 +128,7 @@ def test_slower_answers_roll_back_after_the_warm_up():
 
 def test_the_first_five_looks_speak_of_times_no_louder_than_one_look_may():
     traffic = Traffic(4)
-    state, _ = look(None, SETTINGS, *traffic.sides)
+    state, verdict = look(None, SETTINGS, *traffic.sides)
     for _ in range(5):
         state, verdict = look(state, SETTINGS, *traffic.second(slower=20.0))
         assert verdict.action == "go on", verdict.reasons
