@@ -20,7 +20,7 @@ from rich.table import Table
 
 from plusone.base.rollouts import Evidence
 from plusone.monitoring.judge import JudgeState, Judging, LabelEvidence, look
-from plusone.monitoring.verdict import bins_of, floor_of
+from plusone.monitoring.verdict import floor_of, forgiven_times
 
 from . import judge_twin as twin
 
@@ -122,7 +122,7 @@ def simulate(scene: Scene) -> dict[str, Any]:
     tolerances = {"errors": 0.001, "invalid": 0.001, "labels": 0.01}
     judges: dict[str, Any] = {name: twin.Rates(rows, tolerances[name], CAP) for name in scene.only if name != "latency"}
     if "latency" in scene.only:
-        judges["latency"] = twin.Times(rows, bins_of(settings), START, WIDTH, floor_of(settings), CAP)
+        judges["latency"] = twin.Times(rows, forgiven_times(settings), START, WIDTH, floor_of(settings), CAP)
     real = [_Real(settings) for _ in range(scene.real)]
     decided = {name: np.full(rows, -1) for name in scene.only}
     counted = {name: np.full(rows, np.inf) for name in scene.only}
@@ -349,11 +349,18 @@ def _ratios(scene: Scene, needed: float | None, alpha: float) -> list[str]:
         deviation = math.sqrt(_variance(scene))
         shift = math.log(scene.slower)
         plain = fixed_times(deviation, shift, scene.share, alpha)
-        tolerant = fixed_times(deviation, shift - BIN * bins_of(replace_setting(scene.tolerance)), scene.share, alpha)
+        tolerant = fixed_times(deviation, shift - _tolerated(scene), scene.share, alpha)
     said = [f"{needed:,.0f}"]
     for other in (plain, tolerant):
         said += [f"{other:,.0f}", f"{needed / other:.2f}"]
     return said
+
+
+def _tolerated(scene: Scene) -> float:
+    """Return what is tolerated of the log times of a scene, at their median of 20 ms."""
+    settings = replace_setting(scene.tolerance)
+    slow = math.floor(math.log(0.02 * scene.slower) / BIN)
+    return BIN * (slow - forgiven_times(settings)(slow))
 
 
 def _variance(scene: Scene) -> float:

@@ -7,6 +7,7 @@ is run on the same counts, and both must come to the same e-values.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -187,10 +188,13 @@ class Rates(Compared):
 class Times(Compared):
     """`comparison.Times` of R rollouts; histograms are (R, bins), the first bin is `start`."""
 
-    def __init__(self, rows: int, bins: int, start: int, width: int, floor: int, cap: float) -> None:
-        tolerated = comparison.TOLERATED if bins else comparison.EQUAL
-        super().__init__(rows, comparison.EQUAL + comparison.TAIL, tolerated + comparison.TAIL, cap)
-        self.bins, self.floor = bins, max(floor - start, 0)
+    def __init__(
+        self, rows: int, forgiven: Callable[[int], int], start: int, width: int, floor: int, cap: float
+    ) -> None:
+        super().__init__(rows, comparison.EQUAL + comparison.TAIL, comparison.TOLERATED + comparison.TAIL, cap)
+        places = np.arange(start, start + width)
+        self.raised = _moves(np.maximum(places, floor) - start)
+        self.forgiven = _moves(np.maximum([forgiven(int(place)) for place in places], floor) - start)
         self.before = np.zeros((rows, width))
         self.waiting = np.zeros((2, rows, width))
 
@@ -199,8 +203,8 @@ class Times(Compared):
         self.waiting += np.stack([live, candidate])
         at = self.enough(self.waiting[0].sum(1), self.waiting[1].sum(1))
         first, second = self.waiting[0, at], self.waiting[1, at]
-        equal = self._slower(at, first, second, 0, comparison.EQUAL)
-        more = self._slower(at, first, second, self.bins, comparison.TOLERATED) if self.bins else equal
+        equal = self._slower(at, first, second @ self.raised, comparison.EQUAL)
+        more = self._slower(at, first, second @ self.forgiven, comparison.TOLERATED)
         self.close(at, first.sum(1), second.sum(1), equal, more)
         self.before[at] += first
         self.waiting[:, at] = 0
@@ -210,9 +214,9 @@ class Times(Compared):
         for stakes in (self.equal, self.tolerated):
             stakes.at_most(most, self.blocks)
 
-    def _slower(self, at: Array, live: Array, candidate: Array, bins: int, tilts: comparison.Bets) -> Array:
-        theirs, ours = self._moved(live, 0), self._moved(candidate, bins)
-        reference = self._moved(self.before[at], 0) + theirs + ours
+    def _slower(self, at: Array, live: Array, ours: Array, tilts: comparison.Bets) -> Array:
+        theirs = live @ self.raised
+        reference = self.before[at] @ self.raised + theirs + ours
         ends = reference.cumsum(1)
         whole = ends[:, -1:]
         level = np.searchsorted(EDGES, (ends - reference / 2) / np.maximum(whole, 1), side="right")
@@ -233,11 +237,9 @@ class Times(Compared):
         pairs = [np.stack([side.sum(1), (side * slow).sum(1)], 1) for side in (theirs, ours)]
         return np.stack([*found, *(rates(pairs[0], pairs[1], ratio) for ratio, _ in comparison.TAIL)], 1)
 
-    def _moved(self, counts: Array, bins: int) -> Array:
-        moved = np.zeros_like(counts)
-        moved[:, : counts.shape[1] - bins] = counts[:, bins:]
-        moved[:, 0] += counts[:, :bins].sum(1)
-        if self.floor:
-            moved[:, self.floor] += moved[:, : self.floor].sum(1)
-            moved[:, : self.floor] = 0
-        return moved
+
+def _moves(places: Array) -> Array:
+    """Return the matrix that puts the counts of each bin into another."""
+    made = np.zeros((len(places), len(places)))
+    made[np.arange(len(places)), np.maximum(places, 0)] = 1
+    return made

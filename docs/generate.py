@@ -68,7 +68,7 @@ SETTINGS = {
     "rollouts.labels_tolerance": "the share of what it gets right that a candidate may get wrong, where labels come",
     "rollouts.distance_tolerance": "how much farther from their labels its numbers may lie: 0.09 for 9 %, likewise",
     "rollouts.latency_tolerance": "how much longer a candidate may take: 0.09 for 9 %, in eighths of a doubling",
-    "rollouts.latency_floor_s": "times below it, in seconds, count as equal",
+    "rollouts.latency_floor_s": "times below it, in seconds, count as equal, and so much slower a candidate may be",
     "rollouts.warm_up_looks": "looks from the candidate's first answer on whose times count together as one look",
     "rollouts.expected_shift": "how much further the answers may lie from the live release's than its checks measured "
     "before a person is asked: total variation distance, 0 to 1",

@@ -384,6 +384,21 @@ def test_candidates_that_are_worse_are_found():
     assert found >= 8
 
 
+@pytest.mark.parametrize(("own_ms", "action"), [(2.7, "go on"), (5.0, "roll back")])
+def test_a_millisecond_more_is_nothing_that_anyone_acts_on(own_ms, action):
+    """A process that is asked seldom is a little colder: 0.7 ms more are 35 % of 2 ms, and no reason to go back."""
+    traffic = Traffic(8)
+    state, verdict = look(None, SETTINGS, *traffic.sides)
+    live = own = Evidence()
+    for _ in range(100):
+        live = traffic.more(live, 90, 0.0, 0.1, 0.0, [1.0])
+        own = traffic.more(own, 10, 0.0, own_ms / 20, 0.0, [1.0])
+        state, verdict = look(state, SETTINGS, live, own)
+    assert verdict.action == action, verdict.reasons
+    assert verdict.figures["latency"]["e_value"] > 80
+    assert "slower by more than 9.1 % and 1 ms" in "".join(verdict.reasons)
+
+
 @pytest.mark.slow
 def test_a_candidate_slower_within_the_tolerance_goes_on():
     back = 0

@@ -9,7 +9,7 @@ came before, never on how they turned out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import field
 from msgspec.structs import replace
@@ -99,26 +99,39 @@ class Times(Record, frozen=True, kw_only=True):
     equal: tuple[float, ...] = (FIRST_STAKE,) * len(EQUAL + TAIL)
     """Log of what each bet against 'not slower than live' made of its stakes."""
     tolerated: tuple[float, ...] = (FIRST_STAKE,) * len(TOLERATED + TAIL)
-    """The same against 'not slower than live by more than the tolerated bins'."""
+    """The same against 'not slower than live by more than is tolerated'."""
 
     def evidence(self) -> tuple[float, float]:
         """Return the two log e-values."""
         return _made(self.equal, EQUAL + TAIL, self.blocks), _made(self.tolerated, TOLERATED + TAIL, self.blocks)
 
 
-def add_times(state: Times, live: Counts, candidate: Counts, *, bins: int, floor: int, cap: float) -> Times:
+def add_times(
+    state: Times,
+    live: Counts,
+    candidate: Counts,
+    *,
+    forgiven: Callable[[int], int] | None,
+    floor: int,
+    cap: float,
+) -> Times:
     """Return the comparison after one more look.
 
-    `bins` are tolerated: the candidate's times are moved down by as many. Times below the bin `floor` count as equal to
-    it. The scores of a block are ranks among live's times so far and the block's own, so that they are known before it
+    Args:
+        forgiven: where a bin of the candidate's is put to see whether it is slower than is tolerated: the time less
+            what is tolerated, never above it, and rising. None: nothing is tolerated.
+        floor: times below this bin count as equal to it.
+        cap: no log e-value grows by more.
+
+    The scores of a block are ranks among live's times so far and the block's own, so that they are known before it
     is known whose times they are, as `evalues.tilted` asks for.
     """
     waiting = (_joined(state.waiting[0], live), _joined(state.waiting[1], candidate))
     many = sum(waiting[0].values()) + sum(waiting[1].values())
     if not _enough(many, sum(state.live.values()), sum(state.candidate.values())):
         return replace(state, waiting=waiting)
-    equal = _slower(state.live, *waiting, 0, floor, EQUAL)
-    more = _slower(state.live, *waiting, bins, floor, TOLERATED) if bins else equal
+    equal = _slower(state.live, waiting[0], waiting[1], floor, EQUAL)
+    more = _slower(state.live, waiting[0], _moved(waiting[1], forgiven), floor, TOLERATED) if forgiven else equal
     return Times(
         live=_joined(state.live, waiting[0]),
         candidate=_joined(state.candidate, waiting[1]),
@@ -149,12 +162,12 @@ def _at_most(logs: Sequence[float], bets: Bets, blocks: int, most: float) -> tup
     return tuple(log + less for log in logs)
 
 
-def _slower(before: Counts, live: Counts, candidate: Counts, bins: int, floor: int, tilts: Bets) -> list[float]:
+def _slower(before: Counts, live: Counts, candidate: Counts, floor: int, tilts: Bets) -> list[float]:
     """Return the log e-value of a block for each tilt of normal scores, then for each odds ratio of the tail."""
-    theirs, ours = _moved_down(live, 0, floor), _moved_down(candidate, bins, floor)
+    before, theirs, ours = (_moved(side, lambda at: max(at, floor)) for side in (before, live, candidate))
     if not theirs or not ours:
         return [0.0] * len(tilts + TAIL)
-    reference = _joined(_joined(_moved_down(before, 0, floor), theirs), ours)
+    reference = _joined(_joined(before, theirs), ours)
     order = sorted(reference)
     ranked = [reference[at] for at in order]
     levels = evalues.normal_scores(ranked)
@@ -176,11 +189,10 @@ def _by_level(order: list[int], counts: Counts, levels: list[float]) -> dict[flo
     return grouped
 
 
-def _moved_down(counts: Counts, bins: int, floor: int) -> Counts:
+def _moved(counts: Counts, place: Callable[[int], int]) -> Counts:
     moved: Counts = {}
     for at, count in counts.items():
-        place = max(floor, at - bins)
-        moved[place] = moved.get(place, 0) + count
+        moved[place(at)] = moved.get(place(at), 0) + count
     return moved
 
 

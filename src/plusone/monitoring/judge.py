@@ -19,7 +19,7 @@ from ..base.rollouts import Evidence
 from ..evalues.comparison import Pair, add_answers, add_rates, add_times, at_most
 from .judged import NONE_OFF
 from .judging import BACK, JudgeState, Judging, LabelEvidence, Verdict, evidence_of
-from .verdict import bar_of, bins_of, eighths, floor_of, sentence, verdict_of
+from .verdict import bar_of, floor_of, forgiven_distances, forgiven_times, sentence, verdict_of
 
 __all__ = ["JudgeState", "Judging", "LabelEvidence", "Verdict", "look"]
 
@@ -79,7 +79,9 @@ def _judged(
     theirs, ours, before = _since(state.live, live), _since(state.candidate, candidate), state.label_counts
     times, own_times = _times(theirs), _times(ours)
     warm = state.warm + 1 if state.warm or own_times else 0
-    latency = add_times(state.latency, times, own_times, bins=bins_of(settings), floor=floor_of(settings), cap=cap)
+    latency = add_times(
+        state.latency, times, own_times, forgiven=forgiven_times(settings), floor=floor_of(settings), cap=cap
+    )
     if warm <= settings.warm_up_looks:
         latency = at_most(latency, cap)
     return replace(
@@ -111,7 +113,7 @@ def _judged(
             state.off,
             _off(before.live_off, told.live_off),
             _off(before.candidate_off, told.candidate_off),
-            bins=eighths(settings.distance_tolerance),
+            forgiven=forgiven_distances(settings),
             floor=NONE_OFF,
             cap=cap,
         ),

@@ -39,7 +39,8 @@ class Judging(Record, frozen=True, kw_only=True):
     latency_tolerance: Annotated[float, Meta(ge=0, le=100)] = 0.09
     """How much longer a candidate may take, 0.09 for 9 %; rounded up to a whole number of eighths of a doubling."""
     latency_floor_s: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.001
-    """Times below it count as equal: which of two models waits for the other decides there."""
+    """Times below it count as equal, and by so much a candidate may be slower, however short times are: which of two
+    models waits for the other decides there, and a process that is asked less often is a little colder."""
     warm_up_looks: Annotated[int, Meta(ge=0)] = 5
     """Looks from the candidate's first answer on whose times count together for no more than a single look may."""
     expected_shift: Annotated[float, Meta(ge=0, le=1)] = 0.2

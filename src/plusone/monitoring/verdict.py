@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..evalues.comparison import Rates, quantile
 from .judged import FARTHEST, NONE_OFF
 from .judging import BACK, JudgeState, Judging, Verdict, evidence_of
 
-__all__ = ["bar_of", "bins_of", "eighths", "floor_of", "sentence", "verdict_of"]
+__all__ = ["bar_of", "floor_of", "forgiven_distances", "forgiven_times", "sentence", "verdict_of"]
 
 _OCTAVE = 8
+_FAR = 80
+"""So many bins above the floor what is tolerated in seconds is a thousandth of a time."""
 
 
 def bar_of(settings: Judging) -> float:
@@ -19,12 +22,28 @@ def bar_of(settings: Judging) -> float:
     return len(BACK) / settings.alpha
 
 
-def bins_of(settings: Judging) -> int:
-    """Return how many eighths of a doubling a candidate may be slower."""
-    return eighths(settings.latency_tolerance)
+def forgiven_times(settings: Judging) -> Callable[[int], int]:
+    """Return where a bin of the candidate's times is put: lower by the share or by the seconds that are tolerated,
+    whichever is more. The seconds are taken from the middle of the bin."""
+    bins, seconds = _eighths(settings.latency_tolerance), settings.latency_floor_s
+    floor = floor_of(settings)
+
+    def place(at: int) -> int:
+        if at - floor > _FAR:
+            return at - bins
+        left = 2 ** ((at + 0.5) / _OCTAVE) - seconds
+        return min(at - bins, math.floor(_OCTAVE * math.log2(left)) if left > 0 else floor)
+
+    return place
 
 
-def eighths(tolerance: float) -> int:
+def forgiven_distances(settings: Judging) -> Callable[[int], int] | None:
+    """Return the same for distances from labels: lower by the share that is tolerated; None for none."""
+    bins = _eighths(settings.distance_tolerance)
+    return (lambda at: at - bins) if bins else None
+
+
+def _eighths(tolerance: float) -> int:
     """Return a tolerance, 0.09 for 9 %, as a whole number of eighths of a doubling, rounded up."""
     return math.ceil(_OCTAVE * math.log2(1 + tolerance) - 1e-9)
 
@@ -109,7 +128,7 @@ def sentence(state: JudgeState, settings: Judging, name: str) -> str:
             f"{_ms(first, 0.99)}, against {_ms(second, 0.5)} and {_ms(second, 0.99)} of live's {sum(second.values()):,}"
         )
         tolerated = (
-            f"slower by more than {_percent(2 ** (bins_of(settings) / _OCTAVE) - 1)}" if bins_of(settings) else ""
+            f"slower by more than {_more(settings.latency_tolerance)} and {1000 * settings.latency_floor_s:g} ms"
         )
     elif name == "labels" and _has_numbers(state):
         counts, tolerated = _off_sentence(state, settings)
@@ -137,8 +156,12 @@ def _off_sentence(state: JudgeState, settings: Judging) -> tuple[str, str]:
         f"100 by {_off_text(first, 0.99)}, against {_off_text(second, 0.5)} and {_off_text(second, 0.99)} of live's "
         f"{sum(second.values()):,}"
     )
-    more = eighths(settings.distance_tolerance)
-    return counts, f"farther off by more than {_percent(2 ** (more / _OCTAVE) - 1)}" if more else ""
+    tolerance = settings.distance_tolerance
+    return counts, f"farther off by more than {_more(tolerance)}" if tolerance else ""
+
+
+def _more(tolerance: float) -> str:
+    return _percent(2 ** (_eighths(tolerance) / _OCTAVE) - 1)
 
 
 def _distance(counts: dict[int, int], share: float) -> float | None:
