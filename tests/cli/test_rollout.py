@@ -171,6 +171,21 @@ def test_figures_of_another_judge_are_shown_as_far_as_they_are_known(part: Any, 
     assert all(len(row) == 4 for row in evidence_rows(figures))
 
 
+def test_evidence_beyond_the_bar_that_takes_nothing_back_is_said_to_be_tolerated():
+    slower = {"live": {"requests": 9, "p50_s": 0.002}, "candidate": {"requests": 9, "p50_s": 0.003}, "e_value": 1e9}
+    figures = {"bar": 80.0, "errors": {"e_value": 79.0}, "latency": slower | {"decided": False}}
+    rows = {row[0]: row[3] for row in evidence_rows(figures)}
+    assert rows == {
+        "requests": "",
+        "errors": "79",
+        "answers that can't be": "-",
+        "half answered within": "",
+        "99 of 100 within": "over 10,000, tolerated",
+    }
+    figures["latency"]["decided"] = True
+    assert "tolerated" not in evidence_rows(figures)[-1][3]
+
+
 def test_looks_are_listed_of_the_newest_rollout_or_of_one(rollout: Call, written: Written):
     rollout("start", "m@3", *PLAN)
     assert lines(rollout("looks"))[0].startswith("no look yet")

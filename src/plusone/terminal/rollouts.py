@@ -168,12 +168,12 @@ def evidence_rows(figures: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """
     rows: list[tuple[str, str, str, str]] = []
     for name, title in (("errors", "errors"), ("invalid", "answers that can't be"), ("labels", "wrong by labels")):
-        live, candidate, strength = _sides(figures.get(name))
+        live, candidate, strength = _sides(figures, name)
         if name == "errors":
             rows.append(("requests", _count_text(live), _count_text(candidate), ""))
         if name != "labels" or _figure(live, "counted") or _figure(candidate, "counted"):
             rows.append((title, _rate_text(live), _rate_text(candidate), strength))
-    live, candidate, strength = _sides(figures.get("latency"))
+    live, candidate, strength = _sides(figures, "latency")
     if _figure(live, "requests") and _figure(candidate, "requests"):
         for name, title in (("p50_s", "half answered within"), ("p99_s", "99 of 100 within")):
             cells = (latency_text(_figure(live, name)), latency_text(_figure(candidate, name)))
@@ -181,13 +181,18 @@ def evidence_rows(figures: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return rows if "errors" in figures else []
 
 
-def _sides(part: Any) -> tuple[dict[str, Any], dict[str, Any], str]:
+def _sides(figures: dict[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Return what is said of live and of the candidate, and the e-value."""
+    part, bar = figures.get(name), _figure(figures, "bar")
     told: dict[str, Any] = part if isinstance(part, dict) else {}
     live, candidate = (one if isinstance(one := told.get(side), dict) else {} for side in ("live", "candidate"))
     value = _figure(told, "e_value")
     text = "-" if value is None else f"{value:.3g}" if value < 1e4 else "over 10,000"
-    return live, candidate, click.style(text, fg="red", bold=True) if told.get("decided") else text
+    if told.get("decided"):
+        return live, candidate, click.style(text, fg="red", bold=True)
+    # Surely worse, and not surely by more than is tolerated.
+    worse = value is not None and bar is not None and value >= bar
+    return live, candidate, f"{text}, tolerated" if worse else text
 
 
 def _figure(told: dict[str, Any], name: str) -> float | None:
