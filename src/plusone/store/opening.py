@@ -78,6 +78,12 @@ def open_store(folder: Path, *, database: str | None = None, blobs: str | None =
     bucket = _bucket_address(blobs)
     if not create and not database and not (folder / "plusone.db").exists():
         raise NoStore(f"There is no store in {folder}.", mend="plusone release  (makes it with the first release)")
+    if not database and not (folder / "plusone.db").exists() and any((folder / "blobs").glob("*/*")):
+        # A new one would hide that the records are gone, and be in the way of who puts them back.
+        raise StoreError(
+            f"The records of the store are gone: {folder / 'plusone.db'} is not there, and the blobs beside it are.",
+            mend=f"put it back with -wal and -shm, perhaps from a backup; to begin anew: mv {folder} {folder}.old",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"

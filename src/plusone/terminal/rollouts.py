@@ -215,8 +215,8 @@ def _answers_text(outputs: Any) -> str:
     apart, chance, most = (_figure(told, name) for name in ("distance", "by_chance", "expected_shift"))
     if apart is None or most is None:
         return ""
-    by_chance = f" ({100 * chance:.2g} % by chance)" if chance is not None else ""
-    return f"answers: {100 * apart:.2g} % lie elsewhere than live's{by_chance}; up to {100 * most:.3g} % are expected"
+    by_chance = f" ({100 * chance:.3g} % by chance)" if chance is not None else ""
+    return f"answers: {100 * apart:.3g} % lie elsewhere than live's{by_chance}; up to {100 * most:.3g} % are expected"
 
 
 def _print_look(look: Look) -> None:

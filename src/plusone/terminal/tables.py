@@ -31,7 +31,7 @@ def print_profile(step: str, profile: TableProfile) -> None:
 
 
 def _row(one: ColumnProfile, rows: int) -> list[str]:
-    missing = "" if not one.missing else f"{100 * one.missing / max(1, rows):.2g} %"
+    missing = "" if not one.missing else f"{100 * one.missing / max(1, rows):.3g} %"
     top = ", ".join(f"{shortened(word, 24)} {_share(count, rows)}" for word, count in list(one.top.items())[:3])
     if one.infinite:
         top = f"{one.infinite:,} infinite"
@@ -63,7 +63,7 @@ def _value(value: Any) -> str:
 
 
 def _share(count: int, rows: int) -> str:
-    return f"{100 * count / max(1, rows):.2g} %"
+    return f"{100 * count / max(1, rows):.3g} %"
 
 
 def _hours(hours: float) -> str:
