@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ..measuring.outcomes import NotApplicable
 from .by_hand import CHOICE
 from .context import Context, ReleaseRef
 from .names import OURS
+from .plugin import project_above
 from .values import Values, load_release
 
 __all__ = ["Fixtures"]
@@ -97,8 +99,23 @@ class Fixtures:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Give this test step outputs of its own."""
-        self._renew(getattr(item, "fixturenames", ()))
+        """Give this test step outputs of its own; refuse one of another project, whose outputs these are not."""
+        __tracebackhide__ = True
+        names = getattr(item, "fixturenames", ())
+        if self._context is not None and not self._context.result and not self._outputs.union(OURS).isdisjoint(names):
+            self._refuse_strangers(item, Path(self._context.root))
+        self._renew(names)
+
+    def _refuse_strangers(self, item: pytest.Item, root: Path) -> None:
+        __tracebackhide__ = True
+        theirs = project_above(item.path)
+        if theirs is None or theirs == root.resolve():
+            return
+        raise UsageError(
+            f"{item.path} is a test of the project {theirs}, and what this pytest gives to tests is of {root}: one "
+            "pytest is about one project.",
+            mend=f"pytest {theirs}",
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
