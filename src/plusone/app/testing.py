@@ -18,6 +18,7 @@ from ..checks.context import Context
 from ..checks.layout import Testing, lay_out, options_of
 from ..checks.result import Part
 from ..checks.session import assemble, run_tests
+from ..checks.skips import check_skips, known_skips
 from ..checks.verdict import problems_of, problems_so_far
 from ..monitoring.replayed import Replayed, Verdict, judge
 from ..packaging import keeping
@@ -179,20 +180,28 @@ class _Rerun:
 
     def place(self, *, now: bool) -> None:
         """Decide where the tests lie; those of the release are laid out with the code that they were run with."""
+        release, testing, checks = self._release, self._testing, self._project.checks
         if now:
+            check_skips(checks.skip, self._declared, str(self._project.root / "pyproject.toml"))
             return
-        release, testing = self._release, self._testing
         code = get_run(self._store, release.run_id).code
         root = self._folder / "project"
         root.mkdir()
         options = testing.options if testing.checks is not None else options_of(self._project.root)
+        # A name that was misspelt then left nothing out, and the settings of a release can't be mended any more.
+        checks = testing.checks or checks
         lay_out(root, {**(code.files if code else {}), **release.tests}, options, self._read)
         self._project = msgspec.structs.replace(
             self._project,
             root=root,
             tests=root / testing.folder,
-            checks=testing.checks or self._project.checks,
+            checks=msgspec.structs.replace(checks, skip=known_skips(checks.skip, self._declared)),
         )
+
+    @property
+    def _declared(self) -> tuple[str, ...]:
+        """The step outputs that the release's steps would make."""
+        return self._testing.declared or tuple(outputs_of(self._store, self._release.run_id))
 
     def run(self, subject: Literal["data", "model"], options: Sequence[str], *, terminal: bool, junit: bool) -> Part:
         """Run the tests on one subject."""
@@ -221,7 +230,7 @@ class _Rerun:
             model=release.model,
             models=self._testing.models or sorted(known),
             outputs=outputs,
-            declared=self._testing.declared or outputs,
+            declared=self._declared,
             learning=self._learning,
             candidate=release if subject == "model" else None,
             live=live,

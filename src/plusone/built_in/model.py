@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..checks.built_in import Given
     from ..statistics.estimates import Estimate
 
-__all__ = ["checks"]
+__all__ = ["NAMES", "checks"]
 
 ALPHA = 0.001
 """The error of each check that fails: all of them on two holdouts stay below 1 in 50 releases."""
@@ -441,3 +441,4 @@ _ON_HOLDOUTS: dict[str, Callable[[Trial], object]] = {
     "skew": skew,
     "features": features,
 }
+NAMES = (*_ON_ANY, *_ON_HOLDOUTS)
