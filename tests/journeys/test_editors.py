@@ -17,7 +17,10 @@ from plusone.base.records import Code, Run, StepRun
 from plusone.data.datasets import save
 from plusone.store import open_store
 from plusone.store.rows import to_row
+from tests.checks.conftest import light_sessions, sandbox
 from tests.checks.parts import by_name
+
+__all__ = ["light_sessions", "sandbox"]
 
 TESTS = """
 import pytest
@@ -80,7 +83,7 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def adapt(folder: Path, *options: str) -> dict[str, Any]:
-    result = run_pytest(folder, "-p", "tests.checks.adapter", *options)
+    result = run_pytest(folder, "-p", "tests.journeys.adapter", *options)
     assert result.returncode in (0, 1), result.stdout + result.stderr
     return json.loads(Path(os.environ["ADAPTER"]).read_text("utf-8"))
 
@@ -108,7 +111,7 @@ def test_the_checks_of_plusone_lie_in_the_file_in_which_one_is_left_out(sandbox,
     sandbox.write("ours-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: ours\nVersion: 1.0\n")
     sandbox.write("ours-1.0.dist-info/entry_points.txt", "[plusone.checks]\nours = ours:checks\n")
     plain = by_name(sandbox.run("data"))
-    monkeypatch.setenv("PYTEST_ADDOPTS", f"{os.environ['PYTEST_ADDOPTS']} -p tests.checks.adapter")
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{os.environ['PYTEST_ADDOPTS']} -p tests.journeys.adapter")
     part = sandbox.run("data")
     assert part.problems == ()
     assert by_name(part) == plain

@@ -42,7 +42,8 @@ def tree(session: pytest.Session) -> dict[str, Any]:
             place = place.setdefault(part, {})
         leaf = item.name
         if hasattr(item, "callspec"):
-            place, leaf = place.setdefault(item.originalname, {}), f"[{item.name.partition('[')[2]}"  # pyright: ignore[reportAttributeAccessIssue]
+            assert isinstance(item, pytest.Function)
+            place, leaf = place.setdefault(item.originalname, {}), f"[{item.name.partition('[')[2]}"
         assert leaf not in place, f"two tests are {item.nodeid}"
         place[leaf] = absolute(item.nodeid, item.path)
     return root
