@@ -44,7 +44,7 @@ class Reporting:
         release = lifecycle.find_release(self.store.db, target)
         name, found = f"{release.model}@{release.number}", sessions_of(self.store.db, digest=release.digest)
         if not found:
-            raise NotFound(f"{name} has no checks.")
+            raise NotFound(f"{name} has no checks.", mend=f"plusone test {name}")
         if session is None:
             return found[-1]
         some = [one for one in found if session and one.id.startswith(session)]

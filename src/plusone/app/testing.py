@@ -33,6 +33,7 @@ from ..trust.records import trusted_digests
 __all__ = ["ReplayReport", "Retesting", "Tested"]
 
 OnEvent = Callable[[dict[str, Any]], None]
+_GONE = "plusone store check  (names all that is missing); then restore it from a copy, or: plusone release --again"
 
 
 class Tested(Record, frozen=True, kw_only=True):
@@ -159,7 +160,7 @@ def _make_folder_of(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror or error}.") from error
+        raise UsageError(f"{file} can't be written: {error.strerror or error}.", mend=f"--junit {file.name}") from error
 
 
 class _Rerun:
@@ -176,7 +177,10 @@ class _Rerun:
 
         if freed := store.db.one("freed_get", package=release.package):
             name = f"{release.model}@{release.number}"
-            raise Conflict(f"{name} can't be tested again: plusone gc freed its files on {freed['at'][:10]}.")
+            raise Conflict(
+                f"{name} can't be tested again: plusone gc freed its files on {freed['at'][:10]}.",
+                mend="plusone release --again  (makes and tests one of today's code)",
+            )
 
     def place(self, *, now: bool) -> None:
         """Decide where the tests lie; those of the release are laid out with the code that they were run with."""
@@ -246,7 +250,9 @@ class _Rerun:
         try:
             return self._store.blobs.get(digest)
         except NotFound as error:
-            raise BrokenArtifact(f"A file of {self._release.model}@{self._release.number} is gone: {error}") from error
+            raise BrokenArtifact(
+                f"A file of {self._release.model}@{self._release.number} is gone: {error.message}", mend=_GONE
+            ) from error
 
 
 def _join(parts: Sequence[Path], to: Path) -> None:
@@ -260,7 +266,7 @@ def _join(parts: Sequence[Path], to: Path) -> None:
     try:
         ET.ElementTree(suites).write(to, encoding="utf-8", xml_declaration=True)
     except OSError as error:
-        raise UsageError(f"{to} can't be written: {error.strerror or error}.") from error
+        raise UsageError(f"{to} can't be written: {error.strerror or error}.", mend=f"--junit {to.name}") from error
 
 
 # ---------------------------------------------------------------------------------------------- replay by hand
@@ -330,11 +336,14 @@ def _other(store: Store, release: Release, against: str) -> Release:
 def _laid_out(store: Store, release: Release, scratch: Path) -> Path:
     name = f"{release.model}@{release.number}"
     if freed := store.db.one("freed_get", package=release.package):
-        raise Conflict(f"{name} can't be asked: plusone gc freed its files on {freed['at'][:10]}.")
+        raise Conflict(
+            f"{name} can't be asked: plusone gc freed its files on {freed['at'][:10]}.",
+            mend="plusone release --again  (makes one of today's code, and asks it)",
+        )
     try:
         folder = keeping.give(release.package, store.blobs, scratch)
     except (NotFound, OSError) as error:
         text = error.message if isinstance(error, PlusoneError) else str(error)
-        raise BrokenArtifact(f"The package of {name} can't be laid out: {text}") from error
+        raise BrokenArtifact(f"The package of {name} can't be laid out: {text}", mend=_GONE) from error
     make_environment(folder)
     return folder

@@ -68,7 +68,7 @@ def minimum(
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
     check_arguments("closes", model=model, at_least=at_least, **given)
     if not 0 < at_least <= 1:
-        raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
+        raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.", mend="at_least=0.95")
     asked = Expected(model.signature, cases, expected, given, first)
     found = asked.judge(model.run(model.columns(asked.table)))
     bad = [case for case in found if not case["passed"]]
@@ -134,7 +134,7 @@ def invariant(
     if not 0 <= at_most < 1:
         raise UsageError(f"at_most = {at_most}: expected a share, 0 or more and below 1.", mend="at_most=0.05")
     if (tolerance or 0) < 0:
-        raise UsageError(f"tolerance = {tolerance}: expected 0 or more.")
+        raise UsageError(f"tolerance = {tolerance}: expected 0 or more.", mend="tolerance=0.001")
     check_first(model.signature.output, first)
     asked = Perturbed(model, data, change)
     apart, moved = distances(model.signature.output, asked.before, asked.after, tolerance, first)
@@ -188,9 +188,14 @@ def directional(
 
     check_arguments(inconclusive, model=model, by=by, at_least=at_least, confidence=confidence)
     if expect not in _GOOD:
-        raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
+        raise UsageError(
+            f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.", mend=f"expect={next(iter(_GOOD))!r}"
+        )
     if not 0 < at_least <= 1 or by < 0:
-        raise UsageError(f"at_least = {at_least}, by = {by}: expected a share above 0, at most 1, and 0 or more.")
+        raise UsageError(
+            f"at_least = {at_least}, by = {by}: expected a share above 0, at most 1, and 0 or more.",
+            mend="at_least=0.95, by=0.0",
+        )
     asked = Perturbed(model, data, change)
     (before, what), (after, _) = (quantity(model.signature.output, one, of) for one in (asked.before, asked.after))
     with np.errstate(invalid="ignore"):

@@ -45,7 +45,10 @@ def calibrated(
     """
     check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence)
     if not 0 <= at_most < 1 or not 0 < confidence < 1:
-        raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
+        raise UsageError(
+            f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.",
+            mend="at_most=0.05, confidence=0.95",
+        )
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
         answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"

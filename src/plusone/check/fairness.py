@@ -130,11 +130,12 @@ def _check(
 ) -> None:
     check_arguments(inconclusive, model=model, at_most=at_most, min_rows=min_rows, confidence=confidence)
     if kind not in _KINDS:
-        raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.")
+        raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.", mend=f"kind={_KINDS[0]!r}")
     if not 0 <= at_most < 1 or not 0 < confidence < 1 or min_rows < 1:
         raise UsageError(
             f"at_most = {at_most}, confidence = {confidence}, min_rows = {min_rows}: expected numbers between 0 and 1, "
-            "and 1 or more."
+            "and 1 or more.",
+            mend="at_most=0.2, confidence=0.95, min_rows=50",
         )
     if model.signature.output.kind != "classes":
         raise UsageError(

@@ -34,7 +34,10 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
     """
     check_arguments(model=model, rows=rows, tolerance=tolerance)
     if rows < 1 or tolerance < 0:
-        raise UsageError(f"rows = {rows}, tolerance = {tolerance}: expected at least 1 row, and a tolerance from 0 on.")
+        raise UsageError(
+            f"rows = {rows}, tolerance = {tolerance}: expected at least 1 row, and a tolerance from 0 on.",
+            mend="rows=50, tolerance=1e-4",
+        )
     from ..data.datasets import to_arrow
     from ..measuring.stability import unstable
 
@@ -109,16 +112,25 @@ def fast(
 
 def _some_rows(table: Any) -> Any:
     if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+        raise UsageError(
+            "The data has 0 rows: expected at least 1.",
+            mend="look at the step that makes it; a test of it says so before training: plusone.check.rows(table)",
+        )
     return table
 
 
 def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
     check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
     if at_most <= 0 or rows < 1:
-        raise UsageError(f"at_most = {at_most}, rows = {rows}: expected more than 0 times, and 1 row or more.")
+        raise UsageError(
+            f"at_most = {at_most}, rows = {rows}: expected more than 0 times, and 1 row or more.",
+            mend="at_most=1.5, rows=1",
+        )
     if not 0 < budget_s <= 600 or not 0 < confidence < 1:
-        raise UsageError(f"budget_s = {budget_s}, confidence = {confidence}: expected up to 600 s, and 0 to 1.")
+        raise UsageError(
+            f"budget_s = {budget_s}, confidence = {confidence}: expected up to 600 s, and 0 to 1.",
+            mend="budget_s=1.0, confidence=0.95",
+        )
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:
@@ -135,7 +147,7 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
     """
     check_arguments(at_most_days=at_most_days)
     if at_most_days < 0:
-        raise UsageError(f"at_most_days = {at_most_days}: expected 0 or more.")
+        raise UsageError(f"at_most_days = {at_most_days}: expected 0 or more.", mend="at_most_days=7")
     if now is not None and now.tzinfo is None:
         raise UsageError(f"now = {now}: expected a time with its zone.", mend="now=datetime.now(timezone.utc)")
     newest = _newest(data, column)
@@ -155,10 +167,14 @@ def _newest(data: Any, column: str) -> dt.datetime:
 
     from ..data.datasets import to_arrow
     from ..data.tensors import compute
+    from ..expectations.arguments import closest
 
     table = to_arrow(data)
     if column not in table.column_names:
-        raise UsageError(f"The data has no column {column!r}. Its columns: {', '.join(table.column_names) or 'none'}.")
+        raise UsageError(
+            f"The data has no column {column!r}. Its columns: {', '.join(table.column_names) or 'none'}.",
+            mend=f"fresh(data, {closest(column, table.column_names)!r}, at_most_days=7)",
+        )
     values = table.column(column)
     kind = values.type
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
@@ -169,7 +185,13 @@ def _newest(data: Any, column: str) -> dt.datetime:
     try:
         newest = compute().max(values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)).as_py()
     except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise UsageError(f"The column {column!r} holds times that no calendar has: {error}.") from error
+        raise UsageError(
+            f"The column {column!r} holds times that no calendar has: {error}.",
+            mend=f"data.assign({column}=pandas.to_datetime(data[{column!r}], errors='coerce'))",
+        ) from error
     if newest is None:
-        raise UsageError(f"The column {column!r} has no value in {table.num_rows} rows: expected dates or times.")
+        raise UsageError(
+            f"The column {column!r} has no value in {table.num_rows} rows: expected dates or times.",
+            mend=f"data.dropna(subset=[{column!r}]), of a table that has such rows",
+        )
     return newest.astimezone(dt.UTC) if newest.tzinfo else newest.replace(tzinfo=dt.UTC)

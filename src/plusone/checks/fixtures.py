@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ..base.errors import UsageError
+from ..base.errors import PlusoneError, UsageError
 from ..measuring.outcomes import NotApplicable
 from .by_hand import CHOICE
 from .context import Context, ReleaseRef
@@ -27,9 +27,9 @@ __all__ = ["Fixtures"]
 class Fixtures:
     """The plugin object that makes and renews the fixtures. Without a context each of them says why there is none."""
 
-    def __init__(self, context: Context | None, problem: str = "") -> None:
+    def __init__(self, context: Context | None, problem: PlusoneError | None = None) -> None:
         self._context = context
-        self._problem = problem
+        self._why = problem or UsageError("no run yet", mend="plusone release")
         self._made: dict[str, pytest.FixtureDef[Any]] = {}
         self._values = Values(context) if context else None
         self._outputs = frozenset((*context.outputs, *context.not_made)) if context else frozenset[str]()
@@ -42,6 +42,11 @@ class Fixtures:
             # The attribute has a prefix: pytest takes what is called `pytest_...` for a hook.
             setattr(holder, f"fixture_{name}", pytest.fixture(scope="session", name=name)(function))
         return holder
+
+    @property
+    def _problem(self) -> str:
+        """Why there is no context, and what mends it, in a line."""
+        return f"{self._why.message}: {self._why.mend}" if self._why.mend else self._why.message
 
     def _output(self, name: str) -> Any:
         def output() -> Any:
@@ -67,7 +72,7 @@ class Fixtures:
     def _load(self, name: str) -> Any:
         __tracebackhide__ = True
         if self._context is None:
-            raise UsageError(f"There is no {name!r} to test: {self._problem}")
+            raise UsageError(f"There is no {name!r} to test: {self._why.message}", mend=self._why.mend)
         if name == "model":
             found: ReleaseRef | None = self._context.candidate
             if found is None:

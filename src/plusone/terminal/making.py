@@ -10,7 +10,7 @@ import msgspec
 
 from ..app.views import Moved
 from ..base.records import Check, Release
-from ..built_in.causes import causes_of
+from ..built_in.causes import causes_of, reasons_of
 from ..checks.verdict import closes
 from ..release.making import Made
 from .checks import print_reasons
@@ -154,9 +154,11 @@ def _print_closed(made: Made) -> None:
     release = made.release
     name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
     click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
-    print_reasons(made.session.checks if made.session else (), made.problems)
-    for check in made.session.checks if made.session else ():
-        if check.outcome in ("failed", "inconclusive"):
+    checks = made.session.checks if made.session else ()
+    print_reasons(checks, made.problems)
+    told = {check.test for _, check in reasons_of(checks, made.problems) if check is not None}
+    for check in checks:
+        if check.outcome in ("failed", "inconclusive") and check.test in told:
             for measured in check.measured:
                 click.echo(f"    measured by {check.test}: {facts(measured)}")
     if made.mend:
