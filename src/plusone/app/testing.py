@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree import ElementTree as ET
 
 import msgspec
 
@@ -257,6 +256,8 @@ class _Rerun:
 
 def _join(parts: Sequence[Path], to: Path) -> None:
     """Write the suites of several JUnit files into one."""
+    from xml.etree import ElementTree as ET
+
     suites = ET.Element("testsuites", name="plusone")
     for part in parts:
         with contextlib.suppress(ET.ParseError):  # pytest was killed as it wrote it
