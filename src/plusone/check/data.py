@@ -17,7 +17,7 @@ from ..base.errors import UsageError
 from ..data.views import ColumnView
 from ..expectations.arguments import column_of, end_of, names_of, number_of, span_of, view_of
 from ..expectations.findings import number, percent
-from ..measuring.concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, check_range, conclude
 from ..measuring.outcomes import is_outcome
 
 __all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
@@ -276,5 +276,4 @@ def _value(column: ColumnView, place: int) -> str:
 
 def _check_share(at_most: float) -> None:
     check_arguments(at_most=at_most)
-    if not 0 <= at_most <= 1:
-        raise UsageError(f"at_most = {at_most}: expected a share of 0 to 1.", mend="at_most=0.01")
+    check_range(0 <= at_most <= 1, "a share of 0 to 1", at_most=(at_most, 0.01))

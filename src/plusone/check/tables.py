@@ -11,7 +11,7 @@ from ..base.records import Learning
 from ..data.views import TableView
 from ..expectations.arguments import column_of, names_of, view_of
 from ..expectations.findings import percent
-from ..measuring.concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, check_range, conclude
 from ..measuring.figures import bars
 from ..measuring.outcomes import is_outcome
 
@@ -43,8 +43,7 @@ def no_leak(
     from ..expectations.leaks import skills
 
     check_arguments(bound=bound)
-    if not 0.5 <= bound <= 1:
-        raise UsageError(f"bound = {bound}: expected an AUC, 0.5 to 1.", mend="bound=0.9")
+    check_range(0.5 <= bound <= 1, "an AUC, 0.5 to 1", bound=(bound, 0.9))
     view = view_of(table)
     targets = tuple(names_of("target", target))
     names = None if features is None else tuple(names_of("features", features))
@@ -126,11 +125,9 @@ def no_shift(
     from ..expectations.shifts import shifts
 
     check_arguments(bound=bound, confidence=confidence)
-    if not (0 <= bound <= 1 and 0 < confidence < 1):
-        raise UsageError(
-            f"bound = {bound}, confidence = {confidence}: expected numbers from 0 to 1.",
-            mend="bound=0.6, confidence=0.95",
-        )
+    check_range(
+        0 <= bound <= 1 and 0 < confidence < 1, "numbers from 0 to 1", bound=(bound, 0.6), confidence=(confidence, 0.95)
+    )
     ours, theirs = view_of(now), view_of(before)
     names = None if columns is None else tuple(names_of("columns", columns))
     _check_columns(ours, names or ())
