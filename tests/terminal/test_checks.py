@@ -60,8 +60,8 @@ def test_one_sentence_of_many_checks_is_printed_once_and_one_cause_is_one_reason
     print_session(session(check(), *alike, idle, *worse))
     text = said(capsys)
     assert text.count("the data is that of the live release") == 1
-    assert "2 checks: the data is that of the live release\n  rows[t], gaps[t]\n" in text
-    assert "not applicable: 1 check: nothing to compare with\n  units[t]\n" in text
+    assert "passed: the data is that of the live release (2 checks)\n  rows[t], gaps[t]\n" in text
+    assert "not applicable: nothing to compare with\n  units[t]\n" in text
     assert "  - plusone::performance[h]: failed: performance (also said by baseline[h])\n" in text
     assert "  - plusone::baseline[h]" not in text
     # What each said is there all the same.

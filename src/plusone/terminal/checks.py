@@ -39,9 +39,9 @@ def print_session(
             click.secho(f"{title}", bold=True)
             print_table(("outcome", "subject", "check", "rows", "time"), rows, right={3, 4})
             click.echo()
-    _print_together("not applicable: ", idle)
+    _print_together("not applicable", idle)
     alike = [] if show_output or not whole else _alike(checks)
-    _print_together("", alike)
+    _print_together("passed", alike)
     # The gate names them too.
     for problem in () if whole else session.problems:
         click.secho(f"problem: {problem}", fg="red")
@@ -69,7 +69,7 @@ def _print_together(title: str, checks: Sequence[Check]) -> None:
     for check in checks:
         reasons.setdefault(only_message(check) or check.message, []).append(_name(check))
     for reason, names in reasons.items():
-        click.secho(f"{title}{len(names)} check{'s' if len(names) > 1 else ''}: {shortened(reason, 300)}", dim=True)
+        click.secho(f"{title}: {shortened(reason, 300)}" + (f" ({len(names)} checks)" if names[1:] else ""), dim=True)
         click.secho(textwrap.fill(", ".join(names), 110, initial_indent="  ", subsequent_indent="  "), dim=True)
     if reasons:
         click.echo()
