@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,3 +165,17 @@ def test_a_rollout_and_its_looks_are_found_by_the_model_and_by_the_id(written: W
         assert app.list_looks(rollout=begun.id, before=10**40, count=10**40) == [found.look]
         assert app.list_looks(rollout=begun.id, before=2) == []
         assert app.status().models[0].live == 1
+
+
+def test_what_one_operation_needs_is_loaded_by_that_operation_alone():
+    """Every command imports App, and most of what a command takes is imports."""
+    asked = "import sys, plusone.app.app; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert "plusone.release.lifecycle" in loaded
+    needless = {
+        "importlib.metadata", "numpy", "plusone.pipeline", "plusone.predictions.late", "plusone.release.making",
+        "plusone.report.page", "pyarrow", "pytest", "rich", "xml.etree",
+    }  # fmt: skip
+    assert not needless & loaded

@@ -447,7 +447,9 @@ def test_pytest_by_hand(sandbox):
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert "1 passed, 2 errors" in result.stdout
-    assert result.stdout.count("no run yet: plusone release --until STEP") >= 3
+    assert result.stdout.count("no run yet: plusone release --until STEP") >= 2
+    assert "There is no 'live' to test: no run yet" in result.stdout
+    assert "to mend it: plusone release --until STEP" in result.stdout
 
 
 def test_only_pytests_part_of_pyproject_counts_as_its_options(tmp_path: Path):

@@ -12,6 +12,7 @@ from plusone.base.records import Session
 from plusone.cli import main as cli
 from plusone.cli import release
 from plusone.release.making import Made
+from tests.journeys.projects import make_project, ran, run
 from tests.release.written import PASSED, Written, write_project
 
 
@@ -32,6 +33,22 @@ def test_options_that_contradict_each_other(
         cli.main(["--project", str(root), "release", *words])
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_check_that_is_left_out_and_is_none_is_told_before_a_step_runs(tmp_path: Path):
+    project = make_project(tmp_path / "p", built_in=True)
+    with (project / "pyproject.toml").open("a") as settings:
+        settings.write('\n[tool.plusone.checks]\nskip = ["colums", "fast"]\n')
+    done = run(project, "release")
+    assert done.returncode == 2
+    assert (
+        "[tool.plusone.checks] skip names 'colums', and plusone has no such check. Closest is 'columns'."
+        in " ".join(done.stderr.split())
+    )
+    assert 'skip = ["columns", "fast"]' in done.stderr
+    assert ran(project) == []
 
 
 def test_junit_is_written_of_what_was_made_of_what_was_there_and_of_what_the_data_stopped(tmp_path: Path):

@@ -98,6 +98,16 @@ def test_tests_of_the_working_folder_are_not_recorded(grown: Path):
     assert len(sessions(grown, "m@1")) == 1
 
 
+def test_a_check_left_out_that_is_none_is_told_of_the_working_folder_alone(project: Path):
+    text = (project / "pyproject.toml").read_text()
+    (project / "pyproject.toml").write_text(f'{text}\n[tool.plusone.checks]\nskip = ["colums"]\n')
+    wrong = run(project, "test", "m@1", "--now")
+    assert wrong.returncode == 2
+    assert "skip names 'colums'" in " ".join(wrong.stderr.split())
+    # What the release was made with is what it was: nobody can mend it there.
+    assert run(project, "test", "m@1", "--no-record", "-q").returncode == 0
+
+
 def test_options_for_pytest_choose_tests_and_nothing_is_recorded(grown: Path, tmp_path: Path):
     done = run(grown, "test", "m@1", "--json", "--", "-k", "auc")
     found = json.loads(done.stdout)

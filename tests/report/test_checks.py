@@ -115,3 +115,16 @@ def test_facts_leave_out_what_is_said_already():
 
 def test_without_a_session_it_says_so():
     assert "no session" in checks_section(material(session=None), Room())
+
+
+def test_checks_of_plusones_own_that_say_one_sentence_and_no_more_are_together_and_all_there():
+    same = {"rows": 3, "message": "the data is that of the live release"}
+    named = [check(f"plusone::{name}[t]", subject="data", measured=(same,)) for name in ("rows", "gaps", "nulls")]
+    other = check("plusone::units[t]", subject="data", measured=({"message": "all in miles"},))
+    html = checks_section(material("x", *named, other, check("a.py::b", measured=(same,))), Room())
+    page = read(html)
+    assert "passed 3 checks the data is that of the live release" in page.text
+    assert "2 checks" not in page.text
+    for place, one in enumerate((*named, other)):
+        assert f'id="check-{place + 1}"' in html
+        assert one.test.removeprefix("plusone::") in page.text.replace(" ", "")

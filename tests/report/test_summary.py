@@ -64,3 +64,16 @@ def test_reasons_lead_to_the_checks_that_say_them():
 
 def test_of_very_many_problems_the_first_are_shown():
     assert "and 60 more" in shown(problems=tuple(f"problem {n}" for n in range(100))).text
+
+
+def test_one_cause_is_one_reason_and_one_warning():
+    checks = [check(f"plusone::{name}[h]", outcome="failed", message=name) for name in ("performance", "slices")]
+    warned = {"warning": "temp moved", "column": "temp"}
+    checks += [check(f"plusone::shift[{table}]", measured=(warned,)) for table in ("train_set", "weather")]
+    closing = ("plusone::performance[h]: failed: performance", "plusone::slices[h]: failed: slices")
+    page = shown(session=session(*BOTH, *checks), problems=closing)
+    assert "The gate is closed: 1 reason, below." in page.text
+    assert "performance[h]: failed: performance (also said by slices[h])" in page.text
+    assert "shift[train_set]: temp moved (also said by shift[weather])" in page.text
+    assert "warnings 1" in page.text
+    assert "closing the gate 2" in page.text

@@ -50,3 +50,21 @@ def test_when_nothing_differs_it_says_so(capsys: pytest.CaptureFixture[str]):
     names = ("settings", "code", "environment", "data", "metrics", "checks", "signature")
     print_difference(Difference(model="m", a=1, b=2, **{name: {} for name in names}))
     assert said(capsys).endswith("nothing differs\n")
+
+
+def test_one_sentence_of_many_checks_is_printed_once_and_one_cause_is_one_reason(capsys: pytest.CaptureFixture[str]):
+    same = {"rows": 3, "message": "the data is that of the live release"}
+    alike = [check(f"plusone::{name}[t]", subject="data", measured=(same,)) for name in ("rows", "gaps")]
+    idle = check("plusone::units[t]", subject="data", outcome="not applicable", message="nothing to compare with")
+    worse = [check(f"plusone::{name}[h]", outcome="failed", message=name) for name in ("performance", "baseline")]
+    print_session(session(check(), *alike, idle, *worse))
+    text = said(capsys)
+    assert text.count("the data is that of the live release") == 1
+    assert "passed: the data is that of the live release (2 checks)\n  rows[t], gaps[t]\n" in text
+    assert "not applicable: nothing to compare with\n  units[t]\n" in text
+    assert "  - plusone::performance[h]: failed: performance (also said by baseline[h])\n" in text
+    assert "  - plusone::baseline[h]" not in text
+    # What each said is there all the same.
+    assert "baseline[h]\n  baseline\n" in text
+    print_session(session(check(), *alike), show_output=True)
+    assert said(capsys).count("the data is that of the live release") == 2

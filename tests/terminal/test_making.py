@@ -52,7 +52,7 @@ def test_progress_in_a_file_is_lines():
         progress.on_event({"event": "phase", "phase": "data"})
         progress.on_event({"event": "step", "step": "rows", "status": "cached"})
         progress.on_event({"event": "line", "text": "printed"})
-        progress.on_event({"event": "check", "check": {"outcome": "failed", "test": "t", "allowed": False}})
+        progress.on_event({"event": "check", "check": {"outcome": "failed", "test": "t", "subject": "data"}})
     said = stream.getvalue().splitlines()
     assert said[0] == "data"
     assert said[1].split() == ["rows", "unchanged"]
@@ -63,7 +63,22 @@ def test_progress_in_a_file_is_lines():
 def test_what_a_check_warns_of_is_a_line():
     stream = io.StringIO()
     measured = [{"check": "shift"}, {"warning": "temp moved", "distance": 0.3}]
-    check = {"outcome": "passed", "test": "plusone::shift[t]", "allowed": False, "measured": measured}
+    check = {"outcome": "passed", "test": "plusone::shift[t]", "subject": "data", "measured": measured}
     with Progress(quiet=True, stream=stream) as progress:
         progress.on_event({"event": "check", "check": check})
     assert stream.getvalue().splitlines()[0].split() == ["warning", "plusone::shift[t]:", "temp", "moved"]
+
+
+def test_checks_that_say_one_thing_are_a_line_and_each_is_counted():
+    stream = io.StringIO()
+    with Progress(quiet=True, stream=stream) as progress:
+        for name in ("performance", "baseline", "slices"):
+            check = {"outcome": "failed", "test": f"plusone::{name}[h]", "subject": "model", "message": name}
+            progress.on_event({"event": "check", "check": check})
+        allowed = {"outcome": "inconclusive", "test": "tests/t.py::t", "subject": "model", "allowed": True}
+        progress.on_event({"event": "check", "check": allowed})
+    assert [" ".join(line.split()) for line in stream.getvalue().splitlines()] == [
+        "inconclusive tests/t.py::t",
+        "failed plusone::performance[h] (also said by baseline[h], slices[h])",
+        "3 failed, 1 inconclusive",
+    ]

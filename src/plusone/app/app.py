@@ -32,9 +32,8 @@ from ..lineage.nodes import Lineage
 from ..lineage.trees import trace
 from ..packaging import keeping
 from ..predictions import reading
-from ..predictions.late import read_file, take_labels
 from ..registry.catalogue import list_candidates
-from ..release import events, lifecycle, making, rollout
+from ..release import events, lifecycle, rollout
 from ..release.gate import sessions_of
 from ..release.lifecycle import Move
 from ..search.search import RunPage, View, search_runs
@@ -67,6 +66,7 @@ from .views import (
 
 if TYPE_CHECKING:
     from ..predictions.exporting import Exported
+    from ..release.making import Made, Request
 
 __all__ = ["App"]
 
@@ -98,12 +98,14 @@ class App(Profiling, Reporting, Retesting, Scoring, Trusting):
     # -------------------------------------------------------------------------------------------- making and moving
 
     def make_release(
-        self, request: making.Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
-    ) -> tuple[making.Made, Moved | None]:
+        self, request: Request, *, on_event: Callable[[dict[str, Any]], None], wait_s: float = 30.0
+    ) -> tuple[Made, Moved | None]:
         """Make release n+1 and, if it gets requests now, all or some, wait until the servers follow."""
+        from ..release.making import make_release  # here: it knows pipelines, and other operations need none
+
         if not request.by:
             request = msgspec.structs.replace(request, by=who())
-        made = making.make_release(self.project, self.store, request, on_event=on_event)
+        made = make_release(self.project, self.store, request, on_event=on_event)
         if made.route is None or made.model is None:
             return made, None
         return made, self._followed(made.model, Move(list(made.decisions), made.route, made.rollout), wait_s)
@@ -362,10 +364,14 @@ class App(Profiling, Reporting, Retesting, Scoring, Trusting):
 
     def add_labels(self, *, model: str, labels: list[dict[str, Any]]) -> LabelsTaken:
         """Give predictions their labels, `{"id", "label"}` and perhaps `"at"` each: all or none; again adds nothing."""
+        from ..predictions.late import take_labels
+
         return take_labels(self.store, model, labels, self._output(model))
 
     def label_from_file(self, *, model: str, file: Path) -> LabelsTaken:
         """Give predictions their labels from a CSV or JSON Lines file; an error names the line."""
+        from ..predictions.late import read_file, take_labels
+
         output = self._output(model)
         return take_labels(self.store, model, read_file(file, output), output)
 

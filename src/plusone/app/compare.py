@@ -28,7 +28,8 @@ def compare(store: Store, a: ReleaseDetail, b: ReleaseDetail) -> Difference:
     if a.release.model != b.release.model:
         raise UsageError(
             f"{a.release.model}@{a.release.number} and {b.release.model}@{b.release.number} are of different models: "
-            "expected two releases of one."
+            "expected two releases of one.",
+            mend=f"plusone diff {a.release.model}@{a.release.number} {a.release.model}@N",
         )
     run_a, run_b = runs.get_run(store, a.release.run_id), runs.get_run(store, b.release.run_id)
     return Difference(
@@ -53,7 +54,9 @@ def compare_runs(store: Store, run_ids: Sequence[str]) -> RunsDifference:
         UsageError: when it is less than two or more than 50.
     """
     if not 2 <= len(run_ids) <= _MOST_RUNS:
-        raise UsageError(f"{len(run_ids)} runs can't be compared: expected 2 to {_MOST_RUNS}.")
+        raise UsageError(
+            f"{len(run_ids)} runs can't be compared: expected 2 to {_MOST_RUNS}.", mend="plusone runs compare RUN RUN"
+        )
     found = [runs.get_run(store, run_id) for run_id in run_ids]
     return RunsDifference(
         runs=tuple(run.id for run in found),

@@ -62,5 +62,10 @@ class Profiling:
                 mend=f"plusone data profile {known[0]}" if known else "plusone release",
             )
         if dataset.kind not in ("table", "arrays"):
-            raise UsageError(f"The step output {step!r} is of kind {dataset.kind!r}: expected a table.")
+            known = self.list_outputs()
+            raise UsageError(
+                f"The step output {step!r} is of kind {dataset.kind!r}: expected a table, one of: "
+                f"{', '.join(known) or 'there is none'}.",
+                mend=f"plusone data profile {known[0]}" if known else "let a step return a table: plusone release",
+            )
         return TableView(load_table(dataset, self.store.blobs))

@@ -82,11 +82,14 @@ def curve_of(store: Store, run_id: str, key: str, count: int, first_step: int | 
     from ..recording.series import list_keys, plot_series  # here: it loads numpy, and most commands need none
 
     if not 2 <= count <= _MOST_DRAWN:
-        raise UsageError(f"count = {count}: expected 2 to {_MOST_DRAWN} points.")
+        raise UsageError(f"count = {count}: expected 2 to {_MOST_DRAWN} points.", mend="count=1000")
     found = plot_series(store, run_id, key, count=count, first_step=first_step, last_step=last_step)
     if not len(found.steps) and key not in (known := list_keys(store, run_id)):
         names = ", ".join(known[:20]) or "none"
-        raise NotFound(f"The run {run_id} has no metric {key[:200]!r}. It has: {names}.")
+        raise NotFound(
+            f"The run {run_id} has no metric {key[:200]!r}. It has: {names}.",
+            mend=f"plusone runs plot {run_id} {known[0]}" if known else f"plusone runs show {run_id}",
+        )
     return Curve(
         key=key,
         steps=tuple(found.steps.tolist()),

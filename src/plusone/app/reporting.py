@@ -11,7 +11,6 @@ from ..release import events, lifecycle
 from ..release.gate import sessions_of
 from ..release.testing import outputs_of
 from ..report.material import Before, Material
-from ..report.page import report_html
 from ..score.scoring import score_of
 from ..store import Store
 from ..store.rows import from_row
@@ -44,7 +43,7 @@ class Reporting:
         release = lifecycle.find_release(self.store.db, target)
         name, found = f"{release.model}@{release.number}", sessions_of(self.store.db, digest=release.digest)
         if not found:
-            raise NotFound(f"{name} has no checks.")
+            raise NotFound(f"{name} has no checks.", mend=f"plusone test {name}")
         if session is None:
             return found[-1]
         some = [one for one in found if session and one.id.startswith(session)]
@@ -55,6 +54,8 @@ class Reporting:
 
     def get_report(self, *, target: str) -> Report:
         """Return the report of a release: one HTML document, made of its records now, the same for the same records."""
+        from ..report.page import report_html  # here: no other operation draws a page
+
         material = material_of(self.store, self.project.name, target)
         release = material.release
         return Report(model=release.model, release=release.number, digest=release.digest, html=report_html(material))

@@ -56,7 +56,10 @@ class Scoring:
                 mend=f"plusone score record {test[:40]} --note '...'",
             )
         if (letters := max(len(note), len(checked_by))) > _MOST_LETTERS:
-            raise UsageError(f"The note has {letters:,} letters: expected at most {_MOST_LETTERS:,}.")
+            raise UsageError(
+                f"The note has {letters:,} letters: expected at most {_MOST_LETTERS:,}.",
+                mend="put the long text into a file of the project, and its name into the note",
+            )
         scored, named = _scored(self.store, name), _test_named(test)
         if checked_by:
             self._check_known(name, scored, checked_by)

@@ -7,29 +7,25 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree import ElementTree as ET
 
 import msgspec
 
 from ..base.config import Project
-from ..base.errors import BrokenArtifact, Conflict, NotFound, PlusoneError, StoreError, UsageError
+from ..base.errors import BrokenArtifact, Conflict, NotFound, UsageError
 from ..base.records import Dataset, Learning, Record, Release, Session
 from ..checks.context import Context
 from ..checks.layout import Testing, lay_out, options_of
 from ..checks.result import Part
 from ..checks.session import assemble, run_tests
+from ..checks.skips import check_skips, known_skips
 from ..checks.verdict import problems_of, problems_so_far
-from ..monitoring.replayed import Replayed, Verdict, judge
-from ..packaging import keeping
-from ..packaging.environments import make_environment
-from ..predictions.collecting import collect
 from ..release.lifecycle import find_release, list_releases, pick_model
+from ..release.replays import GONE, ReplayReport, replay_by_hand
 from ..release.testing import add_session, context_for, outputs_of
 from ..store import Store
 from ..tracking.runs import get_run
-from ..trust.records import trusted_digests
 
-__all__ = ["ReplayReport", "Retesting", "Tested"]
+__all__ = ["Retesting", "Tested"]
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -45,13 +41,6 @@ class Tested(Record, frozen=True, kw_only=True):
     """Whether it is a session of the release now, which the gate reads."""
     problems: tuple[str, ...]
     """What closes the gate, or would; empty: nothing."""
-
-
-class ReplayReport(Record, frozen=True, kw_only=True):
-    """A replay by hand, and what it means by the project's bounds."""
-
-    replayed: Replayed
-    verdicts: tuple[Verdict, ...]
 
 
 class Retesting:
@@ -112,7 +101,7 @@ class Retesting:
 
     def replay(self, *, target: str, against: str = "", requests: int | None = None) -> ReplayReport:
         """Ask a release the newest logged requests beside the live one, or another; nothing is recorded."""
-        return _replay(self.project, self.store, target, against=against, requests=requests)
+        return replay_by_hand(self.project, self.store, target, against=against, requests=requests)
 
 
 # ---------------------------------------------------------------------------------------------- tests again
@@ -158,7 +147,7 @@ def _make_folder_of(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror or error}.") from error
+        raise UsageError(f"{file} can't be written: {error.strerror or error}.", mend=f"--junit {file.name}") from error
 
 
 class _Rerun:
@@ -175,24 +164,35 @@ class _Rerun:
 
         if freed := store.db.one("freed_get", package=release.package):
             name = f"{release.model}@{release.number}"
-            raise Conflict(f"{name} can't be tested again: plusone gc freed its files on {freed['at'][:10]}.")
+            raise Conflict(
+                f"{name} can't be tested again: plusone gc freed its files on {freed['at'][:10]}.",
+                mend="plusone release --again  (makes and tests one of today's code)",
+            )
 
     def place(self, *, now: bool) -> None:
         """Decide where the tests lie; those of the release are laid out with the code that they were run with."""
+        release, testing, checks = self._release, self._testing, self._project.checks
         if now:
+            check_skips(checks.skip, self._declared, str(self._project.root / "pyproject.toml"))
             return
-        release, testing = self._release, self._testing
         code = get_run(self._store, release.run_id).code
         root = self._folder / "project"
         root.mkdir()
         options = testing.options if testing.checks is not None else options_of(self._project.root)
+        # A name that was misspelt then left nothing out, and the settings of a release can't be mended any more.
+        checks = testing.checks or checks
         lay_out(root, {**(code.files if code else {}), **release.tests}, options, self._read)
         self._project = msgspec.structs.replace(
             self._project,
             root=root,
             tests=root / testing.folder,
-            checks=testing.checks or self._project.checks,
+            checks=msgspec.structs.replace(checks, skip=known_skips(checks.skip, self._declared)),
         )
+
+    @property
+    def _declared(self) -> tuple[str, ...]:
+        """The step outputs that the release's steps would make."""
+        return self._testing.declared or tuple(outputs_of(self._store, self._release.run_id))
 
     def run(self, subject: Literal["data", "model"], options: Sequence[str], *, terminal: bool, junit: bool) -> Part:
         """Run the tests on one subject."""
@@ -221,7 +221,7 @@ class _Rerun:
             model=release.model,
             models=self._testing.models or sorted(known),
             outputs=outputs,
-            declared=self._testing.declared or outputs,
+            declared=self._declared,
             learning=self._learning,
             candidate=release if subject == "model" else None,
             live=live,
@@ -237,11 +237,15 @@ class _Rerun:
         try:
             return self._store.blobs.get(digest)
         except NotFound as error:
-            raise BrokenArtifact(f"A file of {self._release.model}@{self._release.number} is gone: {error}") from error
+            raise BrokenArtifact(
+                f"A file of {self._release.model}@{self._release.number} is gone: {error.message}", mend=GONE
+            ) from error
 
 
 def _join(parts: Sequence[Path], to: Path) -> None:
     """Write the suites of several JUnit files into one."""
+    from xml.etree import ElementTree as ET
+
     suites = ET.Element("testsuites", name="plusone")
     for part in parts:
         with contextlib.suppress(ET.ParseError):  # pytest was killed as it wrote it
@@ -251,81 +255,4 @@ def _join(parts: Sequence[Path], to: Path) -> None:
     try:
         ET.ElementTree(suites).write(to, encoding="utf-8", xml_declaration=True)
     except OSError as error:
-        raise UsageError(f"{to} can't be written: {error.strerror or error}.") from error
-
-
-# ---------------------------------------------------------------------------------------------- replay by hand
-
-
-def _replay(
-    project: Project, store: Store, target: str, *, against: str = "", requests: int | None = None
-) -> ReplayReport:
-    """Ask a release the newest requests of its model beside another one, by default the live one; nothing is recorded.
-
-    Raises:
-        UsageError: when both are the same release or of two models, or the number of requests is none.
-        Conflict: when none is live, no request is logged, or gc has freed a package.
-    """
-    count = project.checks.replay_requests if requests is None else requests
-    if not 1 <= count <= 1_000_000:
-        raise UsageError(f"requests = {count}: expected 1 to 1,000,000.", mend="--requests 10000")
-    release = find_release(store.db, target)
-    other = _other(store, release, against)
-    from ..measuring.replay import replay  # these load numpy and a runtime
-    from ..monitoring.requests import newest_requests
-    from ..predictor import load
-
-    with contextlib.suppress(StoreError):
-        collect(store, store.folder / "serving")
-    table = newest_requests(store, release.model, count)
-    if not table.num_rows:
-        raise Conflict(f"No request of {release.model} is logged.", mend="plusone up, then send it some")
-    trusted = frozenset(trusted_digests(store.db))
-    with tempfile.TemporaryDirectory(prefix="plusone-replay-") as scratch, contextlib.ExitStack() as stack:
-        model = load(_laid_out(store, release, Path(scratch)), release.package, trusted=trusted)
-        stack.callback(model.close)
-        before = load(_laid_out(store, other, Path(scratch)), other.package, trusted=trusted)
-        stack.callback(before.close)
-        found = replay(
-            model,
-            before,
-            table,
-            candidate=f"{release.model}@{release.number}",
-            before=f"{other.model}@{other.number}",
-            labels_margin=project.checks.replay_labels_margin,
-        )
-    return ReplayReport(replayed=found, verdicts=judge(found, project.checks))
-
-
-def _other(store: Store, release: Release, against: str) -> Release:
-    if against:
-        other = find_release(store.db, against if "@" in against else f"{release.model}@{against}")
-        if other.model != release.model:
-            raise UsageError(
-                f"{against} is of another model than {release.model}@{release.number}.",
-                mend=f"--against {release.model}@N",
-            )
-    else:
-        live = next((one for one in list_releases(store.db, release.model) if one.stage == "live"), None)
-        if live is None:
-            raise Conflict(f"No release of {release.model} is live.", mend=f"--against {release.model}@N")
-        other = live
-    if other.number == release.number:
-        raise UsageError(
-            f"{release.model}@{release.number} can't be compared with itself{'' if against else ': it is live'}.",
-            mend=f"--against {release.model}@N",
-        )
-    return other
-
-
-def _laid_out(store: Store, release: Release, scratch: Path) -> Path:
-    name = f"{release.model}@{release.number}"
-    if freed := store.db.one("freed_get", package=release.package):
-        raise Conflict(f"{name} can't be asked: plusone gc freed its files on {freed['at'][:10]}.")
-    try:
-        folder = keeping.give(release.package, store.blobs, scratch)
-    except (NotFound, OSError) as error:
-        text = error.message if isinstance(error, PlusoneError) else str(error)
-        raise BrokenArtifact(f"The package of {name} can't be laid out: {text}") from error
-    make_environment(folder)
-    return folder
+        raise UsageError(f"{to} can't be written: {error.strerror or error}.", mend=f"--junit {to.name}") from error

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..data.views import TableView
     from ..expectations.findings import Finding, Pair
 
-__all__ = ["checks"]
+__all__ = ["NAMES", "checks"]
 
 _SHOWN = 3
 _HISTOGRAMS = 3
@@ -28,6 +28,7 @@ _BEFORE = (
     "columns", "ranges", "nulls", "categories", "units", "rows", "gaps", "history", "links", "shift", "label",
 )  # fmt: skip
 """What takes a table to compare with."""
+NAMES = (*_BEFORE, "duplicates", "constant", "leakage", "overlap")
 
 
 def checks(given: Given) -> Iterable[BuiltIn]:

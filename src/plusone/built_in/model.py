@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks.built_in import BuiltIn
 from ..measuring.outcomes import CheckFailed, NotApplicable, record, warn
+from .causes import HARDER, WORSE
 from .features import features
 from .preparation import skew
 from .trial import FEWEST, Trial, sampled, which_are_taken
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..checks.built_in import Given
     from ..statistics.estimates import Estimate
 
-__all__ = ["checks"]
+__all__ = ["NAMES", "checks"]
 
 ALPHA = 0.001
 """The error of each check that fails: all of them on two holdouts stay below 1 in 50 releases."""
@@ -141,7 +142,7 @@ def performance(trial: Trial) -> None:
     if found.chance(0.0) <= ALPHA:
         raise CheckFailed(f"{text}: more than {share:.0%} of the gain is lost")
     if from_mean(theirs - ours, effective=int((ours != theirs).sum())).chance(0.0) <= ALPHA:
-        warn(f"the candidate is worse than the live release: {text}")
+        warn(f"the candidate is worse than the live release: {text}", cause=WORSE)
     elif found.interval(1 - 2 * _DOUBT)[0] < 0:
         warn(f"{len(ours):,} rows are too few to tell whether more than {share:.0%} of the gain is lost: {text}")
     _beside_its_own(trial, share)
@@ -166,7 +167,8 @@ def _beside_its_own(trial: Trial, share: float) -> None:
     if apart > _limit() * error:
         warn(
             f"of what a constant answer loses, the candidate loses {now.mean() / level:.1%} on {trial.name}, and the "
-            f"live release lost {before.mean() / levelled:.1%} on its own"
+            f"live release lost {before.mean() / levelled:.1%} on its own",
+            cause=HARDER,
         )
 
 
@@ -193,7 +195,7 @@ def live_holds(trial: Trial) -> None:
     if before.mean() < levelled and over > _limit() * _error(now - _WORTHLESS * trial.constant):
         raise CheckFailed(f"{text}: are its labels or its units others?")
     if now.mean() / level - before.mean() / levelled > 0.1:
-        warn(f"the data has drifted, or is broken: {text}")
+        warn(f"the data has drifted, or is broken: {text}", cause=HARDER)
     if trial.model.signature.output.kind == "classes" and trial.model.signature.output.probabilities:
         _no_slice_is_inverted(trial)
 
@@ -441,3 +443,4 @@ _ON_HOLDOUTS: dict[str, Callable[[Trial], object]] = {
     "skew": skew,
     "features": features,
 }
+NAMES = (*_ON_ANY, *_ON_HOLDOUTS)

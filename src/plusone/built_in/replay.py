@@ -22,9 +22,10 @@ from ..measuring.outcomes import NotApplicable, record, warn
 if TYPE_CHECKING:
     from ..monitoring.replayed import Replayed, Verdict
 
-__all__ = ["PARTS", "checks"]
+__all__ = ["NAMES", "PARTS", "checks"]
 
 PARTS = ("errors", "answers", "labels", "latency")
+NAMES = ("replay", *(f"replay[{part}]" for part in PARTS))
 
 
 def checks(given: Given) -> Iterable[BuiltIn]:

@@ -11,9 +11,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..base.errors import UsageError
 from ..behaving.shares import Share
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_range, conclude
 from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ def minimum(
 
     given = {"tolerance": tolerance, "relative": relative, "probability": probability}
     check_arguments("closes", model=model, at_least=at_least, **given)
-    if not 0 < at_least <= 1:
-        raise UsageError(f"at_least = {at_least}: expected a share above 0 and at most 1.")
+    check_range(0 < at_least <= 1, "a share above 0 and at most 1", at_least=(at_least, 0.95))
     asked = Expected(model.signature, cases, expected, given, first)
     found = asked.judge(model.run(model.columns(asked.table)))
     bad = [case for case in found if not case["passed"]]
@@ -131,10 +129,8 @@ def invariant(
     from ..behaving.showing import moves
 
     check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence, tolerance=tolerance)
-    if not 0 <= at_most < 1:
-        raise UsageError(f"at_most = {at_most}: expected a share, 0 or more and below 1.", mend="at_most=0.05")
-    if (tolerance or 0) < 0:
-        raise UsageError(f"tolerance = {tolerance}: expected 0 or more.")
+    check_range(0 <= at_most < 1, "a share, 0 or more and below 1", at_most=(at_most, 0.05))
+    check_range((tolerance or 0) >= 0, "0 or more", tolerance=(tolerance, 0.001))
     check_first(model.signature.output, first)
     asked = Perturbed(model, data, change)
     apart, moved = distances(model.signature.output, asked.before, asked.after, tolerance, first)
@@ -187,10 +183,9 @@ def directional(
     from ..behaving.showing import histogram
 
     check_arguments(inconclusive, model=model, by=by, at_least=at_least, confidence=confidence)
-    if expect not in _GOOD:
-        raise UsageError(f"expect = {expect!r}: expected one of {', '.join(map(repr, _GOOD))}.")
-    if not 0 < at_least <= 1 or by < 0:
-        raise UsageError(f"at_least = {at_least}, by = {by}: expected a share above 0, at most 1, and 0 or more.")
+    check_range(expect in _GOOD, f"one of {', '.join(map(repr, _GOOD))}", expect=(expect, next(iter(_GOOD))))
+    check_range(0 < at_least <= 1, "a share above 0 and at most 1", at_least=(at_least, 0.95))
+    check_range(by >= 0, "0 or more", by=(by, 0.0))
     asked = Perturbed(model, data, change)
     (before, what), (after, _) = (quantity(model.signature.output, one, of) for one in (asked.before, asked.after))
     with np.errstate(invalid="ignore"):

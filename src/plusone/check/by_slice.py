@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, check_model, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_margin, check_model, check_range, conclude
 from ..measuring.outcomes import is_outcome
 
 if TYPE_CHECKING:
@@ -208,15 +208,16 @@ def _check(
             mend="margin=0.02 to compare with the live release or with all rows, at_least=0.7 with a number",
         )
     if at_least is not None and live is not None:
-        raise UsageError("at_least compares with a number, and live with a release: expected one of them.")
+        raise UsageError(
+            "at_least compares with a number, and live with a release: expected one of them.",
+            mend="leave live out, or in place of at_least: margin=0.02",
+        )
     named = {"margin": margin} if margin is not None else {"at_least": at_least}
     check_arguments(inconclusive, **named, confidence=confidence, min_rows=min_rows)
     if margin is not None:
         check_margin(margin)
-    if min_rows < 2 or not isinstance(min_rows, int):
-        raise UsageError(f"min_rows = {min_rows}: expected a whole number from 2 on.")
-    if not 0 < confidence < 1:
-        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95.")
+    check_range(min_rows >= 2 and isinstance(min_rows, int), "a whole number from 2 on", min_rows=(min_rows, 50))
+    check_range(0 < confidence < 1, "a number between 0 and 1", confidence=(confidence, 0.95))
     return float(next(value for value in named.values() if value is not None))
 
 

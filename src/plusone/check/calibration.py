@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_range, conclude
 from ..measuring.outcomes import is_outcome
 from ..signatures.words import what_is_answered
 
@@ -44,8 +44,8 @@ def calibrated(
         UsageError: the model has no probabilities, or the data or an argument can't be used.
     """
     check_arguments(inconclusive, model=model, at_most=at_most, confidence=confidence)
-    if not 0 <= at_most < 1 or not 0 < confidence < 1:
-        raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
+    check_range(0 <= at_most < 1, "a number from 0 to below 1", at_most=(at_most, 0.05))
+    check_range(0 < confidence < 1, "a number between 0 and 1", confidence=(confidence, 0.95))
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
         answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"

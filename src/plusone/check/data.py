@@ -17,7 +17,7 @@ from ..base.errors import UsageError
 from ..data.views import ColumnView
 from ..expectations.arguments import column_of, end_of, names_of, number_of, span_of, view_of
 from ..expectations.findings import number, percent
-from ..measuring.concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, check_range, conclude
 from ..measuring.outcomes import is_outcome
 
 __all__ = ["between", "columns", "no_gaps", "not_null", "one_of", "rows", "unique"]
@@ -54,7 +54,9 @@ def columns(table: Any, expected: Mapping[str, str] | Iterable[str], *, others: 
     wanted = dict(expected) if isinstance(expected, Mapping) else dict.fromkeys(names_of("expected", expected), "any")
     for name, kind in wanted.items():
         if kind not in _KINDS:
-            raise UsageError(f"The kind of {name!r} is {kind!r}: expected one of {', '.join(_KINDS)}.")
+            raise UsageError(
+                f"The kind of {name!r} is {kind!r}: expected one of {', '.join(_KINDS)}.", mend=f"{{{name!r}: 'any'}}"
+            )
     wrong: list[str] = []
     for name, kind in wanted.items():
         found = view.columns.get(name)
@@ -167,7 +169,10 @@ def unique(table: Any, names: str | Sequence[str], *, at_most: float = 0.0) -> N
         column_of(view, name)
     hashed = view.hashes(key)
     if hashed is None:
-        raise UsageError(f"The values of {' and '.join(key)} can't be compared: expected numbers, text or times.")
+        raise UsageError(
+            f"The values of {' and '.join(key)} can't be compared: expected numbers, text or times.",
+            mend="name columns of numbers, text or times as the key: unique(table, [...])",
+        )
     _, firsts = np.unique(hashed, return_index=True)
     again = np.ones(view.rows, dtype=np.bool_)
     again[firsts] = False
@@ -188,7 +193,10 @@ def rows(table: Any, *, at_least: int = 1, at_most: int | None = None) -> None:
     """
     check_arguments(at_least=at_least, at_most=0 if at_most is None else at_most)
     if at_most is not None and at_most < at_least:
-        raise UsageError(f"at_least = {at_least:,} is above at_most = {at_most:,}: nothing could pass.")
+        raise UsageError(
+            f"at_least = {at_least:,} is above at_most = {at_most:,}: nothing could pass.",
+            mend=f"at_least={at_most}, at_most={at_least}",
+        )
     count = view_of(table).rows
     wrong = ""
     if count < at_least:
@@ -268,5 +276,4 @@ def _value(column: ColumnView, place: int) -> str:
 
 def _check_share(at_most: float) -> None:
     check_arguments(at_most=at_most)
-    if not 0 <= at_most <= 1:
-        raise UsageError(f"at_most = {at_most}: expected a share of 0 to 1.")
+    check_range(0 <= at_most <= 1, "a share of 0 to 1", at_most=(at_most, 0.01))

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_range, conclude
 from ..measuring.outcomes import is_outcome
 from ..signatures.words import what_is_answered
 
@@ -129,13 +129,14 @@ def _check(
     model: Predictor, kind: str, at_most: Any, min_rows: Any, confidence: Any, inconclusive: OnInconclusive
 ) -> None:
     check_arguments(inconclusive, model=model, at_most=at_most, min_rows=min_rows, confidence=confidence)
-    if kind not in _KINDS:
-        raise UsageError(f"kind = {kind!r}: expected one of {', '.join(_KINDS)}.")
-    if not 0 <= at_most < 1 or not 0 < confidence < 1 or min_rows < 1:
-        raise UsageError(
-            f"at_most = {at_most}, confidence = {confidence}, min_rows = {min_rows}: expected numbers between 0 and 1, "
-            "and 1 or more."
-        )
+    check_range(kind in _KINDS, f"one of {', '.join(_KINDS)}", kind=(kind, _KINDS[0]))
+    check_range(
+        0 <= at_most < 1 and 0 < confidence < 1 and min_rows >= 1,
+        "numbers between 0 and 1, and 1 or more",
+        at_most=(at_most, 0.2),
+        confidence=(confidence, 0.95),
+        min_rows=(min_rows, 50),
+    )
     if model.signature.output.kind != "classes":
         raise UsageError(
             f"The model answers {what_is_answered(model.signature.output)}: fair compares how often groups get a "

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UsageError
-from ..measuring.concluding import OnInconclusive, check_arguments, conclude
+from ..measuring.concluding import OnInconclusive, check_arguments, check_range, conclude
 from ..measuring.outcomes import NotApplicable, is_outcome
 
 if TYPE_CHECKING:
@@ -33,8 +33,12 @@ def stable(model: Predictor, data: Any, *, rows: int = 50, tolerance: float = 1e
         InvalidInput: the model does not take these rows.
     """
     check_arguments(model=model, rows=rows, tolerance=tolerance)
-    if rows < 1 or tolerance < 0:
-        raise UsageError(f"rows = {rows}, tolerance = {tolerance}: expected at least 1 row, and a tolerance from 0 on.")
+    check_range(
+        rows >= 1 and tolerance >= 0,
+        "at least 1 row, and a tolerance from 0 on",
+        rows=(rows, 50),
+        tolerance=(tolerance, 1e-4),
+    )
     from ..data.datasets import to_arrow
     from ..measuring.stability import unstable
 
@@ -109,16 +113,24 @@ def fast(
 
 def _some_rows(table: Any) -> Any:
     if not table.num_rows:
-        raise UsageError("The data has 0 rows: expected at least 1.")
+        raise UsageError(
+            "The data has 0 rows: expected at least 1.",
+            mend="look at the step that makes it; a test of it says so before training: plusone.check.rows(table)",
+        )
     return table
 
 
 def _check_fast(at_most: float, rows: int, budget_s: float, confidence: float) -> None:
     check_arguments(at_most=at_most, rows=rows, budget_s=budget_s, confidence=confidence)
-    if at_most <= 0 or rows < 1:
-        raise UsageError(f"at_most = {at_most}, rows = {rows}: expected more than 0 times, and 1 row or more.")
-    if not 0 < budget_s <= 600 or not 0 < confidence < 1:
-        raise UsageError(f"budget_s = {budget_s}, confidence = {confidence}: expected up to 600 s, and 0 to 1.")
+    check_range(
+        at_most > 0 and rows >= 1, "more than 0 times, and 1 row or more", at_most=(at_most, 1.5), rows=(rows, 1)
+    )
+    check_range(
+        0 < budget_s <= 600 and 0 < confidence < 1,
+        "up to 600 s, and 0 to 1",
+        budget_s=(budget_s, 1.0),
+        confidence=(confidence, 0.95),
+    )
 
 
 def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | None = None) -> None:
@@ -133,12 +145,13 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
         CheckFailed: the newest row is older, or more than a day ahead.
         UsageError: there is no such column, it holds no dates or times, or no value.
     """
+    from ..expectations.newest import newest_of
+
     check_arguments(at_most_days=at_most_days)
-    if at_most_days < 0:
-        raise UsageError(f"at_most_days = {at_most_days}: expected 0 or more.")
+    check_range(at_most_days >= 0, "0 or more", at_most_days=(at_most_days, 7))
     if now is not None and now.tzinfo is None:
         raise UsageError(f"now = {now}: expected a time with its zone.", mend="now=datetime.now(timezone.utc)")
-    newest = _newest(data, column)
+    newest = newest_of(data, column)
     moment = now or dt.datetime.now(dt.UTC)
     days = (moment - newest).total_seconds() / 86_400
     outcome = "failed" if days > at_most_days or days < -1 else "passed"
@@ -148,28 +161,3 @@ def fresh(data: Any, column: str, *, at_most_days: float, now: dt.datetime | Non
     text = f"the newest {column!r} is {newest:%Y-%m-%d %H:%M} UTC, {age}; allowed {allowed}"
     measured = {"check": "fresh", "column": column, "newest": newest.isoformat(), "days": days}
     conclude(text, outcome, measured | {"at_most_days": at_most_days})
-
-
-def _newest(data: Any, column: str) -> dt.datetime:
-    import pyarrow as pa
-
-    from ..data.datasets import to_arrow
-    from ..data.tensors import compute
-
-    table = to_arrow(data)
-    if column not in table.column_names:
-        raise UsageError(f"The data has no column {column!r}. Its columns: {', '.join(table.column_names) or 'none'}.")
-    values = table.column(column)
-    kind = values.type
-    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        raise UsageError(
-            f"The column {column!r} is of type {kind}: expected dates or times.",
-            mend=f"data.assign({column}=pandas.to_datetime(data[{column!r}]))",
-        )
-    try:
-        newest = compute().max(values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)).as_py()
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise UsageError(f"The column {column!r} holds times that no calendar has: {error}.") from error
-    if newest is None:
-        raise UsageError(f"The column {column!r} has no value in {table.num_rows} rows: expected dates or times.")
-    return newest.astimezone(dt.UTC) if newest.tzinfo else newest.replace(tzinfo=dt.UTC)

@@ -9,9 +9,9 @@ from ..base.config import Checks
 from ..base.errors import UsageError
 from ..base.records import Learning
 from ..data.views import TableView
-from ..expectations.arguments import names_of, view_of
+from ..expectations.arguments import column_of, names_of, view_of
 from ..expectations.findings import percent
-from ..measuring.concluding import check_arguments, conclude
+from ..measuring.concluding import check_arguments, check_range, conclude
 from ..measuring.figures import bars
 from ..measuring.outcomes import is_outcome
 
@@ -43,8 +43,7 @@ def no_leak(
     from ..expectations.leaks import skills
 
     check_arguments(bound=bound)
-    if not 0.5 <= bound <= 1:
-        raise UsageError(f"bound = {bound}: expected an AUC, 0.5 to 1.")
+    check_range(0.5 <= bound <= 1, "an AUC, 0.5 to 1", bound=(bound, 0.9))
     view = view_of(table)
     targets = tuple(names_of("target", target))
     names = None if features is None else tuple(names_of("features", features))
@@ -88,7 +87,10 @@ def no_overlap(train: Any, holdout: Any, *, columns: Sequence[str] | None = None
         sorted(names_of("columns", columns)) if columns is not None else sorted(set(ours.columns) & set(theirs.columns))
     )
     if not names:
-        raise UsageError("The two tables have no column in common: there is nothing to find equal rows by.")
+        raise UsageError(
+            "The two tables have no column in common: there is nothing to find equal rows by.",
+            mend="give two tables of the same columns",
+        )
     _check_columns(ours, names)
     _check_columns(theirs, names)
     learned, asked = ours.hashes(names), theirs.hashes(names)
@@ -123,8 +125,9 @@ def no_shift(
     from ..expectations.shifts import shifts
 
     check_arguments(bound=bound, confidence=confidence)
-    if not (0 <= bound <= 1 and 0 < confidence < 1):
-        raise UsageError(f"bound = {bound}, confidence = {confidence}: expected numbers from 0 to 1.")
+    check_range(
+        0 <= bound <= 1 and 0 < confidence < 1, "numbers from 0 to 1", bound=(bound, 0.6), confidence=(confidence, 0.95)
+    )
     ours, theirs = view_of(now), view_of(before)
     names = None if columns is None else tuple(names_of("columns", columns))
     _check_columns(ours, names or ())
@@ -158,5 +161,4 @@ def no_shift(
 
 def _check_columns(view: TableView, names: Iterable[str]) -> None:
     for name in names:
-        if name not in view.columns:
-            raise UsageError(f"The table has no column {name!r}. It has: {', '.join(list(view.columns)[:30])}.")
+        column_of(view, name)

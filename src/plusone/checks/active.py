@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..base.errors import PlusoneError
+from ..base.errors import PlusoneError, UsageError
 from . import context as contexts
 from .by_hand import by_hand
 from .context import Context
@@ -42,10 +42,10 @@ def _register(config: pytest.Config, fixtures: Fixtures) -> None:
     config.pluginmanager.register(fixtures.holder(), "plusone-fixtures")
 
 
-def _last_run(root: Path) -> tuple[Context | None, str]:
+def _last_run(root: Path) -> tuple[Context | None, PlusoneError]:
     """Return what a person who typed `pytest` gets; without a run, None and why."""
     try:
-        return by_hand(root), "no run yet: plusone release --until STEP"
+        return by_hand(root), UsageError("no run yet", mend="plusone release --until STEP")
     except PlusoneError as error:
         # Tests that need nothing of ours must still run.
-        return None, str(error)
+        return None, error

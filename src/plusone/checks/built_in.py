@@ -1,8 +1,8 @@
 """Plusone's own checks beside the project's tests: each is one item of the same pytest, with an outcome of its own.
 
-They are found by entry point (group `plusone.checks`): a function that is given what the session knows and returns the
-checks that it has for it. Their names begin with `plusone::`, and no option of pytest takes one out; a project does,
-with `[tool.plusone.checks] skip`.
+They are found by entry point (group `plusone.checks`): a function `(Given) -> Iterable[BuiltIn]`, which is given what
+the session knows and returns the checks that it has for it; `NAMES` of its module says their names (see `skips`). These
+begin with `plusone::`, and no option of pytest takes one out; a project does, with `[tool.plusone.checks] skip`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..base.plugins import find
 from ..base.records import Dataset, Learning
 from ..measuring.outcomes import CheckFailed, Inconclusive
 from .context import Context
+from .skips import GROUP, check_skips
 from .values import Values, load_release
 from .verdict import BUILT_IN
 
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
     from ..predictor import Predictor
 
-__all__ = ["GROUP", "BuiltIn", "BuiltInItem", "Given", "built_in_items"]
-
-GROUP = "plusone.checks"
-"""The entry point group: each is a function `(Given) -> Iterable[BuiltIn]`."""
+__all__ = ["BuiltIn", "BuiltInItem", "Given", "built_in_items"]
 
 
 class BuiltIn(NamedTuple):
@@ -124,6 +122,25 @@ class Given:
         return self._tables[key]
 
 
+class BuiltInFile(pytest.File):
+    """What plusone's own checks lie in, for whoever draws the tests as a tree: the file in which one is left out.
+
+    An editor's runner takes the path of an item's parent for a file of the project. With the session itself as parent
+    that is the project's folder, and the tree of folders above the file of that name never ends.
+    """
+
+    def __init__(self, *, made: Iterable[BuiltIn], **rest: Any) -> None:
+        super().__init__(**rest)
+        self._made = made
+
+    def collect(self) -> list[BuiltInItem]:
+        """Return the checks as items."""
+        return [
+            BuiltInItem.from_parent(self, name=check.name, nodeid=f"{BUILT_IN}{check.name}", check=check)
+            for check in self._made
+        ]
+
+
 class BuiltInItem(pytest.Item):
     """One of plusone's own checks as pytest runs it."""
 
@@ -147,14 +164,25 @@ class BuiltInItem(pytest.Item):
 
 
 def built_in_items(session: pytest.Session, context: Context) -> list[BuiltInItem]:
-    """Return plusone's own checks for this session; none where the project switched them off."""
+    """Return plusone's own checks for this session; none where the project switched them off.
+
+    Raises:
+        pytest.UsageError: the project leaves out a check that there is not.
+    """
     if not context.settings.built_in:
         return []
-    return [
-        BuiltInItem.from_parent(session, name=f"{BUILT_IN}{check.name}", nodeid=f"{BUILT_IN}{check.name}", check=check)
+    place = Path(context.root) / "pyproject.toml"
+    try:
+        check_skips(context.settings.skip, (*context.outputs, *context.not_made), str(place))
+    except PlusoneError as error:
+        raise pytest.UsageError(str(error)) from error
+    checks = (
+        check
         for check in _checks(Given(context))
         if not {check.name, check.name.partition("[")[0]} & set(context.settings.skip)
-    ]
+    )
+    own = BUILT_IN.rstrip(":")
+    return BuiltInFile.from_parent(session, path=place, name=own, nodeid=own, made=checks).collect()
 
 
 def _checks(given: Given) -> Iterable[BuiltIn]:

@@ -81,4 +81,6 @@ def read(path: Path) -> Context:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Context)
     except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path}, which {ENVIRONMENT} names, is no context of checks: {error}.") from error
+        raise UsageError(
+            f"{path}, which {ENVIRONMENT} names, is no context of checks: {error}.", mend=f"unset {ENVIRONMENT}"
+        ) from error

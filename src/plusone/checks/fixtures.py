@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import types
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..base.errors import UsageError
+from ..base.errors import PlusoneError, UsageError
 from ..measuring.outcomes import NotApplicable
 from .by_hand import CHOICE
 from .context import Context, ReleaseRef
 from .names import OURS
+from .plugin import project_above
 from .values import Values, load_release
 
 __all__ = ["Fixtures"]
@@ -25,9 +27,9 @@ __all__ = ["Fixtures"]
 class Fixtures:
     """The plugin object that makes and renews the fixtures. Without a context each of them says why there is none."""
 
-    def __init__(self, context: Context | None, problem: str = "") -> None:
+    def __init__(self, context: Context | None, problem: PlusoneError | None = None) -> None:
         self._context = context
-        self._problem = problem
+        self._why = problem or UsageError("no run yet", mend="plusone release")
         self._made: dict[str, pytest.FixtureDef[Any]] = {}
         self._values = Values(context) if context else None
         self._outputs = frozenset((*context.outputs, *context.not_made)) if context else frozenset[str]()
@@ -40,6 +42,11 @@ class Fixtures:
             # The attribute has a prefix: pytest takes what is called `pytest_...` for a hook.
             setattr(holder, f"fixture_{name}", pytest.fixture(scope="session", name=name)(function))
         return holder
+
+    @property
+    def _problem(self) -> str:
+        """Why there is no context, and what mends it, in a line."""
+        return f"{self._why.message}: {self._why.mend}" if self._why.mend else self._why.message
 
     def _output(self, name: str) -> Any:
         def output() -> Any:
@@ -65,7 +72,7 @@ class Fixtures:
     def _load(self, name: str) -> Any:
         __tracebackhide__ = True
         if self._context is None:
-            raise UsageError(f"There is no {name!r} to test: {self._problem}")
+            raise UsageError(f"There is no {name!r} to test: {self._why.message}", mend=self._why.mend)
         if name == "model":
             found: ReleaseRef | None = self._context.candidate
             if found is None:
@@ -97,8 +104,23 @@ class Fixtures:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Give this test step outputs of its own."""
-        self._renew(getattr(item, "fixturenames", ()))
+        """Give this test step outputs of its own; refuse one of another project, whose outputs these are not."""
+        __tracebackhide__ = True
+        names = getattr(item, "fixturenames", ())
+        if self._context is not None and not self._context.result and not self._outputs.union(OURS).isdisjoint(names):
+            self._refuse_strangers(item, Path(self._context.root))
+        self._renew(names)
+
+    def _refuse_strangers(self, item: pytest.Item, root: Path) -> None:
+        __tracebackhide__ = True
+        theirs = project_above(item.path)
+        if theirs is None or theirs == root.resolve():
+            return
+        raise UsageError(
+            f"{item.path} is a test of the project {theirs}, and what this pytest gives to tests is of {root}: one "
+            "pytest is about one project.",
+            mend=f"pytest {theirs}",
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(

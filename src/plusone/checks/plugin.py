@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["pytest_configure"]
+__all__ = ["project_above", "pytest_configure"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,11 +33,16 @@ def _project_of(config: pytest.Config) -> Path | None:
     if _is_project(config.rootpath):
         return config.rootpath
     for argument in config.args:
-        place = config.invocation_params.dir / argument.partition("::")[0]
-        found = next((folder for folder in (place, *place.parents) if (folder / "pyproject.toml").is_file()), None)
-        if found is not None and _is_project(found):
-            return found.resolve()
+        found = project_above(config.invocation_params.dir / argument.partition("::")[0])
+        if found is not None:
+            return found
     return None
+
+
+def project_above(place: Path) -> Path | None:
+    """Return the project that a file or a folder lies in: of the nearest pyproject.toml, None if that is none."""
+    found = next((folder for folder in (place, *place.parents) if (folder / "pyproject.toml").is_file()), None)
+    return found.resolve() if found is not None and _is_project(found) else None
 
 
 def _is_project(root: Path) -> bool:

@@ -133,7 +133,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 141
     except Exception as error:
         traceback.print_exc()
-        code = _fail(PlusoneError(f"A fault of plusone: {type(error).__name__}: {error}"), as_json=as_json)
+        code = _fail(
+            PlusoneError(
+                f"A fault of plusone: {type(error).__name__}: {error}",
+                mend="run it again; if it stays so, report it with the lines above",
+            ),
+            as_json=as_json,
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

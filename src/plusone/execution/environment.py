@@ -9,13 +9,15 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from ..base.errors import BrokenEnvironment
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 __all__ = [
     "Installed",
@@ -53,6 +55,8 @@ def normal(name: str) -> str:
 
 def installed(path: Sequence[str] | None = None) -> list[Installed]:
     """Return the distributions in the folders of `path`, by default `sys.path`: of equal names the first."""
+    from importlib.metadata import distributions  # here: it loads an email parser, and most commands ask for none
+
     found: dict[str, Installed] = {}
     for distribution in distributions() if path is None else distributions(path=list(path)):
         name, version = _named(distribution)

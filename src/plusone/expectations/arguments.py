@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from ..base.errors import UsageError
 from ..data.views import DAY, HOUR, ColumnView, TableView
 
-__all__ = ["column_of", "end_of", "names_of", "number_of", "span_of", "view_of"]
+__all__ = ["closest", "column_of", "end_of", "names_of", "number_of", "span_of", "view_of"]
 
 _UNITS = {"day": DAY, "days": DAY, "hour": HOUR, "hours": HOUR, "minute": HOUR // 60, "minutes": HOUR // 60}
 
@@ -44,12 +45,21 @@ def names_of(what: str, given: Any) -> list[str]:
     return found
 
 
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like another one; the first where none is like it, '' where there is none."""
+    names = list(known)
+    return next(iter([*difflib.get_close_matches(name, names, 1), *names]), "")
+
+
 def column_of(view: TableView, name: str, *kinds: str) -> ColumnView:
     """Return a column of a table, which must hold one of these kinds."""
     found = view.columns.get(name)
     if found is None:
         known = ", ".join(list(view.columns)[:30]) or "none"
-        raise UsageError(f"The table has no column {name!r}. It has: {known}.")
+        raise UsageError(
+            f"The table has no column {name!r}. It has: {known}.",
+            mend=f"name one that it has: {closest(name, view.columns)!r}",
+        )
     if kinds and found.kind not in kinds and found.nulls < found.rows:
         words = {"number": "numbers", "moment": "times", "word": "text", "truth": "truths"}
         raise UsageError(f"The column {name!r} is {found.type}: expected {' or '.join(words[kind] for kind in kinds)}.")

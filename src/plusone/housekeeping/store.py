@@ -121,7 +121,10 @@ def copy(project: Path | None, source: str, target: str, blobs_from: str, blobs_
 def _open(project: Path | None, place: str, blobs: str, *, create: bool) -> Store:
     address = os.environ.get(place[4:], "") if place.startswith("env:") else place
     if not address:
-        raise UsageError(f"The variable {place[4:]} is not set: expected the address of a store in it.")
+        raise UsageError(
+            f"The variable {place[4:]} is not set: expected the address of a store in it.",
+            mend=f"export {place[4:]}=postgresql://USER:PASSWORD@HOST/DATABASE",
+        )
     if "://" not in address:
         return open_store(Path(address), database="", blobs=blobs, create=create)
     user = address.partition("://")[2].rpartition("@")[0]

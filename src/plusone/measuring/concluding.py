@@ -8,7 +8,16 @@ from typing import Any, Literal
 from ..base.errors import UsageError
 from .outcomes import CheckFailed, Inconclusive, is_outcome, record
 
-__all__ = ["Judgement", "OnInconclusive", "check_arguments", "check_margin", "check_model", "conclude", "outcome_of"]
+__all__ = [
+    "Judgement",
+    "OnInconclusive",
+    "check_arguments",
+    "check_margin",
+    "check_model",
+    "check_range",
+    "conclude",
+    "outcome_of",
+]
 
 __tracebackhide__ = is_outcome
 
@@ -46,6 +55,14 @@ def check_model(model: Any, what: str = "model") -> None:
             f"{what} is a {type(model).__name__}: expected a packaged model, as the fixtures `model` and `live` are.",
             mend="name it as a parameter of the test: def test_it(model, holdout)",
         )
+
+
+def check_range(right: bool, expected: str, **given: tuple[Any, Any]) -> None:
+    """Raise UsageError if arguments are not right: of each, by its name, what was given and what would do."""
+    if not right:
+        values = ", ".join(f"{name} = {value!r}" for name, (value, _) in given.items())
+        mend = ", ".join(f"{name}={usual!r}" for name, (_, usual) in given.items())
+        raise UsageError(f"{values}: expected {expected}.", mend=mend)
 
 
 def check_margin(margin: float) -> None:

@@ -58,7 +58,10 @@ def checks(
     session, with figures and outputs.
     """
     if every and any((session, failed, test is not None, show_output, junit)):
-        raise UsageError("--all lists sessions, a line each: of the other options it goes with --json alone.")
+        raise UsageError(
+            "--all lists sessions, a line each: of the other options it goes with --json alone.",
+            mend=f"plusone checks {target} --all",
+        )
     if junit == _OUTPUT and as_json:
         raise UsageError("--junit - and --json are both the output: expected one of them.", mend="--junit FILE --json")
     with App(project, create=False) as app:

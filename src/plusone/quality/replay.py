@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from ..app.app import App
-from ..app.testing import ReplayReport
 from ..completing import complete_release
 from ..monitoring.replayed import Replayed
+from ..release.replays import ReplayReport
 from ..terminal.output import json_option, print_json, print_table, print_wrapped, stage_style
 
 __all__ = ["replay"]

@@ -28,6 +28,7 @@ from ..checks.layout import described
 from ..checks.names import reserved_fixture_names
 from ..checks.result import Part
 from ..checks.session import assemble, pytest_options, run_tests, test_sources
+from ..checks.skips import check_skips
 from ..checks.verdict import problems_of, problems_so_far
 from ..execution.local import Child
 from ..packaging import keeping
@@ -217,6 +218,7 @@ class _Making:
             },
         )
         self.model = self.plan["model"] or ""
+        check_skips(self.project.checks.skip, self.plan["outputs"], str(self.project.root / "pyproject.toml"))
         environment = self.store.blobs.put_bytes(self.plan["environment"].encode())
         with self.store.db.write() as tx:
             tx.execute(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..base.records import Check
+from ..built_in.causes import only_message
 from ..checks.verdict import BUILT_IN, closes, is_built_in
 from .figures import draw, interval
 from .html import Markup, Room, element, fold, join, table
@@ -27,7 +29,7 @@ _TONES = {
     "deselected": "warned", "not run": "warned", "xfailed": "warned",
 }  # fmt: skip
 _SUBJECTS = {"data": "on the data", "model": "on the model", "code": "on the code"}
-_SAID = frozenset({"check", "outcome", "message", "allowed", "figure", "warning"})
+_SAID = frozenset({"check", "outcome", "message", "allowed", "figure", "warning", "cause"})
 _LIMITS = ("limit", "margin", "value", "threshold", "bound", "at_least", "at_most", "tolerance", "budget")
 
 
@@ -44,11 +46,32 @@ def checks_section(material: Material, room: Room) -> Markup:
             some = [one for one in placed if is_built_in(one[1].test) is mine and one[1].subject == subject]
             if some:
                 parts.append(element("h3", f"{title} {what}"))
-                parts += [_check(place, check, room) for place, check in some if place in whole]
+                parts += _shown([one for one in some if one[0] in whole], room)
                 parts.append(_short_list([one for one in some if one[0] not in whole]))
     old = f" Sessions before it: {', '.join(material.older_sessions[:20])}." if material.older_sessions else ""
     said = f"From session {session.id} of {session.finished_at[:19].replace('T', ' ')} UTC.{old}"
     return join([*parts, element("p", said, class_="source")])
+
+
+def _shown(checks: Sequence[tuple[int, Check]], room: Room) -> Iterator[Markup]:
+    """Give each check; of plusone's own those that say the same and no more, together under what they say."""
+    said = {place: message for place, check in checks if (message := only_message(check))}
+    counts = Counter(said.values())
+    for place, check in checks:
+        if counts[said.get(place, "")] < 2:
+            yield _check(place, check, room)
+    for message, count in counts.items():
+        if count > 1:
+            alike = [(place, check) for place, check in checks if said.get(place) == message]
+            title = join(
+                [
+                    element("span", alike[0][1].outcome, class_=f"badge {_TONES.get(alike[0][1].outcome, 'plain')}"),
+                    element("span", f"{count} checks", class_="test"),
+                    element("span", _cut(message, _BRIEF), class_="brief"),
+                ],
+                " ",
+            )
+            yield fold(title, *(_check(place, check, room) for place, check in alike), class_="check")
 
 
 def facts_of(measured: Mapping[str, Any]) -> dict[str, str]:

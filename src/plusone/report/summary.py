@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..base.records import Check
+from ..built_in.causes import causes_of, reasons_of
 from ..checks.verdict import BUILT_IN, closes, is_built_in
 from .html import Markup, Room, element, join
 from .material import Material
@@ -62,21 +63,22 @@ def anchors_of(material: Material) -> dict[str, str]:
 
 
 def warnings_of(material: Material) -> list[tuple[str, str]]:
-    """Return what its checks warn of: each text, and the id of the check on the page."""
-    checks = material.session.checks if material.session else ()
+    """Return what its checks warn of, each cause once: the text, and the id of the check on the page."""
+    checks, places = material.session.checks if material.session else (), anchors_of(material)
     return [
-        (f"{check.test.removeprefix(BUILT_IN)}: {one['warning']}", anchor_of(place))
-        for place, check in enumerate(checks)
-        for one in check.measured
-        if "warning" in one
+        (f"{cause.check.test.removeprefix(BUILT_IN)}: {cause.said}{cause.also}", places[cause.check.test])
+        for cause in causes_of(checks)
+        if not cause.closing
     ]
 
 
 def _reasons(material: Material) -> list[tuple[str, str]]:
-    """Return why the gate is closed: each text, and the id of the check that says it, '' for the session's own."""
-    checks = material.session.checks if material.session else ()
-    places = {problem: anchor_of(place) for place, check in enumerate(checks) if (problem := closes(check))}
-    return [(text.removeprefix(BUILT_IN), places.get(text, "")) for text in material.problems]
+    """Return why the gate is closed, each cause once: the text, and the id of the check, '' for the session's own."""
+    checks, places = material.session.checks if material.session else (), anchors_of(material)
+    return [
+        (text.removeprefix(BUILT_IN), places[check.test] if check is not None else "")
+        for text, check in reasons_of(checks, material.problems)
+    ]
 
 
 def _verdict(material: Material) -> Markup:
@@ -84,7 +86,8 @@ def _verdict(material: Material) -> Markup:
     if session is None:
         return element("p", "No checks ran on this release: its gate is closed.", class_="verdict bad")
     if problems:
-        first = f"{len(problems)} reason{'s' if len(problems) > 1 else ''}, below"
+        count = len(_reasons(material))
+        first = f"{count} reason{'s' if count > 1 else ''}, below"
         over = " A person went past it, by name and with a reason." if _overridden(material) else ""
         return element("p", element("b", "The gate is closed: "), f"{first}.{over}", class_="verdict bad")
     ours = sum(is_built_in(check.test) for check in session.checks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ import click
 
 from ..app.views import Difference
 from ..base.records import Check, Session
+from ..built_in.causes import only_message, reasons_of
 from ..checks.verdict import BUILT_IN, closes, is_built_in, problems_of
 from .output import facts, number, print_table, shortened, stage_style
 
-__all__ = ["print_difference", "print_session", "print_sessions"]
+__all__ = ["print_difference", "print_reasons", "print_session", "print_sessions"]
 
 _LONG = 1000
 
@@ -37,12 +39,15 @@ def print_session(
             click.secho(f"{title}", bold=True)
             print_table(("outcome", "subject", "check", "rows", "time"), rows, right={3, 4})
             click.echo()
-    _print_idle(idle)
+    _print_together("not applicable", idle)
+    alike = [] if show_output or not whole else _alike(checks)
+    _print_together("passed", alike)
     # The gate names them too.
     for problem in () if whole else session.problems:
         click.secho(f"problem: {problem}", fg="red")
     for check in checks:
-        _print_check(check, show_output)
+        if check not in alike:
+            _print_check(check, show_output)
     if whole:
         _print_gate(session)
 
@@ -51,13 +56,20 @@ def _is_idle(check: Check) -> bool:
     return is_built_in(check.test) and check.outcome == "not applicable"
 
 
-def _print_idle(checks: Sequence[Check]) -> None:
-    """Print plusone's own checks that had nothing to do, together by the reason."""
+def _alike(checks: Sequence[Check]) -> list[Check]:
+    """Return those that all passed for the same reason, which is all that they say."""
+    said = {check.test: message for check in checks if (message := only_message(check))}
+    counts = Counter(said.values())
+    return [check for check in checks if counts[said.get(check.test, "")] > 1]
+
+
+def _print_together(title: str, checks: Sequence[Check]) -> None:
+    """Print checks of plusone's own that say one thing, together by what they say."""
     reasons: dict[str, list[str]] = {}
     for check in checks:
-        reasons.setdefault(check.message, []).append(_name(check))
+        reasons.setdefault(only_message(check) or check.message, []).append(_name(check))
     for reason, names in reasons.items():
-        click.secho(f"not applicable: {shortened(reason, 300)}", dim=True)
+        click.secho(f"{title}: {shortened(reason, 300)}" + (f" ({len(names)} checks)" if names[1:] else ""), dim=True)
         click.secho(textwrap.fill(", ".join(names), 110, initial_indent="  ", subsequent_indent="  "), dim=True)
     if reasons:
         click.echo()
@@ -146,8 +158,14 @@ def _print_gate(session: Session) -> None:
         click.secho("the gate is open", fg="green")
         return
     click.secho("the gate is closed", fg="red", bold=True)
-    for problem in problems:
-        click.echo(f"  - {shortened(problem, 300)}")
+    print_reasons(session.checks, problems)
+
+
+def print_reasons(checks: Sequence[Check], problems: Sequence[str]) -> None:
+    """Print why a gate is closed, each cause in a line."""
+    for problem, check in reasons_of(checks, problems):
+        why = closes(check) if check is not None else problem
+        click.echo(f"  - {shortened(why, 300)}{problem.removeprefix(why)}")
 
 
 def _checks(pairs: dict[str, Any]) -> list[tuple[str, str, str]]:

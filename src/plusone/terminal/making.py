@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import IO, Any
 
 import click
+import msgspec
 
 from ..app.views import Moved
-from ..base.records import Release
+from ..base.records import Check, Release
+from ..built_in.causes import causes_of, reasons_of
+from ..checks.verdict import closes
 from ..release.making import Made
+from .checks import print_reasons
 from .output import facts, shortened, stage_style
 from .releases import print_moved
 
@@ -39,7 +44,7 @@ class Progress:
         self._stream = stream
         self._bar: Any = None
         self._task: Any = None
-        self._counts: dict[str, int] = {}
+        self._checks: list[Check] = []
 
     def __enter__(self) -> Progress:
         if self._alone and self._stream.isatty():
@@ -80,24 +85,27 @@ class Progress:
         elif kind == "native":
             self._say(f"  runs in a process of its own: {event['because']}")
         elif kind == "check":
-            self._check(event["check"])
+            self._checks.append(msgspec.convert(event["check"], Check))
         elif kind == "line" and not self._quiet:
             self._say(f"  | {event['text']}", style="dim")
         elif kind == "resumed":
             self._say(f"goes on after run {event['run']}, which was interrupted: finished steps are taken over")
 
-    def _check(self, check: dict[str, Any]) -> None:
-        self._counts[check["outcome"]] = self._counts.get(check["outcome"], 0) + 1
-        if check["outcome"] not in ("passed", "not applicable"):
-            self._say(f"  {check['outcome']:<24} {check['test']}", style="red" if not check["allowed"] else "")
-        for measured in check.get("measured", ()):
-            if "warning" in measured:
-                self._say(f"  {'warning':<24} {check['test']}: {shortened(measured['warning'], 300)}", style="yellow")
-
     def _flush_checks(self) -> None:
-        if self._counts:
-            self._say("  " + ", ".join(f"{count} {stage_style(word)}" for word, count in self._counts.items()))
-        self._counts = {}
+        """Show what came of the checks of a phase, each cause in a line; they come when all of them have run."""
+        checks, self._checks = self._checks, []
+        for check in checks:
+            if check.outcome not in ("passed", "not applicable") and not closes(check):
+                self._say(f"  {check.outcome:<24} {check.test}", style="red" if not check.allowed else "")
+        for cause in causes_of(checks):
+            test = cause.check.test
+            if cause.closing:
+                self._say(f"  {cause.check.outcome:<24} {test}{cause.also}", style="red")
+            else:
+                said = f"{test}: {shortened(cause.said, 300)}{cause.also}"
+                self._say(f"  {'warning':<24} {said}", style="yellow")
+        if counts := Counter(check.outcome for check in checks):
+            self._say("  " + ", ".join(f"{count} {stage_style(word)}" for word, count in counts.items()))
 
     def _under_way(self, text: str, done: int | None = None, total: int | None = None) -> None:
         if self._bar is not None:
@@ -146,10 +154,11 @@ def _print_closed(made: Made) -> None:
     release = made.release
     name = f"{release.model}@{release.number}" if release else f"no release of {made.model} was made"
     click.secho(f"\n{name}: the gate is closed", fg="red", bold=True)
-    for problem in made.problems:
-        click.echo(f"  - {problem}")
-    for check in made.session.checks if made.session else ():
-        if check.outcome in ("failed", "inconclusive"):
+    checks = made.session.checks if made.session else ()
+    print_reasons(checks, made.problems)
+    told = {check.test for _, check in reasons_of(checks, made.problems) if check is not None}
+    for check in checks:
+        if check.outcome in ("failed", "inconclusive") and check.test in told:
             for measured in check.measured:
                 click.echo(f"    measured by {check.test}: {facts(measured)}")
     if made.mend:

@@ -160,7 +160,7 @@ def stage_style(word: str) -> str:
 
 def facts(measured: dict[str, Any]) -> str:
     """Return what a check measured in one line: the numbers, without what its message and outcome say already."""
-    skip = ("check", "outcome", "message", "warning", "allowed", "confidence", "resamples", "figure")
+    skip = ("check", "outcome", "message", "warning", "allowed", "confidence", "resamples", "figure", "cause")
     shown = {key: value for key, value in measured.items() if key not in skip and not isinstance(value, list | dict)}
     return ", ".join(f"{key} {number(value)}" for key, value in shown.items())
 
