@@ -136,10 +136,23 @@ def test_a_graph_without_trees_turns_nowhere() -> None:
     assert find_turns(data, BLOCKS, ROWS, RANGES, 10) == []
 
 
-@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
-def test_the_order_of_numbers_is_that_of_their_codes_and_back(left: float, right: float) -> None:
-    codes = _ordered(np.array([left, right]), whole=False)
+NUMBERS = [
+    *((st.floats(allow_nan=False, width=size), np.dtype(f"f{size // 8}")) for size in (32, 64)),
+    (st.integers(0, 255), np.dtype("u1")),
+    (st.integers(-(2**63), 2**63 - 2), np.dtype("i8")),
+]
+
+
+@pytest.mark.parametrize(("numbers", "kind"), NUMBERS, ids=[str(kind) for _, kind in NUMBERS])
+@given(data=st.data())
+def test_the_order_of_numbers_is_that_of_their_codes_and_back(numbers: Any, kind: Any, data: st.DataObject) -> None:
+    left, right = data.draw(numbers), data.draw(numbers)
+    codes = _ordered(np.array([left, right], kind), kind)
     assert (codes[0] < codes[1]) == (left < right)
-    assert _unordered(codes, whole=False).tolist() == [left, right]
-    after = _unordered(codes[:1] + 1, whole=False)[0]
-    assert after == math.nextafter(left, math.inf) or math.isinf(left)
+    assert _unordered(codes, kind).tolist() == [left, right]
+    after = _unordered(codes[:1] + 1, kind)[0]
+    if kind.kind == "f":
+        with np.errstate(over="ignore"):
+            assert after == np.nextafter(kind.type(left), kind.type(np.inf)) or math.isinf(left)
+    else:
+        assert after == left + 1
