@@ -97,9 +97,7 @@ def verify(
         python = venvs.ensure(lock, log=log)
         name = python.parent.parent.name
         (log or _silent)(f"asking {rows} examples in the environment {name}")
-        ask: Callable[..., Replay] = replay
-        if package.format in NATIVE:
-            ask = partial(replay_natively, package=package, trusted=trusted)
+        ask = partial(replay_natively, package=package, trusted=trusted) if package.format in NATIVE else replay
         found = ask(python, folder, digest)
         here = _imported(found, python, folder)
         found = _held(found, python, environment.imports_of(lock), here)
@@ -107,10 +105,8 @@ def verify(
         lines = tuple(Line(name=one, version=version, imported=one in here) for one, version in wanted.items())
         problems = _problems(found, wanted)
         if each_line and not problems:
-            lines = tuple(
-                _without(line, here[line.name], lock, ask, folder, digest, log) if line.imported else line
-                for line in lines
-            )
+            missed = partial(_without, lock=lock, ask=ask, folder=folder, digest=digest, log=log)
+            lines = tuple(missed(line, here[line.name]) if line.imported else line for line in lines)
             problems += [_unnamed(line) for line in lines if line.imported and not line.module]
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
@@ -202,7 +198,7 @@ def _missing(failure: Failure, wanted: dict[str, str]) -> str:
 
 
 def _without(
-    line: Line, modules: set[str], lock: str, ask: Callable[..., Replay], folder: Path, digest: str, log: Log | None
+    line: Line, modules: set[str], *, lock: str, ask: Callable[..., Replay], folder: Path, digest: str, log: Log | None
 ) -> Line:
     """Return the line with what came of a replay without it; `modules`: those of it that were imported with it."""
     (log or _silent)(f"without {line.name}=={line.version}")
