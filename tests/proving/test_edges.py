@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -22,7 +23,15 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import plusone
@@ -393,10 +402,25 @@ def test_a_tree_behind_what_only_compiles_to_single_precision_turns_elsewhere_an
     assert f"e.g. grid at {one['place']} = {one['value']!r}: trained" in told[0]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int64", "float64"])
-def test_a_scaler_before_the_trees_is_undone_by_asking(package: Package, dtype: str):
+SCALERS = [
+    StandardScaler(),
+    StandardScaler(with_mean=False),
+    StandardScaler(with_std=False),
+    RobustScaler(),
+    MaxAbsScaler(),
+    MinMaxScaler((0.1, 0.7), clip=True),
+    make_pipeline(MinMaxScaler(), StandardScaler()),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scaler", SCALERS, ids=[str(one) for one in SCALERS])
+def test_a_scaler_before_the_trees_is_undone_by_asking(package: Package, scaler: Any, dtype: str):
+    """Of 32 bits, too: a scaler keeps those, and rounds each step as its version of scikit-learn does."""
     train = odd_pictures(dtype)
-    model = make_pipeline(StandardScaler(), RandomForestClassifier(10, random_state=0))
+    if dtype.startswith("float"):
+        train["grid"] = (train["grid"] / 7).astype(dtype)
+    model = make_pipeline(clone(scaler), RandomForestClassifier(10, random_state=0))
     release = package(model.fit(train["grid"].reshape(200, -1), train["target"]), train).package
     assert release.options["precision"] == "float64"
     assert release.proof["edges"]["kinds"]["threshold"]["rows"] > 100
