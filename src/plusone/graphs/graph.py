@@ -72,7 +72,7 @@ class Graph:
         self._flat: dict[str, View] = {}
         """By block of tensors: its values as the columns of a matrix."""
         self.rounded: set[str] = set()
-        """Tensors of 64 bits whose numbers the trained model holds in 32: it was given no wider ones, and kept those."""
+        """Tensors of 64 bits whose numbers the trained model holds in 32: it was given no wider ones."""
         self._gives_32 = (
             self.dtype == np.float64
             and bool(blocks)

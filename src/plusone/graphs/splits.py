@@ -23,7 +23,7 @@ _MEMBER = 6
 _VISITS = 400_000
 """Rows times trees that are walked at most."""
 _CELLS = 8_000_000
-"""How many values are fed at most where splits on the values of a tensor are looked for: splits times its size."""
+"""How many values of tensors are fed at most: rows that are walked, or splits that are looked at, times their size."""
 _AT_ONCE = 1_000_000
 _SIGN = np.int64(-(2**63))
 
@@ -111,7 +111,8 @@ def _turns(
     ranges: Mapping[str, tuple[float, float]],
     most: int,
 ) -> list[Turn]:
-    rows = max(1, min(columns.rows, _VISITS // max(1, len(trees.roots))))
+    width = sum(math.prod(block.shape) for block in blocks if block.shape is not None)
+    rows = max(1, min(columns.rows, _VISITS // max(1, len(trees.roots)), _CELLS // max(1, width)))
     columns = columns.take(0, rows)
     before = _Before(model, trees.source, blocks)
     values = before.run(columns.feeds)
