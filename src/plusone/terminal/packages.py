@@ -46,7 +46,7 @@ def print_verified(found: PackageVerified) -> None:
         click.echo(
             f"{click.style(name, bold=True)} works in an environment of the {lines} of its lock alone: {seen.rows} "
             f"examples, largest difference {number(seen.max_difference)}, allowed {number(seen.tolerance)} "
-            f"({seen.duration_s:.1f} s)"
+            f"({seen.duration_s:.1f} s)" + (f"; without any of the {len(tried)} it fails, by name" if tried else "")
         )
         return
     click.secho(f"{name} does not work in an environment of its lock alone", fg="red", bold=True)
