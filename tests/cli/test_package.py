@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,13 @@ def test_it_works_elsewhere_and_the_run_keeps_the_whole_listing(project: Path, c
     assert run("package", "verify", "@live", "--each-line") == 0
     text = capsys.readouterr().out
     assert "works in an environment" in text
-    assert "fails: no module 'numpy'" in text
+    rows = {line.split("==")[0]: line.split("  ", 1)[1].strip() for line in text.splitlines() if "==" in line}
+    assert rows["numpy"].startswith("fails: no module 'numpy'")
+    assert rows["numpy"].endswith("does not answer")
+    assert rows["typing-extensions"].startswith("fails: no module 'typing_extensions'")
+    assert rows["typing-extensions"].endswith("answers equally")
+    assert "optional for its examples (a request unlike all of them may need one): typing-extensions" in text
+    assert f"without any of the {len(rows)} it fails, by name" in text
     assert run("package", "verify", "@live", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["ok"]
@@ -97,6 +104,22 @@ def test_it_works_elsewhere_and_the_run_keeps_the_whole_listing(project: Path, c
         whole = app.store.blobs.get(app.get_run(run_id=release.run_id).run.environment or "").decode()
     assert set(found["found"]["lines"][0]) >= {"name", "version", "imported", "without", "module"}
     assert {f"{line['name']}=={line['version']}" for line in found["found"]["lines"]} < set(whole.splitlines())
+
+
+def test_a_line_that_is_deleted_from_the_lock_by_hand_is_refused_before_anything_is_tried(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root = Path(shutil.copytree(project, tmp_path / "copy"))
+    with App(root) as app:
+        (lock,) = (file for file in app.get_package(target="@live").files if file.path == "environment.txt")
+    blob = root / ".plusone" / "blobs" / lock.digest[:2] / lock.digest[2:]
+    text = "".join(line for line in blob.read_text().splitlines(keepends=True) if not line.startswith("typing-"))
+    blob.chmod(0o600)
+    blob.write_text(text.replace(" typing_extensions", ""))
+    assert run("--project", str(root), "package", "verify", "@live", "--each-line") == 3
+    out = capsys.readouterr()
+    assert f"was changed: expected sha256 {lock.digest}" in out.err
+    assert "environment" not in out.out
 
 
 def test_equal_training_makes_an_equal_package(project: Path, tmp_path: Path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from sklearn.preprocessing import StandardScaler
 
+from plusone.graphs import splits
 from plusone.graphs.graph import Graph
 from plusone.graphs.layout import Block, Columns
 from plusone.graphs.splits import Turn, _ordered, _unordered, find_turns
@@ -130,16 +131,112 @@ def test_the_older_operator_with_each_comparison_and_nothing_before_it(mode: str
     assert turn.above == math.nextafter(turn.below, 1)
 
 
+TENSOR = (Block("grid", "float32", ("grid",), shape=(2, 3)),)
+
+
+def tensors(block: Block, rows: int = 1) -> Columns:
+    """Rows of a tensor of zeros."""
+    return Columns(rows, {block.name: np.zeros((rows, *(block.shape or ())), block.dtype)})
+
+
+def compare(*trees: list[Node], blocks: tuple[Block, ...] = TENSOR, entry: Any = None) -> list[Turn]:
+    """Where trees over the values of a tensor turn, between 0 and 10."""
+    graph = Graph(blocks)
+    forest = Forest([0.0])
+    for nodes in trees:
+        forest.add(nodes, 0)
+    name = graph.matrix(graph.view(["grid"]))
+    out = forest.write(graph, name if entry is None else entry(graph, name))
+    return find_turns(graph.finish(out, np.float64, flat=True), blocks, tensors(blocks[0]), {"grid": (0.0, 10.0)}, 10)
+
+
+def test_a_value_of_a_tensor_turns_between_two_numbers_of_its_dtype() -> None:
+    (turn,) = compare([split(4, 0.1), leaf(1), leaf(2)])
+    assert (turn.row, turn.field, turn.threshold, turn.place) == (0, "grid", 0.1, 4)
+    assert turn.below < 0.1 < turn.above
+    assert turn.above == np.nextafter(np.float32(turn.below), np.float32(1))
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("uint8", int), ("int64", int), ("float64", float)])
+def test_of_each_dtype_its_own_neighbours(dtype: Any, kind: type) -> None:
+    (turn,) = compare([split(5, 2.5), leaf(1), leaf(2)], blocks=(Block("grid", dtype, ("grid",), shape=(2, 3)),))
+    assert turn.place == 5
+    assert (type(turn.below), type(turn.above)) == (kind, kind)
+    expected = (2, 3) if kind is int else (2.5, math.nextafter(2.5, 3))
+    assert (turn.below, turn.above) == expected
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_the_value_that_a_split_compares_is_found_wherever_it_is_put(place: int) -> None:
+    """Behind a permutation of the values and a scaler."""
+    order = [3, 1, 5, 0, 2, 4]
+
+    def shuffled(graph: Graph, name: str) -> str:
+        return graph.add("Mul", graph.pick_from(name, order), graph.constant(4.0))
+
+    (turn,) = compare([split(place, 6.0), leaf(1), leaf(2)], entry=shuffled)
+    assert (turn.place, turn.below) == (order[place], 1.5)
+
+
+def test_a_split_on_what_two_values_make_turns_at_the_one_that_moves_it_more() -> None:
+    def contrast(graph: Graph, name: str) -> str:
+        return graph.add("MatMul", name, graph.constant([[1.0], [0], [0], [0], [-3.0], [0]]))
+
+    (turn,) = compare([split(0, -6.0), leaf(1), leaf(2)], entry=contrast)
+    assert (turn.place, turn.above) == (4, 2.0 if turn.below < 2 else np.nextafter(np.float32(2), np.float32(3)))
+
+
+def test_a_split_on_a_plain_field_is_none_of_the_tensor() -> None:
+    blocks = (*TENSOR, Block("numbers", "float64", ("x",)))
+    graph = Graph(blocks)
+    forest = Forest([0.0])
+    forest.add([split(6, 0.5), leaf(1), leaf(2)], 0)
+    forest.add([split(2, 0.25), leaf(1), leaf(2)], 0)
+    made = graph.finish(forest.write(graph, graph.matrix(graph.view(["grid", "x"]))), np.float64, flat=True)
+    rows = Columns(2, {"grid": np.zeros((2, 2, 3), np.float32), "numbers": np.array([[math.nan], [0.0]])})
+    turns = find_turns(made, blocks, rows, {"grid": (0.0, 10.0), "x": (0.0, 1.0)}, 10)
+    assert [(turn.row, turn.field, turn.place, turn.below) for turn in turns] == [
+        (0, "grid", 2, 0.25),
+        (1, "x", None, 0.5),
+    ]
+
+
+def test_values_that_turn_alike_are_all_found_and_evenly_chosen() -> None:
+    trees = [[split(place, 5.0), leaf(1), leaf(2)] for place in range(6)]
+    assert [turn.place for turn in compare(*trees)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_in_large_tensors_as_many_are_looked_for_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = [[split(place, 5.0), leaf(1), leaf(2)] for place in range(6)]
+    monkeypatch.setattr(splits, "_AT_ONCE", 6)  # one after the other
+    assert len(compare(*trees)) == 6
+    monkeypatch.setattr(splits, "_CELLS", 12)
+    assert [turn.place for turn in compare(*trees)] == [0, 5]
+
+
 def test_a_graph_without_trees_turns_nowhere() -> None:
     graph = Graph(BLOCKS)
     data = graph.finish(graph.add("Sigmoid", graph.matrix(graph.view(["x"]))), np.float64, flat=True)
     assert find_turns(data, BLOCKS, ROWS, RANGES, 10) == []
 
 
-@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
-def test_the_order_of_numbers_is_that_of_their_codes_and_back(left: float, right: float) -> None:
-    codes = _ordered(np.array([left, right]), whole=False)
+NUMBERS = [
+    *((st.floats(allow_nan=False, width=size), np.dtype(f"f{size // 8}")) for size in (32, 64)),
+    (st.integers(0, 255), np.dtype("u1")),
+    (st.integers(-(2**63), 2**63 - 2), np.dtype("i8")),
+]
+
+
+@pytest.mark.parametrize(("numbers", "kind"), NUMBERS, ids=[str(kind) for _, kind in NUMBERS])
+@given(data=st.data())
+def test_the_order_of_numbers_is_that_of_their_codes_and_back(numbers: Any, kind: Any, data: st.DataObject) -> None:
+    left, right = data.draw(numbers), data.draw(numbers)
+    codes = _ordered(np.array([left, right], kind), kind)
     assert (codes[0] < codes[1]) == (left < right)
-    assert _unordered(codes, whole=False).tolist() == [left, right]
-    after = _unordered(codes[:1] + 1, whole=False)[0]
-    assert after == math.nextafter(left, math.inf) or math.isinf(left)
+    assert _unordered(codes, kind).tolist() == [left, right]
+    after = _unordered(codes[:1] + 1, kind)[0]
+    if kind.kind == "f":
+        with np.errstate(over="ignore"):
+            assert after == np.nextafter(kind.type(left), kind.type(np.inf)) or math.isinf(left)
+    else:
+        assert after == left + 1

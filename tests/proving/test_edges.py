@@ -6,15 +6,32 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import plusone
@@ -24,8 +41,10 @@ from plusone.formats.onnx import OnnxModel
 from plusone.formats.recommenders import Recommender
 from plusone.graphs import trees
 from plusone.graphs.runner import Answer, OnnxRunner
+from plusone.graphs.trees import Forest
 from plusone.predictor import Predictor
 from plusone.proving import edges
+from plusone.terminal.proofs import proof_lines
 
 Package = Callable[..., Predictor]
 
@@ -292,3 +311,147 @@ def test_users_that_nobody_has_are_asked_of_a_recommender(package: Package, monk
     monkeypatch.setattr(Recommender, "rank", faulty)
     with pytest.raises(Incompatible, match="at edges of kind 'value'"):
         package(made, train, target="item")
+
+
+# ---------------------------------------------------------------------------------------------- thresholds in tensors
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "forest": lambda: RandomForestClassifier(10, random_state=0),
+    "histogram boosting": lambda: HistGradientBoostingClassifier(max_iter=30, random_state=0),
+    "gradient boosting": lambda: GradientBoostingRegressor(n_estimators=10, random_state=0),
+    "LightGBM": lambda: lightgbm.LGBMClassifier(n_estimators=30, verbose=-1),
+    "XGBoost": lambda: xgboost.XGBClassifier(n_estimators=10),
+}
+DTYPES = ("uint8", "float32", "float64", "int64")
+
+
+def odd_pictures(dtype: str, rows: int = 200) -> dict[str, Any]:
+    """Pictures of 3 by 4, of odd numbers no three of them evenly spaced: none lies in the middle of two others."""
+    random = np.random.default_rng(0)
+    spread = [2 * int(f"{number:b}", 3) + 1 for number in range(32)]
+    grid = random.choice(spread, (rows, 3, 4)).astype(dtype)
+    flat = grid.reshape(rows, -1).astype(float)
+    return {"grid": grid, "target": (flat[:, 3] + flat[:, 8] > flat[:, 5] + 100).astype(np.int64)}
+
+
+def fitted(name: str, train: dict[str, Any]) -> Any:
+    """A model over the values of the pictures, laid out flat."""
+    return MODELS[name]().fit(train["grid"].reshape(len(train["target"]), -1), train["target"])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", MODELS)
+def test_both_neighbours_of_thresholds_are_asked_and_counted(package: Package, name: str, dtype: str):
+    train = odd_pictures(dtype)
+    found = package(fitted(name, train), train).package.proof["edges"]
+    kind = found["kinds"]["threshold"]
+    assert kind["rows"] >= found["thresholds"] > 40
+    assert (kind["differ"], found["differ"], found["examples"]) == (0, 0, [])
+    assert found["rows"] <= edges.MAX_ROWS
+    if dtype == "float32":  # two rows of each turn, and no two turns ask for one value
+        assert kind["rows"] == found["thresholds"]
+
+
+def test_the_same_rows_are_asked_of_the_same_model(package: Package):
+    train = odd_pictures("float32")
+    model = fitted("forest", train)
+    assert package(model, train).package.proof == package(model, train).package.proof
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["forest", "LightGBM", "XGBoost"])
+def test_a_threshold_that_is_one_float_off_is_found(
+    package: Package, name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+):
+    train = odd_pictures(dtype)
+    model = fitted(name, train)
+    real = Forest.add
+
+    def moved(self: Forest, nodes: list[Any], target: int) -> None:
+        below = [math.nextafter(np.nextafter(np.float32(one.threshold), np.float32(-1)), -1) for one in nodes]
+        real(self, [one._replace(threshold=at) for one, at in zip(nodes, below, strict=True)], target)
+
+    monkeypatch.setattr(Forest, "add", moved)
+    monkeypatch.setattr(format_module, "_WAYS", (("float64", True),))
+    if name == "XGBoost" and dtype in ("uint8", "int64"):
+        # Its thresholds are values of the data, and between those and the next lower integer nothing lies.
+        assert package(model, train).package.proof["edges"]["differ"] == 0
+        return
+    # No real row shows it: the proof on those comes first, and says so otherwise.
+    with pytest.raises(Incompatible, match="at edges of kind 'threshold'") as caught:
+        package(model, train)
+    named = caught.value.details["rows"]
+    assert {(one["kind"], one["field"]) for one in named} == {("threshold", "grid")}
+    for one in named:
+        assert [len(one["place"]), one["fields"]["grid"][-1]] == [2, "... (12 values)"]
+        row, column = one["place"]
+        assert (0 <= row < 3, 0 <= column < 4) == (True, True)
+        assert one["trained"] != one["compiled"]
+        assert f"'grid' with {one['value']!r} at [{row}, {column}]" in caught.value.message
+
+
+def test_a_tree_behind_what_only_compiles_to_single_precision_turns_elsewhere_and_says_where(package: Package):
+    train = odd_pictures("float32")
+    model = make_pipeline(PCA(4), RandomForestClassifier(10, random_state=0))
+    release = package(model.fit(train["grid"].reshape(200, -1), train["target"]), train).package
+    found = release.proof["edges"]
+    assert release.options["precision"] == "float32"
+    assert found["kinds"]["threshold"]["differ"] > 0
+    one = found["examples"][0]
+    told = [line for line in proof_lines(release.proof) if "e.g." in line]
+    assert f"e.g. grid at {one['place']} = {one['value']!r}: trained" in told[0]
+
+
+SCALERS = [
+    StandardScaler(),
+    StandardScaler(with_mean=False),
+    StandardScaler(with_std=False),
+    RobustScaler(),
+    MaxAbsScaler(),
+    MinMaxScaler((0.1, 0.7), clip=True),
+    make_pipeline(MinMaxScaler(), StandardScaler()),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scaler", SCALERS, ids=[str(one) for one in SCALERS])
+def test_a_scaler_before_the_trees_is_undone_by_asking(package: Package, scaler: Any, dtype: str):
+    """Of 32 bits, too: a scaler keeps those, and rounds each step as its version of scikit-learn does."""
+    train = odd_pictures(dtype)
+    if dtype.startswith("float"):
+        train["grid"] = (train["grid"] / 7).astype(dtype)
+    model = make_pipeline(clone(scaler), RandomForestClassifier(10, random_state=0))
+    release = package(model.fit(train["grid"].reshape(200, -1), train["target"]), train).package
+    assert release.options["precision"] == "float64"
+    assert release.proof["edges"]["kinds"]["threshold"]["rows"] > 100
+    assert release.proof["edges"]["differ"] == 0
+
+
+def test_a_tensor_beside_plain_numbers_has_its_share(package: Package):
+    train = odd_pictures("uint8") | {"x": np.linspace(0, 1, 200)}
+    flat = np.column_stack([train["grid"].reshape(200, -1), train["x"]])
+    target = ((flat[:, 3] > 100) ^ (train["x"] > 0.6)).astype(np.int64)
+    model = RandomForestClassifier(10, random_state=0).fit(flat, target)
+    found = package(model, {**train, "target": target}, features=["grid", "x"]).package.proof["edges"]
+    assert found["kinds"]["threshold"]["rows"] > 100
+    assert found["differ"] == 0
+
+
+def test_large_tensors_are_bounded_by_their_values(package: Package, monkeypatch: pytest.MonkeyPatch):
+    train = odd_pictures("uint8")
+    model = fitted("forest", train)
+    whole = package(model, train).package.proof["edges"]
+    monkeypatch.setattr(edges, "_CELLS", 12 * 100)
+    found = package(model, train).package.proof["edges"]
+    assert 32 < found["rows"] + found["unanswered_rows"] <= 100 < whole["rows"]
+    assert found["thresholds"] > 10
+    monkeypatch.setattr(edges, "_CELLS", 12)
+    assert package(model, train).package.proof["edges"]["rows"] <= edges._LEAST
+
+
+def test_a_model_without_trees_has_no_thresholds(package: Package):
+    train = odd_pictures("float32")
+    model = LogisticRegression(max_iter=1000).fit(train["grid"].reshape(200, -1), train["target"])
+    found = package(model, train).package.proof["edges"]
+    assert found["thresholds"] == 0
+    assert "threshold" not in found["kinds"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ from sklearn.linear_model import LinearRegression
 from plusone import packaging
 from plusone.base.errors import BrokenArtifact, BrokenEnvironment
 from plusone.data.datasets import to_table
+from plusone.execution import venvs
 from plusone.execution.environment import imports_of
 from plusone.execution.venvs import lines_of
 from plusone.media import Image
 from plusone.replaying import asking
-from plusone.replaying.asking import Failure, Replay, compiled_lock, replay
+from plusone.replaying.asking import NOT_HERE, Failure, Replay, compiled_lock, replay
 from plusone.replaying.verify import verify
 from tests.execution.made import write_distribution
 from tests.replaying.conftest import Changed
@@ -38,7 +41,9 @@ def test_each_line_that_is_imported_is_missed_by_name_and_the_others_are_listed(
         zip(lines_of(compiled_lock()), imports_of(compiled_lock()), strict=True)
     )
     for line in found.lines:
-        assert line.without == {"idle": "", "typing-extensions": "missed"}.get(line.name, "fails")
+        assert line.without == {"idle": "", "typing-extensions": "answers"}.get(line.name, "fails")
+        assert line.optional is (line.name == "typing-extensions")
+        assert line.failure == {"idle": "", "typing-extensions": NOT_HERE}.get(line.name, "ModuleNotFoundError")
     assert sum(text.startswith("without ") for text in said) == len(lines_of(compiled_lock()))
 
 
@@ -50,7 +55,10 @@ def test_a_lock_that_is_not_enough_names_the_module_and_who_has_it(changed: Chan
     found = verify(*changed(environment=lock.encode()))
     module = dict(zip(lines_of(compiled_lock()), imports_of(compiled_lock()), strict=True))[name]
     assert (found.missing, found.distribution) == (module, name)
-    assert found.problems == (f"the lock is not enough: there is no module {module!r}, which {name} has",)
+    told = {
+        "typing-extensions": f" (it was {NOT_HERE}; the model answers its examples equally)",
+    }.get(name, "")
+    assert found.problems == (f"the lock is not enough: there is no module {module!r}, which {name} has{told}",)
 
 
 @pytest.mark.slow
@@ -84,38 +92,112 @@ def test_a_package_that_was_changed_or_has_no_examples_is_refused(changed: Chang
         verify(folder, digest)
 
 
+def uncommented(lock: str) -> str:
+    """A lock as it is without its comment of what was imported."""
+    return "".join(line for line in lock.splitlines(keepends=True) if not line.startswith("# imports"))
+
+
 @pytest.mark.slow
-def test_a_line_that_was_imported_in_passing_and_that_nobody_misses_is_listed(changed: Changed):
-    lock = compiled_lock().replace(" typing_extensions", "")
+@pytest.mark.parametrize("comment", ["without the module's name", "none"])
+def test_what_the_lock_does_not_say_was_imported_is_missed_if_the_replay_imported_it(changed: Changed, comment: str):
+    lock = uncommented(compiled_lock()) if comment == "none" else compiled_lock().replace(" typing_extensions", "")
     found = verify(*changed(environment=lock.encode()), each_line=True)
     assert found.problems == ()
-    passing = [line for line in found.lines if line.in_passing]
-    assert [(line.name, line.without, line.module) for line in passing] == [("typing-extensions", "answers", "")]
+    (line,) = [line for line in found.lines if line.optional]
+    assert (line.name, line.without, line.module) == ("typing-extensions", "answers", "typing_extensions")
+    assert line.failure == NOT_HERE
+
+
+Ask = Callable[[Path, Path, str], Replay]
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ask], None]:
+    """Return a function that sets what all replays but the first come to."""
+
+    def set_later(ask: Ask) -> None:
+        calls: list[Path] = []
+
+        def asked(python: Path, folder: Path, digest: str) -> Replay:
+            calls.append(python)
+            return (replay if len(calls) == 1 else ask)(python, folder, digest)
+
+        monkeypatch.setattr("plusone.replaying.verify.replay", asked)
+
+    return set_later
+
+
+def died(python: Path, folder: Path, digest: str) -> Replay:
+    """A process that ended without a word."""
+    raise BrokenEnvironment("ended with exit code -11")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("named", [True, False], ids=["missed by name", "missed by nobody"])
-def test_a_line_without_which_the_answers_differ_is_needed(
-    changed: Changed, named: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ask", "without"),
+    [
+        (lambda *_: Replay(files=(), rows=20, differing=(3,)), "differs"),
+        (lambda *_: Replay(files=(), error=Failure(kind="AttributeError", message="None has no x")), "fails"),
+        (lambda *_: Replay(files=(), error=Failure(kind="X", message="y", module="no_such_module")), "fails"),
+        (died, "fails"),
+    ],
+    ids=["answers differently", "fails and names nothing", "fails and names another module", "dies"],
+)
+def test_a_line_is_missed_by_name_whatever_the_model_does_without_it(
+    changed: Changed, ask: Ask, without: str, later: Callable[[Ask], None]
 ):
-    lock = compiled_lock()
-    if not named:
-        lock = "".join(line for line in lock.splitlines(keepends=True) if not line.startswith("# imports"))
-    calls: list[Path] = []
+    later(ask)
+    found = verify(*changed(environment=compiled_lock().encode()), each_line=True)
+    assert found.problems == ()
+    assert {(line.without, line.failure) for line in found.lines} == {(without, NOT_HERE)}
+    assert [line.module for line in found.lines] == imports_of(compiled_lock())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("did", ["fails", "answers"])
+def test_a_line_whose_module_is_there_without_it_is_a_problem(
+    changed: Changed, did: str, later: Callable[[Ask], None], monkeypatch: pytest.MonkeyPatch
+):
+    """As if another distribution had each module, too."""
+    whole: list[Replay] = []
 
     def ask(python: Path, folder: Path, digest: str) -> Replay:
-        calls.append(python)
-        return replay(python, folder, digest) if len(calls) == 1 else Replay(files=(), rows=20, differing=(3,))
+        return Replay(files=(), error=Failure(kind="X", message="y")) if did == "fails" else whole[0]
 
-    monkeypatch.setattr("plusone.replaying.verify.replay", ask)
-    found = verify(*changed(environment=lock.encode()), each_line=True)
-    assert {line.without for line in found.lines} == {"differs"}
-    assert all(bool(line.module) is named for line in found.lines)
-    expected = [
-        f"without {line.name}=={line.version} the model answers differently, and no module of it is missed"
-        for line in found.lines
-    ]
-    assert list(found.problems) == ([] if named else expected)
+    @contextlib.contextmanager
+    def without(lock: str, name: str) -> Iterator[Path]:
+        python = venvs.ensure(lock)
+        if did == "answers":
+            whole[:] = [replay(python, *package)]
+        yield python
+
+    later(ask)
+    monkeypatch.setattr(venvs, "without", without)
+    package = changed(environment=compiled_lock().encode())
+    found = verify(*package, each_line=True)
+    says = {
+        "fails": "the model fails, and the error names no module of it",
+        "answers": "the model answers equally, and no module of it is missed",
+    }[did]
+    assert found.problems == tuple(f"without {line.name}=={line.version} {says}" for line in found.lines)
+
+
+@pytest.mark.slow
+def test_a_module_that_is_not_imported_although_its_line_is_there_is_a_problem(changed: Changed):
+    lock = compiled_lock().replace("# imports ", "# imports numpy.no_such_part ")
+    found = verify(*changed(environment=lock.encode()))
+    assert found.missing == "numpy.no_such_part"
+    assert found.problems[0].startswith("the module 'numpy.no_such_part' of numpy==")
+    assert "was not imported, although its line is there" in found.problems[0]
+
+
+def test_a_line_that_is_deleted_by_hand_is_a_changed_package(changed: Changed):
+    folder, digest = changed()
+    lock = (folder / "environment.txt").read_text()
+    kept = [line for line in lock.replace(" typing_extensions", "").splitlines() if not line.startswith("typing-")]
+    (folder / "environment.txt").write_text("\n".join(kept) + "\n")
+    with pytest.raises(BrokenArtifact, match=r"environment\.txt was changed: expected sha256"):
+        verify(folder, digest)
 
 
 def test_what_reads_the_pictures_of_a_request_is_in_the_lock(tmp_path: Path):

@@ -41,7 +41,11 @@ def show(project: Path | None, target: str, as_json: bool) -> None:
     "Exit codes: 0 it works there, 1 it does not, 2 the caller's mistake, 3 ours."
 )
 @click.argument("target", metavar="MODEL@N", shell_complete=complete_release)
-@click.option("--each-line", is_flag=True, help="Also try it without each line of the lock: it must be missed by name.")
+@click.option(
+    "--each-line",
+    is_flag=True,
+    help="Also try it without each line of the lock that it imports: each is missed by name.",
+)
 @json_option
 @click.pass_obj
 def verify(project: Path | None, target: str, each_line: bool, as_json: bool) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from ..base.errors import Incompatible, PlusoneError
 from ..graphs.graph import ML, Column, Graph, View
 from ..graphs.layout import MISSING
+from ..graphs.trees import rounded_to_float32
 from .bins import bins, quantiles
 from .texts import counts, hashes, reduced, selected, tfidf, tfidf_counts
 
@@ -150,38 +151,66 @@ def _function(graph: Graph, part: Any, view: View, path: str) -> View:
 # ---------------------------------------------------------------------------------------------- scalers
 
 
-def _affine(graph: Graph, view: View, center: Any, scale: Any) -> str:
+_OPERATORS = {"Sub": np.subtract, "Div": np.divide, "Mul": np.multiply, "Add": np.add}
+
+
+def _affine(graph: Graph, part: Any, view: View, steps: list[tuple[str, Any]], clip: Any = None) -> View:
+    """Write what a scaler does step by step, each with one constant for each column; `clip`: its ends, then."""
     name = graph.matrix(view)
-    if center is not None:
-        name = graph.add("Sub", name, graph.constant(np.reshape(center, (1, -1))))
-    if scale is not None:
-        name = graph.add("Div", name, graph.constant(np.reshape(scale, (1, -1))))
-    return name
+    kept = bool(view) and all(column.tensor in graph.rounded for column in view)
+    how = _rounding(part, len(view), steps, clip) if kept else ""
+    for operator, constant in steps:
+        constant = np.reshape(constant, (1, -1))
+        if how == "operands":
+            constant = np.asarray(constant, np.float32)
+        name = graph.add(operator, name, graph.constant(np.asarray(constant, np.float64)))
+        name = rounded_to_float32(graph, name) if how else name
+    if clip is not None:
+        low, high = (float(np.float32(end)) if how else end for end in clip)
+        name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
+    if how:
+        graph.rounded.add(name)
+    return graph.whole(name, len(view))
+
+
+def _rounding(part: Any, width: int, steps: list[tuple[str, Any]], clip: Any) -> str:
+    """Return how a scaler rounds numbers of 32 bits: its `operands` and `results`, its `results` alone, or '' for not.
+
+    It is asked: versions of scikit-learn differ in it, and so do scalers of one version.
+    """
+    rows = np.random.default_rng(0).normal(scale=100.0, size=(8, width)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asked = np.asarray(part.transform(rows.copy()))
+    for how in ("operands", "results") if asked.dtype == np.float32 else ():
+        found = rows
+        for operator, constant in steps:
+            other = np.asarray(constant, np.float32 if how == "operands" else np.float64).reshape(1, -1)
+            found = _OPERATORS[operator](found.astype(np.float64), other.astype(np.float64)).astype(np.float32)
+        if clip is not None:
+            found = np.clip(found, np.float32(clip[0]), np.float32(clip[1]))
+        if np.array_equal(found, asked):
+            return how
+    return ""
 
 
 def _standard(graph: Graph, part: Any, view: View, path: str) -> View:
-    return graph.whole(_affine(graph, view, part.mean_ if part.with_mean else None, part.scale_), len(view))
+    steps = [("Sub", part.mean_)] if part.with_mean else []
+    return _affine(graph, part, view, steps + ([("Div", part.scale_)] if part.scale_ is not None else []))
 
 
 def _robust(graph: Graph, part: Any, view: View, path: str) -> View:
-    center = part.center_ if part.with_centering else None
-    return graph.whole(_affine(graph, view, center, part.scale_ if part.with_scaling else None), len(view))
+    steps = [("Sub", part.center_)] if part.with_centering else []
+    return _affine(graph, part, view, steps + ([("Div", part.scale_)] if part.with_scaling else []))
 
 
 def _max_abs(graph: Graph, part: Any, view: View, path: str) -> View:
-    name = _affine(graph, view, None, part.scale_)
-    if getattr(part, "clip", False):
-        name = graph.add("Clip", name, graph.constant(-1.0), graph.constant(1.0))
-    return graph.whole(name, len(view))
+    return _affine(graph, part, view, [("Div", part.scale_)], (-1.0, 1.0) if getattr(part, "clip", False) else None)
 
 
 def _min_max(graph: Graph, part: Any, view: View, path: str) -> View:
-    scaled = graph.add("Mul", graph.matrix(view), graph.constant(np.reshape(part.scale_, (1, -1))))
-    name = graph.add("Add", scaled, graph.constant(np.reshape(part.min_, (1, -1))))
-    if part.clip:
-        low, high = part.feature_range
-        name = graph.add("Clip", name, graph.constant(low), graph.constant(high))
-    return graph.whole(name, len(view))
+    steps = [("Mul", part.scale_), ("Add", part.min_)]
+    return _affine(graph, part, view, steps, part.feature_range if part.clip else None)
 
 
 def _polynomial(graph: Graph, part: Any, view: View, path: str) -> View:

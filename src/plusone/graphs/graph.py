@@ -71,6 +71,14 @@ class Graph:
         """Numbers that a field must be one of, because the trained model raises for any other."""
         self._flat: dict[str, View] = {}
         """By block of tensors: its values as the columns of a matrix."""
+        self.rounded: set[str] = set()
+        """Tensors of 64 bits whose numbers the trained model holds in 32: it was given no wider ones."""
+        self._gives_32 = (
+            self.dtype == np.float64
+            and bool(blocks)
+            and all(block.shape is not None for block in blocks)
+            and np.result_type(*(block.kind for block in blocks)) == np.float32
+        )
         for block in blocks:
             if block.shape is None:
                 self.widths[block.name] = len(block.fields)
@@ -99,6 +107,8 @@ class Graph:
                 name = self.cast(name, self.dtype)
             elif name == block.name:  # a tensor of this very name is taken for a raw one
                 name = self.add("Identity", name)
+            if self._gives_32:
+                self.rounded.add(name)
             self._flat[block.name] = self.whole(name, width)
         return self._flat[block.name]
 

@@ -1,12 +1,14 @@
 """Where the trees of a graph turn: rows that reach a split, and the two neighbouring values between which it turns.
 
 Found by asking the graph itself up to where its trees begin, so that whatever lies before them (scalers, imputers,
-rounding) is heeded. This module knows ONNX and arrays. It knows no trained model.
+rounding) is heeded. Of a tensor each value is a number of its own. This module knows ONNX and arrays. It knows no
+trained model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,9 @@ _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BR
 _MEMBER = 6
 _VISITS = 400_000
 """Rows times trees that are walked at most."""
+_CELLS = 8_000_000
+"""How many values of tensors are fed at most: rows that are walked, or splits that are looked at, times their size."""
+_AT_ONCE = 1_000_000
 _SIGN = np.int64(-(2**63))
 
 
@@ -34,6 +39,16 @@ class Turn(NamedTuple):
     """With this value of the field, and all of the row beside it, the comparison goes one way."""
     above: float
     """With this one, the next number up, it goes the other way."""
+    place: int | None = None
+    """Of a field that holds tensors: which of the row's values it is, laid out flat."""
+
+
+class _Place(NamedTuple):
+    """Where a field enters a graph: a column of a block, or of a tensor the whole block of so many values (`width`)."""
+
+    block: str
+    column: int
+    width: int = 0
 
 
 class _Trees(NamedTuple):
@@ -57,7 +72,7 @@ def find_turns(
 
     Args:
         columns: real rows, as they enter the graph.
-        ranges: by field of numbers, from where to where its turns are looked for.
+        ranges: by field of numbers or tensors, from where to where its turns are looked for.
     """
     from onnx import load_from_string
 
@@ -68,7 +83,7 @@ def find_turns(
         found += _turns(model, trees, blocks, columns, ranges, most)
     chosen: list[Turn] = []
     for name in ranges:
-        own = sorted({(turn.below, turn.above): turn for turn in found if turn.field == name}.items())
+        own = sorted({(turn.below, turn.above, turn.place or 0): turn for turn in found if turn.field == name}.items())
         chosen += [own[place][1] for place in _evenly(len(own), most)]
     return chosen
 
@@ -96,7 +111,8 @@ def _turns(
     ranges: Mapping[str, tuple[float, float]],
     most: int,
 ) -> list[Turn]:
-    rows = max(1, min(columns.rows, _VISITS // max(1, len(trees.roots))))
+    width = sum(math.prod(block.shape) for block in blocks if block.shape is not None)
+    rows = max(1, min(columns.rows, _VISITS // max(1, len(trees.roots)), _CELLS // max(1, width)))
     columns = columns.take(0, rows)
     before = _Before(model, trees.source, blocks)
     values = before.run(columns.feeds)
@@ -109,12 +125,20 @@ def _turns(
         if place is None or not low < high:
             continue
         moved = [before.run(_with(columns.feeds, place, value)) for value in (low, high)]
-        own = np.flatnonzero((moved[0] != moved[1]).any(axis=0))
-        mine = np.isin(trees.feature[reached_nodes], own) & ~np.isnan(columns.feeds[place[0]][reached_rows, place[1]])
+        changed = moved[0] != moved[1]
+        if place.width:  # what compares two of its values changes where not all are equal
+            changed |= (moved[0] != values) & ~np.isnan(values)
+        mine = np.isin(trees.feature[reached_nodes], np.flatnonzero(changed.any(axis=0)))
+        if not place.width:
+            mine &= ~np.isnan(columns.feeds[place.block][reached_rows, place.column])
         nodes, first = np.unique(reached_nodes[mine], return_index=True)
         by_value = np.argsort(trees.threshold[nodes], kind="stable")
-        chosen = by_value[_evenly(len(nodes), 2 * most)]
-        found += _search(before, trees, columns, name, (low, high), nodes[chosen], reached_rows[mine][first[chosen]])
+        limit = min(2 * most, max(1, _CELLS // place.width)) if place.width else 2 * most
+        chosen = by_value[_evenly(len(nodes), limit)]
+        step = max(1, _AT_ONCE // place.width) if place.width else len(nodes) or 1
+        for start in range(0, len(chosen), step):
+            some = chosen[start : start + step]
+            found += _search(before, trees, columns, name, (low, high), nodes[some], reached_rows[mine][first[some]])
     return found
 
 
@@ -128,48 +152,94 @@ def _search(
     rows: Any,
 ) -> list[Turn]:
     """Return the turn of each node for its row: by halving, over all numbers between the ends of its field."""
-    block, place = before.places[name]
+    place = before.places[name]
     feeds = {key: array[rows].copy() for key, array in columns.feeds.items()}
-    whole = feeds[block].dtype == np.int64
+    flat = feeds[place.block].reshape(len(nodes), -1)
+    every = np.arange(len(nodes))
+    # A plain number of a request has 64 bits, whatever the graph takes; a value of a tensor is of the tensor's dtype.
+    kind = flat.dtype if place.width or flat.dtype == np.int64 else np.dtype(np.float64)
+
+    def reached() -> Any:
+        return before.run(feeds)[every, trees.feature[nodes]]
+
+    spots = _moving(reached, flat, ends) if place.width else np.full(len(nodes), place.column)
 
     def side(values: Any) -> Any:
-        feeds[block][:, place] = values
-        return _goes_true(trees, nodes, before.run(feeds)[np.arange(len(nodes)), trees.feature[nodes]])
+        flat[every, spots] = values
+        return _goes_true(trees, nodes, reached())
 
-    low, high = (_ordered(np.full(len(nodes), end), whole=whole) for end in ends)
-    at_low, at_high = (side(_unordered(end, whole=whole)) for end in (low, high))
+    low, high = (_ordered(np.full(len(nodes), end), kind) for end in ends)
+    at_low, at_high = (side(_unordered(end, kind)) for end in (low, high))
     turning = at_low != at_high
     for _ in range(65):
         middle = (low & high) + ((low ^ high) >> 1)  # the mean, without an overflow
         if (middle == low).all():
             break
-        left = side(_unordered(middle, whole=whole)) == at_low
+        left = side(_unordered(middle, kind)) == at_low
         low, high = np.where(left, middle, low), np.where(left, high, middle)
-    below, above = _unordered(low, whole=whole), _unordered(high, whole=whole)
+    below, above = _unordered(low, kind), _unordered(high, kind)
     return [
-        Turn(int(rows[at]), name, float(trees.threshold[nodes[at]]), below[at].item(), above[at].item())
+        Turn(
+            int(rows[at]),
+            name,
+            float(trees.threshold[nodes[at]]),
+            below[at].item(),
+            above[at].item(),
+            int(spots[at]) if place.width else None,
+        )
         for at in np.flatnonzero(turning)
     ]
 
 
-def _ordered(values: Any, *, whole: bool) -> Any:
-    """Return integers in the order of these numbers, such that neighbours are neighbours."""
-    if whole:
+def _moving(reached: Callable[[], Any], flat: Any, ends: tuple[float, float]) -> Any:
+    """Return for each row the place in its tensor that moves most what `reached` gives, found by halving.
+
+    Each half is set to one end and to the other, and the one that moves it more is halved again: where trees compare
+    the values of the tensor themselves, scaled or not, that is the one value which is compared.
+
+    Args:
+        flat: the rows' tensors, as they are fed; they are as before afterwards.
+    """
+    before, spots = flat.copy(), np.arange(flat.shape[1])
+    start, stop = np.zeros(len(flat), np.int64), np.full(len(flat), flat.shape[1])
+    while (stop - start > 1).any():
+        middle = (start + stop + 1) // 2
+        moved: list[Any] = []
+        for first, last in ((start, middle), (middle, stop)):
+            inside = (spots >= first[:, None]) & (spots < last[:, None])
+            found: list[Any] = []
+            for end in ends:
+                flat[:] = np.where(inside, np.asarray(end, flat.dtype), before)
+                found.append(reached())
+            moved.append(np.abs(found[0] - found[1]))
+        left = ~(moved[1] > moved[0])
+        start, stop = np.where(left, start, middle), np.where(left, middle, stop)
+    flat[:] = before
+    return start
+
+
+def _ordered(values: Any, kind: Any) -> Any:
+    """Return integers in the order of these numbers of a dtype, such that neighbours are neighbours."""
+    if kind.kind != "f":
         return values.astype(np.int64)
-    bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.int64)  # -0.0 is 0.0
-    return np.where(bits < 0, _SIGN - bits, bits)
+    bits = (np.asarray(values, dtype=kind) + kind.type(0)).view(f"i{kind.itemsize}").astype(np.int64)  # -0.0 is 0.0
+    return np.where(bits < 0, _sign(kind) - bits, bits)
 
 
-def _unordered(codes: Any, *, whole: bool) -> Any:
-    if whole:
+def _unordered(codes: Any, kind: Any) -> Any:
+    if kind.kind != "f":
         return codes
-    return np.where(codes < 0, _SIGN - codes, codes).view(np.float64)
+    return np.where(codes < 0, _sign(kind) - codes, codes).astype(f"i{kind.itemsize}").view(kind)
 
 
-def _with(feeds: Mapping[str, Any], place: tuple[str, int], value: float) -> dict[str, Any]:
+def _sign(kind: Any) -> Any:
+    return _SIGN if kind.itemsize == 8 else np.int64(np.iinfo(f"i{kind.itemsize}").min)
+
+
+def _with(feeds: Mapping[str, Any], place: _Place, value: float) -> dict[str, Any]:
     changed = dict(feeds)
-    changed[place[0]] = changed[place[0]].copy()
-    changed[place[0]][:, place[1]] = value
+    changed[place.block] = changed[place.block].copy()
+    changed[place.block][:, slice(None) if place.width else place.column] = value
     return changed
 
 
@@ -177,14 +247,14 @@ class _Before:
     """The part of a graph before its trees.
 
     Attributes:
-        places: by field of numbers, its block and its column there.
+        places: by field of numbers or tensors, its block and its column there.
     """
 
     def __init__(self, model: Any, output: str, blocks: Sequence[Block]) -> None:
         import onnxruntime as ort
 
         self.places = {
-            name: (block.name, index)
+            name: _Place(block.name, index, math.prod(block.shape) if block.shape is not None else 0)
             for block in blocks
             if block.dtype != "string"
             for index, name in enumerate(block.fields)

@@ -30,6 +30,10 @@ __all__ = ["prove_edges"]
 
 MAX_ROWS = 4_000
 """How many rows are made at most, for all fields together."""
+_CELLS = 8_000_000
+"""How many values of tensors these rows hold at most."""
+_LEAST = 32
+"""For how many rows of each field there is room all the same."""
 _BASES = 256
 """How many real rows are changed, evenly chosen."""
 _NAMED = 5
@@ -57,6 +61,8 @@ class _Edge(NamedTuple):
     kind: str
     """`value`, `text`, `threshold`, `rounding`, or `extreme`: numbers that no data holds, which are reported alone."""
     value: Any
+    place: int | None = None
+    """Of a tensor: which of its values is this one, laid out flat; None: `value` is the tensor."""
 
 
 def prove_edges(
@@ -82,8 +88,9 @@ def prove_edges(
     base = next((case.table for case in cases if case.table.num_rows), None)
     if base is None:
         return {"rows": 0}
+    ranges = _ranges(base, signature.fields)
     base = _widened(base.take(_evenly(base.num_rows, _BASES)), signature.fields)
-    edges = _make(base, graph, signature, blocks, known)
+    edges = _make(base, graph, signature, blocks, known, ranges)
     table = _table(base, edges, signature.fields)
     _, bad = read_table(table, signature.fields, blocks, known)
     asked = np.flatnonzero(~bad)
@@ -92,7 +99,7 @@ def prove_edges(
         "rows": sum(len(rows) for rows, _ in found),
         "refused_rows": int(bad.sum()),
         "unanswered_rows": len(asked) - sum(len(rows) for rows, _ in found),
-        "thresholds": len({(edge.field, edge.value) for edge in edges if edge.kind == "threshold"}),
+        "thresholds": len({(edge.field, edge.place, edge.value) for edge in edges if edge.kind == "threshold"}),
         "differ": 0,
         "max_difference": 0.0,
         "kinds": {},
@@ -134,46 +141,65 @@ def _count(
 
 
 def _make(
-    base: pa.Table, graph: bytes | None, signature: Signature, blocks: Sequence[Block], known: Known
+    base: pa.Table,
+    graph: bytes | None,
+    signature: Signature,
+    blocks: Sequence[Block],
+    known: Known,
+    ranges: dict[str, tuple[float, float]],
 ) -> list[_Edge]:
     """Return the edges of all fields, at most `MAX_ROWS`, the same for the same data and graph."""
     fields = signature.fields
-    budget = max(1, MAX_ROWS // len(fields))
-    turning = _turns_of(base, graph, signature.fields, blocks, known, budget)
+    values = sum(math.prod(field.shape) for field in fields if field.shape is not None)
+    most = MAX_ROWS if not values else min(MAX_ROWS, max(_LEAST * len(fields), _CELLS // values))
+    budget = max(1, most // len(fields))
+    turning = _turns_of(base, graph, signature.fields, blocks, known, ranges, budget)
     edges: list[_Edge] = []
     for field in fields:
         plain = _plain_edges(field, base, budget)
         edges += [edge for edge in (plain + turning[field.name]) if _exists(edge, field)]
-    return [edges[place] for place in _evenly(len(edges), MAX_ROWS)]
+    return [edges[place] for place in _evenly(len(edges), most)]
 
 
-def _turns_of(
-    base: pa.Table, graph: bytes | None, fields: Sequence[Field], blocks: Sequence[Block], known: Known, budget: int
-) -> dict[str, list[_Edge]]:
-    """Return by field the edges at the thresholds of the graph's trees; `fields`: all of the blocks' fields."""
-    found: dict[str, list[_Edge]] = {field.name: [] for field in fields}
-    whole = {field.name for field in fields if field.dtype == "int64"}
-    ranges = {
-        field.name: (field.minimum, field.maximum)
-        for field in fields
-        if field.dtype in ("float64", "int64")
-        and field.shape is None
-        and field.minimum is not None
-        and field.maximum is not None
-    }
-    if graph is None or not ranges:
-        return found
-    columns, _ = read_table(base, fields, blocks, known)
-    for turn in find_turns(graph, blocks, columns, ranges, max(1, budget // 6)):
-        values = _around(turn.below, turn.above, turn.threshold, whole=turn.field in whole)
-        found[turn.field] += [_Edge(turn.row, turn.field, "threshold", value) for value in values]
+def _ranges(table: pa.Table, fields: Sequence[Field]) -> dict[str, tuple[float, float]]:
+    """Return by field of numbers from where to where its values lie; of a tensor, all of its values."""
+    found: dict[str, tuple[float, float]] = {}
+    for field in fields:
+        if field.shape is not None:
+            values = rows_of(table.column(field.name))
+            found[field.name] = (0, 255) if values.dtype == np.uint8 else (values.min().item(), values.max().item())
+        elif field.dtype in ("float64", "int64") and field.minimum is not None and field.maximum is not None:
+            found[field.name] = (field.minimum, field.maximum)
     return found
 
 
-def _around(below: float, above: float, threshold: float, *, whole: bool) -> list[Any]:
-    """Return the values to ask beside a turn: both sides, and their neighbours in single precision."""
-    if whole:
+def _turns_of(
+    base: pa.Table,
+    graph: bytes | None,
+    fields: Sequence[Field],
+    blocks: Sequence[Block],
+    known: Known,
+    ranges: dict[str, tuple[float, float]],
+    budget: int,
+) -> dict[str, list[_Edge]]:
+    """Return by field the edges at the thresholds of the graph's trees; `fields`: all of the blocks' fields."""
+    found: dict[str, list[_Edge]] = {field.name: [] for field in fields}
+    if graph is None or not ranges:
+        return found
+    dtypes = {field.name: field.dtype for field in fields}
+    columns, _ = read_table(base, fields, blocks, known)
+    for turn in find_turns(graph, blocks, columns, ranges, max(1, budget // 6)):
+        values = _around(turn.below, turn.above, turn.threshold, dtypes[turn.field])
+        found[turn.field] += [_Edge(turn.row, turn.field, "threshold", value, turn.place) for value in values]
+    return found
+
+
+def _around(below: float, above: float, threshold: float, dtype: str) -> list[Any]:
+    """Return the values to ask beside a turn: both sides, and of 64 bits their neighbours in single precision."""
+    if dtype in ("int64", "uint8"):
         return sorted({math.floor(below), math.ceil(above)})
+    if dtype == "float32":
+        return [below, above]
     single = _single(below)
     values = {below, above, float(single)}
     values |= {float(np.nextafter(single, np.float32(end))) for end in (-np.inf, np.inf)}
@@ -297,7 +323,12 @@ def _table(base: pa.Table, edges: Sequence[_Edge], fields: Sequence[Field]) -> p
         place = table.column_names.index(field.name)
         if field.shape is not None:
             rows = rows_of(table.column(place)).copy()
-            rows[own] = np.stack([edges[one].value for one in own])
+            for one in own:
+                spot = edges[one].place
+                if spot is None:
+                    rows[one] = edges[one].value
+                else:
+                    rows[one].reshape(-1)[spot] = edges[one].value
             table = table.set_column(place, field.name, to_table({field.name: rows}).column(0))
             continue
         column = table.column(place).combine_chunks()
@@ -371,9 +402,12 @@ def _example(edge: _Edge, case: Case, answer: Any, place: int, difference: float
     compiled = answer.labels[place] if answer.probabilities is None else answer.probabilities[place]
     if answer.scores is not None:
         compiled = answer.codes[place]
+    found: dict[str, Any] = {"kind": edge.kind, "field": edge.field}
+    if edge.place is not None:  # a tensor may be too long to be shown
+        shape = rows_of(case.table.column(edge.field)).shape[1:]
+        found |= {"place": [int(at) for at in np.unravel_index(edge.place, shape)], "value": edge.value}
     return {
-        "kind": edge.kind,
-        "field": edge.field,
+        **found,
         "fields": {name: _short(value) for name, value in fields.items()},
         "trained": np.asarray(trained).tolist(),
         "compiled": np.asarray(compiled).tolist(),
@@ -387,6 +421,12 @@ def _short(value: Any) -> Any:
     return f"{value[:40]}... ({len(value)} characters)" if isinstance(value, str) and len(value) > 60 else value
 
 
+def _name(example: dict[str, Any]) -> str:
+    if "place" not in example:
+        return repr(example["field"])
+    return f"{example['field']!r} with {example['value']!r} at {example['place']}"
+
+
 def _differs(record: dict[str, Any], closing: Sequence[str], precision: str, tolerance: float) -> Incompatible:
     named = [one for one in record["examples"] if one["kind"] in closing]
     counts = ", ".join(
@@ -395,7 +435,7 @@ def _differs(record: dict[str, Any], closing: Sequence[str], precision: str, tol
         if name in closing and kind["differ"]
     )
     lines = [
-        f"  {one['field']!r} of {one['fields']}: trained {one['trained']}, compiled {one['compiled']}, "
+        f"  {_name(one)} of {one['fields']}: trained {one['trained']}, compiled {one['compiled']}, "
         f"difference {one['difference']:.3g}"
         for one in named
     ]

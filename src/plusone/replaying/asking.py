@@ -14,7 +14,12 @@ import msgspec
 from ..base.errors import BrokenEnvironment
 from ..execution import environment
 
-__all__ = ["Failure", "Replay", "compiled_lock", "replay"]
+__all__ = ["NOT_HERE", "Failure", "Replay", "absent", "compiled_lock", "replay"]
+
+NOT_HERE = "imported where it was packaged, and not here"
+"""The kind of failure of a replay in which a module was not imported that its lock says was imported: no matter what
+the model answered.
+"""
 
 _PATIENCE_S = 300.0
 
@@ -91,6 +96,34 @@ def replay(
         found = msgspec.json.decode(result.read_bytes(), type=Replay)
         own = f"{sources[0]}/"
         return msgspec.structs.replace(found, files=tuple(file for file in found.files if not file.startswith(own)))
+
+
+_ABSENT = """
+import importlib.util, json, sys
+def absent(module):
+    try:
+        return importlib.util.find_spec(module) is None
+    except ModuleNotFoundError:
+        return True
+    except Exception:
+        return False
+print(json.dumps([module for module in sys.argv[1:] if absent(module)]))
+"""
+
+
+def absent(python: Path, modules: Sequence[str]) -> list[str]:
+    """Return those of these modules that this Python can't find in its environment, in their order.
+
+    Raises:
+        BrokenEnvironment: when this Python does not even start.
+    """
+    done = subprocess.run(
+        [str(python), "-I", "-c", _ABSENT, *modules], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise BrokenEnvironment(f"The Python {python} ended with exit code {done.returncode}: {said[:500]}")
+    return msgspec.json.decode(done.stdout.strip().rpartition(b"\n")[2], type=list[str])
 
 
 _found: dict[bool, str] = {}

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from ..base.errors import BrokenArtifact, BrokenEnvironment, PlusoneError
 from ..base.records import Package, Record
 from ..execution import environment, venvs
 from ..packaging.artifact import ENVIRONMENT, read
 from ..packaging.environments import NATIVE
-from .asking import Replay, replay
+from .asking import NOT_HERE, Failure, Replay, absent, replay
 from .natively import replay_natively
 
 __all__ = ["Line", "Verified", "verify"]
@@ -28,23 +30,24 @@ class Line(Record, frozen=True):
     version: str
     imported: bool = False
     """Whether the replay imported anything of it."""
-    without: Literal["", "fails", "differs", "missed", "answers"] = ""
-    """What became of a replay in an environment that lacks it: it fails, or answers differently: the line is needed.
-    Or it answers equally, and the line was imported in passing: a module that the lock says was imported is missed, or
-    not even that. '' when it was not tried."""
+    without: Literal["", "fails", "differs", "answers"] = ""
+    """What the model itself did in an environment that lacks it: it failed, or answered its examples differently, or
+    equally. '' when it was not tried. Whatever it did, the replay there is to fail."""
     module: str = ""
-    """The module of it that was not there then."""
+    """The module of it by whose name the replay failed there; '' of one that was tried is a problem."""
+    failure: str = ""
+    """The kind of that failure: of the error, or `NOT_HERE`."""
 
     @property
-    def in_passing(self) -> bool:
-        """Whether the model works equally without it."""
-        return self.without in ("missed", "answers")
+    def optional(self) -> bool:
+        """Whether the model answers its examples equally without it."""
+        return self.without == "answers"
 
 
 class Verified(Record, frozen=True):
     """What came of a replay in the environment of the lock alone.
 
-    `missing` is the module that the lock is not enough for, and `distribution` the one that has it, in this Python.
+    `missing` is the module by whose name the replay failed, and `distribution` the one that has it, in this Python.
     """
 
     digest: str
@@ -75,8 +78,8 @@ def verify(
 
     Args:
         trusted: the packages that may make types which are not known to be safe.
-        each_line: replay once more for each line of which something was imported, in an environment without it. One
-            without which the model fails or answers differently, and of which no module is missed, is a problem.
+        each_line: replay once more for each line of which something was imported, in an environment without it. Each
+            of these replays is to fail by the name of a module of that line: one that does not is a problem.
 
     Raises:
         BrokenArtifact: when the package was changed on disk, or has no examples.
@@ -94,17 +97,17 @@ def verify(
         python = venvs.ensure(lock, log=log)
         name = python.parent.parent.name
         (log or _silent)(f"asking {rows} examples in the environment {name}")
-        ask: Callable[..., Replay] = replay
-        if package.format in NATIVE:
-            ask = partial(replay_natively, package=package, trusted=trusted)
+        ask = partial(replay_natively, package=package, trusted=trusted) if package.format in NATIVE else replay
         found = ask(python, folder, digest)
-        used, missed = _imported(found, python, lock, folder)
-        missing = missed[0] if missed else ""
-        lines = tuple(Line(name=one, version=version, imported=one in used) for one, version in wanted.items())
-        problems = _problems(found, missing)
+        here = _imported(found, python, folder)
+        found = _held(found, python, environment.imports_of(lock), here)
+        missing = found.error.module if found.error is not None else ""
+        lines = tuple(Line(name=one, version=version, imported=one in here) for one, version in wanted.items())
+        problems = _problems(found, wanted)
         if each_line and not problems:
-            lines = tuple(_without(line, lock, ask, folder, digest, log) if line.imported else line for line in lines)
-            problems += _unnamed_ones(lines)
+            missed = partial(_without, lock=lock, ask=ask, folder=folder, digest=digest, log=log)
+            lines = tuple(missed(line, here[line.name]) if line.imported else line for line in lines)
+            problems += [_unnamed(line) for line in lines if line.imported and not line.module]
     except PlusoneError as error:
         found, missing, problems = Replay(files=(), max_difference=None), "", [error.message]
         lines = tuple(Line(name=one, version=version) for one, version in wanted.items())
@@ -123,10 +126,6 @@ def verify(
     )
 
 
-def _unnamed_ones(lines: Sequence[Line]) -> list[str]:
-    return [_unnamed(line) for line in lines if line.without in ("fails", "differs") and not line.module]
-
-
 def _silent(text: str) -> None:
     del text
 
@@ -137,28 +136,47 @@ def _lock_of(folder: Path, package: Package) -> str:
     return (folder / ENVIRONMENT).read_text()
 
 
-def _imported(found: Replay, python: Path, lock: str, folder: Path) -> tuple[set[str], list[str]]:
-    """Return the distributions of which something was imported, and the modules that were not there."""
+def _imported(found: Replay, python: Path, folder: Path) -> dict[str, set[str]]:
+    """Return the modules that were imported there, by distribution."""
     owners = environment.owners(found.files, path=[str(venvs.site_of(python.parent.parent))])
     # A model in a process of its own brings modules of its own.
     if strays := [file for file, owner in owners.items() if owner is None and not _below(file, folder)]:
         raise BrokenEnvironment(f"{strays[0]} was imported, which is in no distribution of the lock.")
-    used = {owner.name for owner in owners.values() if owner is not None}
-    if found.error is not None:
-        return used, [found.error.module] if found.error.module else []
-    modules = {environment.module_of(file, owner) for file, owner in owners.items() if owner is not None}
-    return used, [name for name in environment.imports_of(lock) if name not in modules]
+    here: dict[str, set[str]] = {}
+    for file, owner in owners.items():
+        if owner is not None:
+            here.setdefault(owner.name, set()).add(environment.module_of(file, owner))
+    return here
+
+
+def _held(found: Replay, python: Path, modules: Sequence[str], here: dict[str, set[str]]) -> Replay:
+    """Return the replay, failed by the name of the first of these modules that it lacks, whatever the model answered.
+
+    Where the model failed and named no module, it can't be seen what it would have imported: its Python is asked
+    whether it could find these.
+    """
+    if found.error is None:
+        seen = set[str]().union(*here.values())
+        lacking = [module for module in modules if module not in seen]
+        did = "answers its examples differently" if found.differing else "answers its examples equally"
+    elif not found.error.module:
+        lacking = absent(python, modules)
+        did = f"fails: {found.error.kind}: {found.error.message}"
+    else:
+        return found
+    if not lacking:
+        return found
+    failure = Failure(kind=NOT_HERE, message=f"{NOT_HERE}; the model {did}", module=lacking[0])
+    return msgspec.structs.replace(found, error=failure)
 
 
 def _below(file: str, folder: Path) -> bool:
     return Path(file).resolve().is_relative_to(folder.resolve())
 
 
-def _problems(found: Replay, missing: str) -> list[str]:
-    if missing:
-        owner = environment.owner_of(missing)
-        where = f"which {owner} has" if owner else "which no distribution of this Python has"
-        return [f"the lock is not enough: there is no module {missing!r}, {where}"]
+def _problems(found: Replay, wanted: dict[str, str]) -> list[str]:
+    if found.error is not None and found.error.module:
+        return [_missing(found.error, wanted)]
     if found.error is not None:
         return [f"the model does not load and answer there: {found.error.kind}: {found.error.message}"]
     if found.differing:
@@ -170,25 +188,44 @@ def _problems(found: Replay, missing: str) -> list[str]:
     return []
 
 
-def _without(line: Line, lock: str, ask: Callable[..., Replay], folder: Path, digest: str, log: Log | None) -> Line:
+def _missing(failure: Failure, wanted: dict[str, str]) -> str:
+    module, owner = failure.module, environment.owner_of(failure.module)
+    told = f" (it was {failure.message})" if failure.kind == NOT_HERE else ""
+    if owner in wanted:
+        return f"the module {module!r} of {owner}=={wanted[owner]} was not imported, although its line is there{told}"
+    where = f"which {owner} has" if owner else "which no distribution of this Python has"
+    return f"the lock is not enough: there is no module {module!r}, {where}{told}"
+
+
+def _without(
+    line: Line, modules: set[str], *, lock: str, ask: Callable[..., Replay], folder: Path, digest: str, log: Log | None
+) -> Line:
+    """Return the line with what came of a replay without it; `modules`: those of it that were imported with it."""
     (log or _silent)(f"without {line.name}=={line.version}")
+    named = [module for module in environment.imports_of(lock) if module in modules]
+    shortest = sorted(modules - {""}, key=lambda text: (len(text), text))
     with venvs.without(lock, line.name) as python:
-        found = ask(python, folder, digest)
-        _, missed = _imported(found, python, lock, folder)
-    # What a line imports itself is not there either then: of those, the line's own.
-    own = next((module for module in missed if environment.owner_of(module) == line.name), "")
-    if found.error is not None:
-        return _replaced(line, "fails", own)
-    if found.differing:
-        return _replaced(line, "differs", own)
-    return _replaced(line, "missed" if own else "answers", own)
+        try:
+            found = ask(python, folder, digest)
+        except BrokenEnvironment as error:  # it died or hung
+            found = Replay(files=(), error=Failure(kind=type(error).__name__, message=error.message))
+        without = "fails" if found.error is not None else "differs" if found.differing else "answers"
+        if found.error is not None and not _is_of(found.error.module, line.name, modules):
+            # What it imports itself may be named in its place, or nothing.
+            found = msgspec.structs.replace(found, error=msgspec.structs.replace(found.error, module=""))
+        found = _held(found, python, [*named, *shortest][:1], _imported(found, python, folder))
+    failure = found.error or Failure(kind="", message="")
+    return msgspec.structs.replace(line, without=without, module=failure.module, failure=failure.kind)
 
 
-def _replaced(line: Line, without: Literal["fails", "differs", "missed", "answers"], module: str) -> Line:
-    return Line(name=line.name, version=line.version, imported=line.imported, without=without, module=module)
+def _is_of(module: str, distribution: str, modules: set[str]) -> bool:
+    return module in modules or environment.owner_of(module) == distribution
 
 
 def _unnamed(line: Line) -> str:
-    if line.without == "fails":
-        return f"without {line.name}=={line.version} the model fails, and the error names no module of it"
-    return f"without {line.name}=={line.version} the model answers differently, and no module of it is missed"
+    what = {
+        "fails": "the model fails, and the error names no module of it",
+        "differs": "the model answers differently, and no module of it is missed",
+        "answers": "the model answers equally, and no module of it is missed",
+    }[line.without or "answers"]
+    return f"without {line.name}=={line.version} {what}"

@@ -34,18 +34,19 @@ def print_verified(found: PackageVerified) -> None:
     name, seen = f"{found.model}@{found.release}", found.found
     tried = [line for line in seen.lines if line.without]
     if tried:
-        print_table(("line", "without it"), [(f"{line.name}=={line.version}", _without(line)) for line in tried])
+        rows = [(f"{line.name}=={line.version}", *_without(line)) for line in tried]
+        print_table(("without the line", "the replay", "and the model itself"), rows)
     unused = [f"{line.name}=={line.version}" for line in seen.lines if not line.imported]
     if unused and not seen.missing:
-        click.echo(f"lines of which nothing was imported: {', '.join(unused)}")
-    if passing := [line.name for line in seen.lines if line.in_passing]:
-        click.echo(f"imported in passing, the model answers equally without: {', '.join(passing)}")
+        click.echo(f"nothing was imported of: {', '.join(unused)}")
+    if optional := [line.name for line in seen.lines if line.optional]:
+        click.echo(f"optional for its examples (a request unlike all of them may need one): {', '.join(optional)}")
     if not seen.problems:
         lines = f"{len(seen.lines)} line{'s' if len(seen.lines) != 1 else ''}"
         click.echo(
             f"{click.style(name, bold=True)} works in an environment of the {lines} of its lock alone: {seen.rows} "
             f"examples, largest difference {number(seen.max_difference)}, allowed {number(seen.tolerance)} "
-            f"({seen.duration_s:.1f} s)"
+            f"({seen.duration_s:.1f} s)" + (f"; without any of the {len(tried)} it fails, by name" if tried else "")
         )
         return
     click.secho(f"{name} does not work in an environment of its lock alone", fg="red", bold=True)
@@ -53,14 +54,8 @@ def print_verified(found: PackageVerified) -> None:
         click.echo(f"  - {problem}")
 
 
-def _without(line: Line) -> str:
-    if line.without == "fails":
-        return (
-            f"fails: no module {line.module!r}" if line.module else click.style("fails, and names no module", fg="red")
-        )
-    if line.without == "differs":
-        missed = f"no module {line.module!r}" if line.module else click.style("and misses no module", fg="red")
-        return f"answers differently: {missed}"
-    if line.without == "missed":
-        return f"answers equally, misses {line.module!r}"
-    return "answers equally, misses nothing"
+def _without(line: Line) -> tuple[str, str]:
+    """Return what came of the replay without a line, and what the model did there."""
+    failed = f"fails: no module {line.module!r}" if line.module else click.style("names no module of it", fg="red")
+    model = {"fails": "does not answer", "differs": "answers otherwise", "answers": "answers equally"}
+    return failed, model.get(line.without, "")

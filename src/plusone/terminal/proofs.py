@@ -41,8 +41,9 @@ def _edges(edges: dict[str, Any]) -> Iterator[str]:
         if kind["differ"]:
             yield f"            {kind['differ']:,} of {kind['rows']:,} {_KINDS.get(name, name)}"
     for one in edges["examples"][:_SHOWN]:
-        value = one["fields"].get(one["field"])
-        yield f"            e.g. {one['field']} = {value!r}: trained {one['trained']}, compiled {one['compiled']}"
+        value = one.get("value", one["fields"].get(one["field"]))
+        at = f" at {one['place']}" if "place" in one else ""
+        yield f"            e.g. {one['field']}{at} = {value!r}: trained {one['trained']}, compiled {one['compiled']}"
 
 
 def _quantised(found: dict[str, Any]) -> Iterator[str]:
