@@ -173,7 +173,7 @@ def test_figures_of_another_judge_are_shown_as_far_as_they_are_known(part: Any, 
 
 def test_evidence_beyond_the_bar_that_takes_nothing_back_is_said_to_be_tolerated():
     slower = {"live": {"requests": 9, "p50_s": 0.002}, "candidate": {"requests": 9, "p50_s": 0.003}, "e_value": 1e9}
-    figures = {"bar": 80.0, "errors": {"e_value": 79.0}, "latency": slower | {"decided": False}}
+    figures: dict[str, Any] = {"bar": 80.0, "errors": {"e_value": 79.0}, "latency": slower | {"decided": False}}
     rows = {row[0]: row[3] for row in evidence_rows(figures)}
     assert rows == {
         "requests": "",
