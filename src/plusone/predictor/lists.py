@@ -1,4 +1,4 @@
-"""The JSON of answers that are lists: vectors, with names or without, and rankings.
+"""The JSON of answers that are more than one label or number: vectors, rankings, and labels of several targets.
 
 JSON has no word for a number that is not finite: it is written as null.
 """
@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from ..base.records import Output
+from ..base.several import parts_of
 from ..graphs.runner import Answer
 
-__all__ = ["Lists", "Rankings", "Vectors", "lists_of", "ranked", "spans"]
+__all__ = ["Labels", "Lists", "Rankings", "Vectors", "key_of", "lists_of", "ranked", "spans"]
 
 _write = msgspec.json.Encoder().encode
 
@@ -65,7 +66,53 @@ class Rankings:
         return [b",".join(rows[start:stop]) for start, stop in spans(counts)]
 
 
-Lists = Vectors | Rankings
+class Labels:
+    """Writes labels of several targets: `{"label": {"late": "no", ...}, "probabilities": {"late": {"no": 0.9, ...}}}`.
+
+    As of a single label, it is null where a probability of its target is no number, or where it is none of the classes.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self.names = output.names
+        self.sizes = output.sizes
+        parts = [output.classes[start:stop] for start, stop in parts_of(output.sizes)]
+        self._classes = [dict(enumerate(classes)) for classes in parts]
+        self.keys = [[key_of(label) for label in classes] for classes in parts]
+        """By target, the names of its probabilities."""
+
+    def rows(self, answer: Answer) -> list[bytes]:
+        """Return the JSON of each row's labels."""
+        return [_write(value) for value in self.values(answer)]
+
+    def joined(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
+        """Return the JSON of the labels of each request, joined by commas."""
+        values = self.values(answer)
+        return [_write(values[start:stop])[1:-1] for start, stop in spans(counts)]
+
+    def values(self, answer: Answer) -> list[Any]:
+        """Return the labels as JSON's own kinds; a number that is not finite is that."""
+        parts = answer.each(self.sizes)
+        codes = [part.codes.tolist() for part in parts]
+        names = self.names
+        if answer.probabilities is None:
+            columns = [[known.get(code) for code in own] for known, own in zip(self._classes, codes, strict=True)]
+            return [{"label": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
+        shares = [part.probabilities.tolist() for part in parts]
+        labels = [
+            # The code is that of the largest, or of the first that is no number: it alone is unequal to itself.
+            [known[code] if row[code] == row[code] else None for code, row in zip(own, rows, strict=True)]
+            for known, own, rows in zip(self._classes, codes, shares, strict=True)
+        ]
+        sure = [
+            [dict(zip(keys, row, strict=True)) for row in rows] for keys, rows in zip(self.keys, shares, strict=True)
+        ]
+        return [
+            {"label": dict(zip(names, said, strict=True)), "probabilities": dict(zip(names, each, strict=True))}
+            for said, each in zip(zip(*labels, strict=True), zip(*sure, strict=True), strict=True)
+        ]
+
+
+Lists = Vectors | Rankings | Labels
 
 
 def ranked(answer: Answer, items: Sequence[Any]) -> list[Any]:
@@ -80,7 +127,16 @@ def lists_of(output: Output) -> Lists | None:
     """Return what writes the lists that a model answers; None where it answers none."""
     if output.kind == "ranking":
         return Rankings(output.classes)
+    if output.kind == "labels":
+        return Labels(output)
     return Vectors(output.names) if output.kind == "vector" else None
+
+
+def key_of(label: Any) -> str:
+    """Return what stands for a label as a key of a JSON object."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)
 
 
 def spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
