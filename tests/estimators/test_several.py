@@ -25,8 +25,8 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from plusone.base.errors import Incompatible
 from plusone.base.records import Output
-from plusone.base.several import singles
 from plusone.estimators.several import classes_of, has_probabilities
+from plusone.labels.several import singles
 from plusone.predictor import Predictor
 
 Package = Callable[..., Predictor]

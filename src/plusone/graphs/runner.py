@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BrokenArtifact
-from ..base.several import parts_of
+from ..labels.several import parts_of
 from .layout import Columns
 from .texts import TEXTS, read_texts
 

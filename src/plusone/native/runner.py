@@ -21,9 +21,9 @@ from ..base.errors import BrokenArtifact, PlusoneError, TooSlow, Unavailable
 from ..base.files import inside, unlisted
 from ..base.ids import digest_file
 from ..base.records import Package
-from ..base.several import parts_of
 from ..graphs.layout import Columns
 from ..graphs.runner import Answer, class_array, largest
+from ..labels.several import parts_of
 from .process import Died, Log, Process
 from .wire import Frame
 

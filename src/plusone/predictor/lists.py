@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from ..base.records import Output
-from ..base.several import parts_of
 from ..graphs.runner import Answer
+from ..labels.several import parts_of
 
 __all__ = ["Labels", "Lists", "Rankings", "Vectors", "key_of", "lists_of", "ranked", "spans"]
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
-from ..base.several import parts_of
 from ..data.tables import from_arrow
 from ..data.tensors import shape_of, tabled, to_arrays
 from ..estimators.several import classes_of, has_probabilities
 from ..graphs.layout import Block, Columns
 from ..graphs.runner import Answer, class_array
+from ..labels.several import parts_of
 from ..native.several import join_probabilities, labels_to_codes
 from ..signatures.signature import UNSEEN, base_row, with_value
 from ..signatures.tables import Known, read_table

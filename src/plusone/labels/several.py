@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .records import Output
+from ..base.records import Output
 
-__all__ = ["parts_of", "singles"]
+__all__ = ["parts_of", "share_names", "singles"]
 
 
 def parts_of(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -23,3 +23,14 @@ def singles(output: Output) -> tuple[Output, ...]:
         Output(name=name, kind="classes", classes=output.classes[start:stop], probabilities=output.probabilities)
         for name, (start, stop) in zip(output.names, parts_of(output.sizes), strict=True)
     )
+
+
+def share_names(output: Output) -> tuple[str, ...]:
+    """Return what the probabilities of each target are called where each is a tensor: `late_probabilities`."""
+    found: list[str] = []
+    for name in output.names:
+        own = f"{name}_probabilities"
+        while own in output.names:
+            own += "_"
+        found.append(own)
+    return tuple(found)
