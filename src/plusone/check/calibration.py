@@ -48,7 +48,8 @@ def calibrated(
         raise UsageError(f"at_most = {at_most}, confidence = {confidence}: expected numbers between 0 and 1.")
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
-        answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, no probabilities of one"
+        answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"
+        answers += " of one target" if output.kind == "labels" else ""
         raise UsageError(
             f"The model answers {answers}: there is nothing to calibrate.", mend="use at_least or no_worse"
         )
