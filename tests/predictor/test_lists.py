@@ -126,5 +126,9 @@ def test_labels_of_several_targets_in_arrow() -> None:
     assert table.column("label").to_pylist() == [{"a": 1, "b": "y"}, {"a": None, "b": "x"}]
     assert table.column("probabilities").to_pylist()[0] == {"a": {"1": 0.9, "2": 0.1}, "b": {"x": 0.2, "y": 0.8}}
     assert table.schema.metadata == {b"release": b"1"}
+    strange = Answer(answer._classes, np.array([[0, 3], [-1, 2], [1, 9]]), None, None)
+    assert [msgspec.json.decode(row)["label"] for row in Labels(output).rows(strange)] == [
+        {"a": 1, "b": "y"}, {"a": None, "b": "x"}, {"a": 2, "b": None},
+    ]  # fmt: skip
     alone = Answer(answer._classes, answer.codes, None, None)
     assert pa.ipc.open_stream(write_stream(alone, [], {}, Labels(output))).read_all().column_names == ["label"]

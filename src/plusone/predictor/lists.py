@@ -79,15 +79,47 @@ class Labels:
         self._classes = [dict(enumerate(classes)) for classes in parts]
         self.keys = [[key_of(label) for label in classes] for classes in parts]
         """By target, the names of its probabilities."""
+        named = list(zip(self.names, parts, self.keys, strict=True))
+        self._said = [
+            (
+                {code: b"%b:%b" % (_write(name), _write(label)) for code, label in enumerate(own)},
+                _write(name) + b":null",
+            )
+            for name, own, _ in named
+        ]
+        """By target and code, the member of `label`, and what it is where it is none of the classes."""
+        before = [b"%b:" % _write(key) for _, _, keys in named for key in keys]
+        for start, (name, _, _) in zip((start for start, _ in parts_of(output.sizes)), named, strict=True):
+            before[start] = (b"}," if start else b'},"probabilities":{') + b"%b:{" % _write(name) + before[start]
+        between = [b"," + piece if not piece.startswith(b"}") else piece for piece in before]
+        self._pattern = [piece for one in between for piece in (one, b"")] + [b"}}}"]
+        """One row behind its labels: what stands before each probability, room for it, and the end."""
 
     def rows(self, answer: Answer) -> list[bytes]:
         """Return the JSON of each row's labels."""
-        return [_write(value) for value in self.values(answer)]
+        parts = answer.each(self.sizes)
+        columns = [
+            [known.get(code, nothing) for code in part.codes.tolist()]
+            for (known, nothing), part in zip(self._said, parts, strict=True)
+        ]
+        labels = [b'{"label":{' + b",".join(row) for row in zip(*columns, strict=True)]
+        if answer.probabilities is None:
+            return [label + b"}}" for label in labels]
+        text = _write(answer.probabilities.ravel().tolist())
+        if b"null" in text:
+            return [_write(value) for value in self.values(answer)]
+        shares, width = text[1:-1].split(b","), answer.probabilities.shape[1]
+        out: list[bytes] = []
+        for row, label in enumerate(labels):
+            pieces = self._pattern.copy()
+            pieces[1::2] = shares[row * width : (row + 1) * width]
+            out.append(label + b"".join(pieces))
+        return out
 
     def joined(self, answer: Answer, counts: Sequence[int]) -> list[bytes]:
         """Return the JSON of the labels of each request, joined by commas."""
-        values = self.values(answer)
-        return [_write(values[start:stop])[1:-1] for start, stop in spans(counts)]
+        rows = self.rows(answer)
+        return [b",".join(rows[start:stop]) for start, stop in spans(counts)]
 
     def values(self, answer: Answer) -> list[Any]:
         """Return the labels as JSON's own kinds; a number that is not finite is that."""
