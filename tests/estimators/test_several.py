@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -68,6 +69,9 @@ MODELS: dict[str, tuple[Any, list[str]]] = {
     "chain": (ClassifierChain(LogisticRegression(), order=[1, 0]), COLUMNS),
     "chain of what is sure": (ClassifierChain(forest(), order=[1, 0], chain_method="predict_proba"), COLUMNS),
     "chain of three labels": (ClassifierChain(LogisticRegression(), order=[2, 0, 1]), [*COLUMNS, "class"]),
+    "network": (MLPClassifier((6, 4), max_iter=60, random_state=0), COLUMNS),
+    "network of one layer": (MLPClassifier((4,), activation="tanh", max_iter=60, random_state=0), [*COLUMNS, "snow"]),
+    "ridge": (RidgeClassifier(), COLUMNS),
     "against the rest": (OneVsRestClassifier(LogisticRegression()), COLUMNS),
 }
 
@@ -96,7 +100,7 @@ def expected(model: Any, data: pd.DataFrame, targets: int) -> tuple[Any, list[An
 @pytest.mark.parametrize("name", MODELS)
 def test_labels_and_probabilities_are_those_of_the_model(name: str, data: pd.DataFrame, package: Package) -> None:
     model, targets = MODELS[name]
-    data = data.assign(always="so")
+    data = data.assign(always="so", snow=(data["y"] < -0.3).astype(int))
     predictor = packaged(package, model, data, targets)
     output = predictor.signature.output
     labels, shares = expected(model, data, len(targets))
@@ -173,7 +177,11 @@ def test_a_probability_that_differs_for_one_target_is_found(
 
 
 def test_what_has_no_graph_is_named(data: pd.DataFrame, package: Package) -> None:
-    for model, targets in ((KNeighborsClassifier(), TEXTS), (RidgeClassifier(), COLUMNS), (DummyClassifier(), TEXTS)):
+    for model, targets in (
+        (KNeighborsClassifier(), TEXTS),
+        (KNeighborsClassifier(), COLUMNS),
+        (DummyClassifier(), TEXTS),
+    ):
         with pytest.raises(Incompatible, match=f"{type(model).__name__} .*a label for each of several targets"):
             packaged(package, model, data, targets)
     with pytest.raises(Incompatible, match="chain_method='predict' or 'predict_proba'"):

@@ -72,7 +72,7 @@ def test_a_csv_file_has_a_column_for_each_of_several_targets_or_objects(tmp_path
     assert read_file(written(tmp_path, "z.csv", "id,u,v\na,1,2.5\n"), vector)[0]["label"] == {"u": 1, "v": 2.5}
     with pytest.raises(UsageError, match=r"expected id, label \(or late, gate\) and perhaps at"):
         read_file(written(tmp_path, "w.csv", "id,late\na,true\n"), SEVERAL)
-    with pytest.raises(UsageError, match="line 2: .*an object with late"):
+    with pytest.raises(UsageError, match=r"line 2: .*an object with late"):
         read_file(written(tmp_path, "v.csv", "id,late,gate\na,true,C\n"), SEVERAL)
 
 

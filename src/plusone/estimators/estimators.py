@@ -19,6 +19,7 @@ from ..graphs.answers import Answered, codes_of, side_by_side
 from ..graphs.graph import Graph, View
 from .calibration import calibrate
 from .linear import bayes, bernoulli, linear, linear_classifier, logistic, product, stochastic
+from .networks import columns
 from .outliers import envelope, isolation, kernel_regression, one_class, stochastic_one_class
 from .several import classes_of, has_probabilities
 from .sparseness import is_sparse, zeros_missing
@@ -53,7 +54,7 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
         elif is_xgboost(part):
             handler = write_xgboost
         several = classes_of(part) is not None
-        if several and handler not in (forest, _several_labels, _chained_labels, _rest):
+        if several and handler not in _SEVERAL:
             raise Incompatible(
                 f"{name} ({path}) answers a label for each of several targets, and can't be compiled.",
                 mend="use a random forest, extra trees, or MultiOutputClassifier around a classifier that compiles",
@@ -94,6 +95,7 @@ def _handlers() -> dict[str, Estimate]:
         "sklearn.multioutput.MultiOutputClassifier": _several_labels,
         "sklearn.multioutput.ClassifierChain": _chained_labels,
         "sklearn.multiclass.OneVsRestClassifier": _rest,
+        "sklearn.neural_network._multilayer_perceptron.MLPClassifier": _network,
         "sklearn.frozen._frozen.FrozenEstimator": _frozen,
         "sklearn.calibration.CalibratedClassifierCV": _calibrated,
         "sklearn.ensemble._iforest.IsolationForest": isolation,
@@ -237,6 +239,17 @@ def _rest(graph: Graph, part: Any, view: View, path: str) -> Answered:
     if not part.multilabel_:
         return _with_skl2onnx(graph, part, view, path)
     return _several_labels(graph, part, view, path)
+
+
+def _network(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """MLPClassifier: of one target skl2onnx writes it well, of several in single precision, or not."""
+    if classes_of(part) is None:
+        return _with_skl2onnx(graph, part, view, path)
+    return columns(graph, part, view)
+
+
+_SEVERAL = (forest, linear_classifier, _several_labels, _chained_labels, _rest, _network)
+"""What writes classifiers of several targets."""
 
 
 def _side_by_side(graph: Graph, columns: list[str]) -> Answered:
