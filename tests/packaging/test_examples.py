@@ -104,7 +104,8 @@ def numbers(values: Any) -> Answer:
 
 
 SEVERAL = np.array(["no", "yes", "A", "B"], dtype=object)
-TIED, SURE = [[0.5, 0.5, 0.9, 0.1]], [[0.5, 0.5, 0.4999, 0.5001]]
+TIED: list[list[float | None]] = [[0.5, 0.5, 0.9, 0.1]]
+SURE: list[list[float | None]] = [[0.5, 0.5, 0.4999, 0.5001]]
 
 CASES: list[tuple[Recorded, Answer, list[int], float]] = [
     (Recorded(numbers=[1.0, None]), numbers([1.0, math.nan]), [], 0.0),
