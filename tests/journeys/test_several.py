@@ -84,7 +84,7 @@ def test_two_labels_from_release_to_release(project: Path) -> None:
         up.wait_for("ready")
         labels: list[dict[str, Any]] = []
         for place in range(80):
-            row = {"hour": place % 24, "carrier": "UA" if place % 2 else "DL"}
+            row: dict[str, Any] = {"hour": place % 24, "carrier": "UA" if place % 2 else "DL"}
             answer = _post(up, "/models/trips/predict", {"rows": [row]})
             gate = ("A" if row["hour"] < 6 else "B") if row["carrier"] == "UA" else "C"
             truth = {"late": "yes" if row["hour"] > 15 else "no", "gate": gate}
