@@ -94,10 +94,12 @@ def test_targets_that_are_not_as_many_as_the_answers_are_refused(package: Packag
         package(single, data, target=TARGETS, features=["x", "y", "z"])
 
 
-def test_several_labels_and_what_has_no_graph_are_refused(package: Package, data: pd.DataFrame) -> None:
+def test_several_labels_of_other_targets_and_what_has_no_graph_are_refused(
+    package: Package, data: pd.DataFrame
+) -> None:
     labels = RandomForestClassifier(3).fit(data[["x", "y", "z"]], data[["a", "b"]] > 0)
-    with pytest.raises(Incompatible, match="answers 2 labels at once"):
-        package(labels, data, target=TARGETS, features=["x", "y", "z"])
+    with pytest.raises(Incompatible, match="answers 2 labels to each row, and the declared targets are: a"):
+        package(labels, data, target="a", features=["x", "y", "z"])
     with pytest.raises(Incompatible, match=r"answer as the trained one|can't be compiled"):
         packaged(package, KNeighborsRegressor(), data)
 

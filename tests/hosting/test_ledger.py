@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plusone.base.records import RouteTarget
+from plusone.base.records import Output, RouteTarget
 from plusone.evidence.evidence import ADDRESSED, SERVED, SHADOW, read_evidence
 from plusone.graphs.runner import Answer
 from plusone.hosting.ledger import KEPT, Ledger
@@ -155,8 +155,7 @@ def test_a_worker_that_opens_several_releases_at_once_forgets_none_of_them(tmp_p
 def test_classes_are_counted_under_their_names(tmp_path: Path):
     class Sees:
         class signature:
-            class output:
-                classes = (False, True)
+            output = Output(name="y", kind="classes", classes=(False, True))
 
     predictor: Any = Sees
     route = RouteTarget(release=1, digest="d", package="p", folder="f", share=1.0)

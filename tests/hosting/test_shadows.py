@@ -284,3 +284,12 @@ def test_vectors_differ_in_any_number_and_rankings_in_their_first_item() -> None
     assert count_differing(given, ranked([0, 1], [0, 1])) == 1
     assert count_differing(given, ranked([0], [-1])) == 1
     assert count_differing(given, vectors([0.0, 1.0], [1.0, 0.0])) == 2
+
+
+def test_of_several_labels_one_that_is_another_makes_a_row_differ() -> None:
+    def labels(*rows: list[int]) -> Answer:
+        return Answer(np.array(["no", "yes", "A", "B"], dtype=object), np.array(rows), None, None)
+
+    before = [labels([0, 2]), labels([1, 3], [1, 2])]
+    assert count_differing(before, labels([0, 2], [1, 3], [1, 2])) == 0
+    assert count_differing(before, labels([1, 3], [1, 3], [1, 3])) == 2

@@ -18,7 +18,8 @@ VECTOR = Output(name="a,b", kind="vector", names=("a", "b"), width=2)
 PLAIN = Output(name="answer", kind="vector", width=3)
 FILMS = Output(name="film", kind="ranking", classes=(1, 2, 3), width=2)
 WORDS = Output(name="word", kind="ranking", classes=("x", "y"), width=2)
-ALL = [VECTOR, PLAIN, FILMS, WORDS]
+SEVERAL = Output(name="b,a", kind="labels", classes=("x", "y", True, False), names=("b", "a"), width=2, sizes=(2, 2))
+ALL = [VECTOR, PLAIN, FILMS, WORDS, SEVERAL]
 
 ANYTHING: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -38,6 +39,7 @@ ANYTHING: Any = st.recursive(
         (FILMS, [], "[]"),
         (FILMS, [99], "[99]"),
         (WORDS, "new", '["new"]'),
+        (SEVERAL, {"b": "y", "a": True}, '{"a":true,"b":"y"}'),
     ],
 )
 def test_a_truth_in_any_form_is_kept_as_one_text(output: Output, value: Any, kept: str) -> None:
@@ -51,7 +53,9 @@ def test_a_truth_in_any_form_is_kept_as_one_text(output: Output, value: Any, kep
         (VECTOR, {"a": 1, "b": 2, "c": 3}), (VECTOR, [1, float("nan")]), (VECTOR, [1, 10**400]),
         (PLAIN, {"a": 1}), (PLAIN, [1, 2]), (FILMS, "2"), (FILMS, [1.5]), (FILMS, True), (FILMS, None),
         (FILMS, [2**63]), (FILMS, [float("inf")]), (FILMS, [[1]]), (FILMS, list(range(1001))), (WORDS, 1), (WORDS, ""),
-        (WORDS, "\ud800"), (WORDS, "x" * 1001),
+        (WORDS, "\ud800"), (WORDS, "x" * 1001), (SEVERAL, {"b": "y"}), (SEVERAL, ["y", True]), (SEVERAL, "y"),
+        (SEVERAL, {"b": "y", "a": "x"}), (SEVERAL, {"b": "y", "a": 1}), (SEVERAL, {"b": "y", "a": True, "c": 1}),
+        (SEVERAL, {"b": ["y"], "a": True}), (SEVERAL, {"b": None, "a": True}),
     ],
 )  # fmt: skip
 def test_what_can_not_be_the_truth_is_refused(output: Output, value: Any) -> None:

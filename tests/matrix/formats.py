@@ -17,7 +17,7 @@ from .inputs import INPUTS, Data
 COMPILED = "compiled"
 NATIVE = "native"
 
-LABEL, NUMBER, VECTOR, RANKING = "late", "delay", ("delay", "late"), "item"
+LABEL, LABELS, NUMBER = "late", ("late", "long"), "delay"
 
 
 class Format(NamedTuple):
@@ -118,6 +118,13 @@ def _forest() -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     return RandomForestClassifier(10, random_state=0)
+
+
+def _one_each() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multioutput import MultiOutputClassifier
+
+    return MultiOutputClassifier(LogisticRegression(max_iter=2000))
 
 
 def _extra() -> Any:
@@ -299,6 +306,12 @@ def neighbours(data: Data, kind: str) -> Any:
     return sklearn_model(lambda: KNeighborsClassifier(3, metric="canberra"), LABEL)(data, kind)
 
 
+def _neighbours() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(3)
+
+
 _FOLDER = Path(__file__).parent / "project"
 
 
@@ -322,8 +335,8 @@ _IDS = "takes the id of a user alone"
 _NAN = "a missing number makes every number of a network missing"
 
 
-def _sklearn(name: str, make: Callable[[], Any], target: str, *, imputes: bool = False) -> Format:
-    answers = "number" if target == NUMBER else "label"
+def _sklearn(name: str, make: Callable[[], Any], target: str | tuple[str, ...], *, imputes: bool = False) -> Format:
+    answers = "number" if target == NUMBER else "label" if target == LABEL else "labels"
     fit = sklearn_model(make, target, imputes=imputes)
     return Format(f"scikit-learn: {name}", _SKLEARN, answers, target, fit, every(COMPILED))
 
@@ -337,6 +350,8 @@ _PLAIN = every(NATIVE, tensor=NATIVE, image=NATIVE)
 FORMATS = (
     _sklearn("a tree", _tree, LABEL, imputes=True),
     _sklearn("a forest", _forest, LABEL, imputes=True),
+    _sklearn("a forest of several labels", _forest, LABELS, imputes=True),
+    _sklearn("a classifier for each label", _one_each, LABELS),
     _sklearn("extremely random trees", _extra, NUMBER),
     _sklearn("histogram boosting", _boosting, LABEL, imputes=True),
     _sklearn("gradient boosting", _older_boosting, NUMBER),
@@ -387,6 +402,15 @@ FORMATS = (
         "label",
         LABEL,
         neighbours,
+        every(NATIVE),
+        packs=_project,
+    ),
+    Format(
+        "scikit-learn: nearest neighbours of several labels",
+        ("sklearn", "skops", "plusone.native"),
+        "labels",
+        LABELS,
+        sklearn_model(_neighbours, LABELS),
         every(NATIVE),
         packs=_project,
     ),

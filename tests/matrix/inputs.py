@@ -13,7 +13,7 @@ ASKED = 5
 
 
 class Data(NamedTuple):
-    """Training data with its features, a label (`late`) and a number (`delay`), and rows to ask about."""
+    """Training data with its features, labels (`late`, `long`) and a number (`delay`), and rows to ask about."""
 
     table: Any
     """A `pyarrow.Table`."""
@@ -48,7 +48,9 @@ def _data(columns: dict[str, Any], score: Any) -> Data:
 
     delay = np.asarray(score, dtype=np.float64)
     features = list(columns)
-    table = pa.table({**columns, "late": delay > np.median(delay), "delay": delay})
+    table = pa.table(
+        {**columns, "late": delay > np.median(delay), "long": delay > np.quantile(delay, 0.7), "delay": delay}
+    )
     return Data(table, features, table.select(features).slice(0, ASKED).to_pylist())
 
 

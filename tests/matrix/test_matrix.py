@@ -180,6 +180,11 @@ def check(answer: Any, expected: Any, probabilities: list[float] | None) -> None
     if isinstance(expected, list) and expected and isinstance(expected[0], dict):
         assert [one["item"] for one in answer] == [one["item"] for one in expected]
         assert [one["score"] for one in answer] == pytest.approx([one["score"] for one in expected], rel=1e-4)
+    elif isinstance(expected, list) and isinstance(answer, dict) and isinstance(answer.get("label"), dict):
+        assert list(answer["label"].values()) == expected
+        if probabilities is not None:
+            shares = [share for one in answer["probabilities"].values() for share in one.values()]
+            assert shares == pytest.approx(probabilities, abs=1e-5)
     elif isinstance(expected, list):
         found = list(answer.values()) if isinstance(answer, dict) else answer
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plusone.evidence.histograms import count_outputs, name_classes
+from plusone.base.records import Output
+from plusone.evidence.histograms import count_outputs, counter_of, name_classes, said
 from plusone.graphs.runner import Answer
 from plusone.measuring.shifts import prediction_shift
 from plusone.predictor.encode import key_of
@@ -31,19 +32,27 @@ def _numbers(*values: float) -> Answer:
     return Answer(None, None, None, np.array(values))
 
 
+def shift(a: Answer, a_classes: tuple[Any, ...], b: Answer, b_classes: tuple[Any, ...]) -> float:
+    return prediction_shift(a, _output(a_classes), b, _output(b_classes))
+
+
+def _output(classes: tuple[Any, ...]) -> Output:
+    return Output(name="y", kind="classes" if classes else "number", classes=classes)
+
+
 def test_the_example_of_the_docstring():
     a, b = _classes(("yes", 0.91), ("no", 0.6)), _classes(("yes", 0.94), ("yes", 0.6))
-    assert prediction_shift(a, CLASSES, b, CLASSES) == 0.5
+    assert shift(a, CLASSES, b, CLASSES) == 0.5
 
 
 def test_equal_answers_are_no_shift_and_others_are_all_of_it():
     a = _classes(("yes", 0.91), ("no", 0.6))
-    assert prediction_shift(a, CLASSES, a, CLASSES) == 0.0
+    assert shift(a, CLASSES, a, CLASSES) == 0.0
     turned = _classes(("yes", 0.91), ("no", 0.6), classes=("yes", "no"))
-    assert prediction_shift(a, CLASSES, turned, ("yes", "no")) == 0.0, "by label, not by its place"
-    assert prediction_shift(_numbers(1.0, 2.0), (), _numbers(-1.0, -2.0), ()) == 1.0
-    assert prediction_shift(_numbers(1.0, 1e300), (), _numbers(1.01, 1e290), ()) == 0.0
-    assert prediction_shift(_numbers(), (), _numbers(), ()) == 0.0
+    assert shift(a, CLASSES, turned, ("yes", "no")) == 0.0, "by label, not by its place"
+    assert shift(_numbers(1.0, 2.0), (), _numbers(-1.0, -2.0), ()) == 1.0
+    assert shift(_numbers(1.0, 1e300), (), _numbers(1.01, 1e290), ()) == 0.0
+    assert shift(_numbers(), (), _numbers(), ()) == 0.0
 
 
 FINITE = st.floats(allow_nan=True, allow_infinity=True)
@@ -65,15 +74,53 @@ def _same(a: Answer, b: Answer, classes: tuple[str, ...]) -> None:
     ours, theirs = (count_outputs(one.probabilities if classes else one.numbers, names, len(classes)) for one in (a, b))
     keys = {*ours.counts, *theirs.counts}
     apart = sum(abs(ours.counts.get(key, 0) / ours.rows - theirs.counts.get(key, 0) / theirs.rows) for key in keys) / 2
-    assert prediction_shift(a, classes, b, classes) == pytest.approx(apart, abs=1e-6)
+    assert shift(a, classes, b, classes) == pytest.approx(apart, abs=1e-6)
 
 
 def test_vectors_count_by_their_mean_and_rankings_by_their_first_item() -> None:
     near, far = (Answer(None, None, None, np.array([[1.0, 3.0], [2.0, value]])) for value in (2.0, 200.0))
-    assert prediction_shift(near, (), near, ()) == 0.0
-    assert prediction_shift(near, (), far, ()) == 0.5
+    assert shift(near, (), near, ()) == 0.0
+    assert shift(near, (), far, ()) == 0.5
     items = np.array([7, 8])
     one = Answer(items, np.array([[0, 1], [1, -1]]), None, None, np.array([[2.0, 1.0], [1.0, np.nan]]))
     other = Answer(items, np.array([[0, -1], [-1, -1]]), None, None, np.full((2, 2), np.nan))
-    assert prediction_shift(one, (7, 8), one, (7, 8)) == 0.0
-    assert prediction_shift(one, (7, 8), other, (7, 8)) == 0.5
+    assert shift(one, (7, 8), one, (7, 8)) == 0.0
+    assert shift(one, (7, 8), other, (7, 8)) == 0.5
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 1), st.floats(0.5, 1.0), st.integers(0, 2), st.floats(0.5, 1.0)] * 2), max_size=9
+    )
+)
+def test_labels_of_several_targets_are_put_in_the_buckets_of_serving(rows: list[tuple[Any, ...]]):
+    ours, theirs = (_several(*(row[start : start + 4] for row in rows)) for start in (0, 4))
+    if not rows:
+        assert prediction_shift(ours, SEVERAL, theirs, SEVERAL) == 0.0
+        return
+    count = counter_of(SEVERAL)
+    left, right = (count(said(one)).counts for one in (ours, theirs))
+    apart = sum(abs(left.get(key, 0) - right.get(key, 0)) for key in {*left, *right}) / 2 / len(rows)
+    assert prediction_shift(ours, SEVERAL, theirs, SEVERAL) == pytest.approx(apart, abs=1e-6)
+
+
+SEVERAL = Output(
+    name="late,gate",
+    kind="labels",
+    classes=("no", "yes", "A", "B", "C"),
+    probabilities=True,
+    names=("late", "gate"),
+    width=2,
+    sizes=(2, 3),
+)
+
+
+def _several(*rows: tuple[int, float, int, float]) -> Answer:
+    """Return answers: the code of each of two labels, and how sure it is."""
+    shares = np.zeros((len(rows), 5))
+    for place, (late, sure, gate, surer) in enumerate(rows):
+        shares[place, :2] = 1.0 - sure
+        shares[place, 2:] = (1.0 - surer) / 2
+        shares[place, late], shares[place, 2 + gate] = sure, surer
+    codes = np.stack([shares[:, :2].argmax(axis=1), shares[:, 2:].argmax(axis=1) + 2], axis=1)
+    return Answer(np.array(SEVERAL.classes, dtype=object), codes, shares, None)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from plusone.data.tables import to_arrow
+from plusone.graphs.runner import Answer
 from plusone.measuring.stability import not_finite, unstable
 from tests.check.models import classes, number, ranking
 from tests.check.people import GOOD, people
@@ -35,3 +38,18 @@ def test_answers_that_are_not_finite_are_counted():
 def test_places_without_an_item_are_no_fault():
     short = ranking(lambda f: np.tile([0, -1], (len(f), 1)), ("p",), 2)
     assert unstable(short, ROWS, 3, 1e-4) == ("", 0.0)
+
+
+@pytest.mark.parametrize(("moved", "says"), [(0.0, ""), (0.4, "answered otherwise")])
+def test_one_of_several_labels_that_is_another_is_told(moved: float, says: str):
+    def answer(frame: Any) -> Answer:
+        rows = len(frame)
+        shares = np.tile([0.5, 0.5, 0.8 - moved * (rows == 1), 0.2 + moved * (rows == 1)], (rows, 1))
+        codes = np.stack([np.full(rows, int(rows == 1)), shares[:, 2:].argmax(axis=1) + 2], axis=1)
+        return Answer(np.array(["no", "yes", "A", "B"], dtype=object), codes, shares, None)
+
+    model = classes(lambda f: f["x"])
+    model.run = answer
+    problem, _ = unstable(model, ROWS, 5, 1e-4)  # labels that are as likely may change places
+    assert says in problem
+    assert bool(problem) == bool(says)

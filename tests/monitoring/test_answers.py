@@ -17,7 +17,7 @@ from plusone.graphs.runner import Answer
 from plusone.monitoring.answers import read_answers
 from plusone.predictions.layout import ARROW, GRPC, INFERENCE, JSON
 from plusone.predictor.arrow import write_stream
-from plusone.predictor.lists import lists_of
+from plusone.predictor.lists import Labels, lists_of
 from plusone.protocols.inference import Infer, Wanted, tensor_bytes, write_infer
 from plusone.tensors.tensors import Interface, answer_tensors
 
@@ -112,6 +112,43 @@ def _listed(output: Output) -> Answer:
         return Answer(np.array([], dtype=object), None, None, np.array([[1.5, 2.0], [-3.0, NAN]]))
     scores = np.array([[0.9, 0.5, NAN], [0.9, 0.8, 0.7]])
     return Answer(np.array(output.classes, dtype=object), np.array([[2, 0, -1], [1, 0, 2]]), None, None, scores)
+
+
+SEVERAL = Output(
+    name="late,probabilities",
+    kind="labels",
+    classes=("no", "yes", 0, 1),
+    probabilities=True,
+    names=("late", "probabilities"),
+    width=2,
+    sizes=(2, 2),
+)
+
+
+def test_labels_of_several_targets_in_every_protocol():
+    answer = _several(SEVERAL)
+    expected = [(False, {"late": "yes", "probabilities": 0}), (False, {"late": "no", "probabilities": None})]
+    lists = lists_of(SEVERAL)
+    assert isinstance(lists, Labels)
+    body = b'{"predictions":[%b]}' % b",".join(lists.rows(answer))
+    assert read_answers(JSON, body, SEVERAL) == expected
+    assert read_answers(ARROW, write_stream(answer, [], {}, lists), SEVERAL) == expected
+    for binary in (False, True):
+        predictor: Any = _Predictor(SEVERAL)
+        nothing: Any = None
+        names = list(Interface(predictor).outputs)
+        for asked, told in ((names, expected), (names[:1], []), (names[2:], [])):
+            infer = Infer("", nothing, tuple(Wanted(name, binary) for name in asked))
+            found = write_infer(infer, predictor, answer, model="m", release=2, prediction_id="p")[0]
+            assert read_answers(INFERENCE, found, SEVERAL) == told
+    pytest.importorskip("google.protobuf")
+    for raw in (False, True):
+        assert read_answers(GRPC, _message(SEVERAL, raw, answer), SEVERAL) == expected
+
+
+def _several(output: Output) -> Answer:
+    shares = np.array([[0.2, 0.8, 0.9, 0.1], [0.6, 0.4, NAN, 0.1]])
+    return Answer(np.array(output.classes, dtype=object), np.array([[1, 2], [0, 2]]), shares, None)
 
 
 @pytest.mark.parametrize(("output", "expected"), LISTS)

@@ -108,6 +108,17 @@ def test_vectors_and_rankings_lie_more_or_less_far_from_their_labels(store: Stor
     assert found.off == {1: {}, 2: {str(NONE_OFF): 2, "16": 1, "12": 1, str(FARTHEST): 3}}
 
 
+def test_labels_of_several_targets_are_right_when_all_are_and_others_are_passed_over(store: Store):
+    said = [{"label": {"late": "yes", "gate": "B"}}] * 3 + [{"label": {"late": None, "gate": "B"}}] * 1
+    _log(store, 2, ("a", [*said, *said, {"label": "yes"}]))
+    right, wrong = '{"gate":"B","late":"yes"}', '{"gate":"B","late":"no"}'
+    others = ['"yes"', '{"gate":"B"}', '{"gate":"B","late":"yes","rain":1}', "[1.0]", right]
+    labels = [right, right, wrong, right, *others]
+    _label(store, *((f"a:{row}", label) for row, label in enumerate(labels)))
+    found = _judge(store)
+    assert (found.labelled, found.wrong) == ({1: 0, 2: 4}, {1: 0, 2: 2})
+
+
 def test_labels_of_another_kind_of_model_are_passed_over(store: Store):
     _log(store, 1, ("a", [[1.0, 2.0], [1.0], 3.0, {"label": "yes"}, []]), ("b", [[{"item": "x", "score": 1.0}]]))
     rows = ['["x","y"]', "[1.0,2.0]", "[3.0]", '["yes"]', "3.0"]

@@ -93,6 +93,43 @@ def test_several_numbers_are_taken_by_their_names():
     assert not compare(embedding, numbers([1, 2], [0, 0]), embedding, numbers([3, 4], [1, 1])).judged
 
 
+def several(names: tuple[str, str], rows: list[tuple[Any, Any, float, float]]) -> tuple[Output, Answer]:
+    """Return answers with two labels: the code of each among no and yes, and how sure that is."""
+    output = Output(
+        name=",".join(names),
+        kind="labels",
+        classes=("no", "yes") * 2,
+        probabilities=True,
+        names=names,
+        width=2,
+        sizes=(2, 2),
+    )
+    shares = np.array([[1 - sure, sure, 1 - surer, surer] for _, _, sure, surer in rows])
+    codes = np.array([[first, 2 + second] for first, second, _, _ in rows])
+    return output, Answer(np.array(output.classes, dtype=object), codes, shares, None)
+
+
+def test_of_several_labels_one_that_is_another_makes_another_answer():
+    ours = several(("b", "a"), [(1, 1, 0.9, 0.8), (0, 1, 0.4, 0.8), (1, 1, 0.9, 0.8)])
+    theirs = several(("a", "b"), [(1, 1, 0.8, 0.9), (1, 1, 0.8, 0.6), (0, 0, 0.3, 0.1)])
+    found = compare(*ours, *theirs)
+    assert found.changed.tolist() == [False, True, True]
+    assert found.size == pytest.approx([0.0, 0.2, 0.8])
+    assert found.measured["changed:a"] == pytest.approx(1 / 3)
+    assert found.measured["changed:b"] == pytest.approx(2 / 3)
+    other = several(("a", "c"), [(1, 1, 0.8, 0.9)])
+    assert "answers b, a, the live release a, c" in comparable(ours[0], other[0])
+
+
+def test_several_labels_are_right_when_all_of_them_are():
+    ours = several(("b", "a"), [(1, 1, 0.9, 0.8), (0, 1, 0.4, 0.8), (1, 1, 0.9, 0.8)])
+    theirs = several(("a", "b"), [(1, 1, 0.8, 0.9), (1, 1, 0.8, 0.6), (0, 0, 0.3, 0.1)])
+    truths = [{"a": "yes", "b": "yes"}, {"a": "yes", "b": "yes"}, {"a": "no", "b": "no"}]
+    found = compare_labels(*ours, *theirs, truths, margin=0.1)
+    assert (found.metric, found.candidate, found.live) == ("accuracy", pytest.approx(1 / 3), 1.0)
+    assert (found.only_candidate, found.only_live) == (0, 2)
+
+
 def test_a_ranking_is_another_one_when_less_than_a_quarter_of_it_is_there():
     output = Output(name="y", kind="ranking", classes=(1, 2, 3, 4), width=2)
     found = compare(

@@ -102,19 +102,25 @@ VECTOR = Output(name="a,b", kind="vector", names=("a", "b"), width=2)
 PLAIN = Output(name="answer", kind="vector", width=2)
 FILMS = Output(name="film", kind="ranking", classes=(1, 2), width=3)
 WORDS = Output(name="word", kind="ranking", classes=("x",), width=1)
+SEVERAL = Output(
+    name="a,b", kind="labels", classes=("x", "y", 1, 2), probabilities=True, names=("a", "b"), width=2, sizes=(2, 2)
+)
+SAID = {"label": {"a": "x", "b": None}, "probabilities": {"a": {"x": 1.0, "y": 0.0}, "b": {"1": None, "2": 0.5}}}
 
 GOOD: list[tuple[Output, object]] = [
     (VECTOR, {"a": 1.5, "b": None}), (PLAIN, [1.0, None]), (FILMS, []), (FILMS, [{"item": 1, "score": 0.5}]),
-    (WORDS, [{"item": "x", "score": None}]),
+    (WORDS, [{"item": "x", "score": None}]), (SEVERAL, SAID),
 ]  # fmt: skip
 BAD: list[tuple[Output, object]] = [
     (VECTOR, [1.0, 2.0]), (VECTOR, {"a": 1.0}), (VECTOR, {"a": 1.0, "b": 2.0, "c": 3.0}), (VECTOR, None),
     (PLAIN, [1.0]), (PLAIN, [1.0, 2.0, 3.0]), (PLAIN, {"a": 1.0}), (FILMS, [{"item": "x", "score": 1}]),
     (FILMS, [{"item": 1}]), (FILMS, [1]), (FILMS, {"item": 1}), (WORDS, [{"item": 1, "score": 1}]),
-    (WORDS, [{"item": "x", "score": 1}] * 2),
+    (WORDS, [{"item": "x", "score": 1}] * 2), (SEVERAL, {"label": SAID["label"]}),
+    (SEVERAL, {**SAID, "label": {"a": "x"}}), (SEVERAL, {**SAID, "label": {"a": "x", "b": "1"}}),
 ]  # fmt: skip
 LABELS: list[object] = [
     [1.0, 2.0], {"a": 1, "b": 2}, [1.0], {"a": 1}, 1, [1, 2], [], "x", ["x", "y"], None, True, [[1]],
+    {"a": "x", "b": 2}, {"a": "x", "b": "2"}, {"a": "x"},
 ]  # fmt: skip
 VALIDATE = """
 import json, sys
@@ -126,7 +132,7 @@ print(json.dumps([Draft202012Validator(schema).is_valid(value) for schema, value
 @pytest.mark.slow
 def test_lists_are_allowed_as_they_are_answered_and_labels_as_they_are_taken() -> None:
     """With the validator of the environment of clients, as the document's own test."""
-    outputs = (VECTOR, PLAIN, FILMS, WORDS)
+    outputs = (VECTOR, PLAIN, FILMS, WORDS, SEVERAL)
     said = run_client(VALIDATE, [[prediction_schema(output), value] for output, value in GOOD + BAD])
     assert said == [True] * len(GOOD) + [False] * len(BAD)
     said = run_client(VALIDATE, [[label_schema(output), value] for output in outputs for value in LABELS])
@@ -141,3 +147,13 @@ def test_lists_say_their_lengths_and_their_names() -> None:
     assert label_schema(WORDS)["oneOf"][0] == {"type": "string"}
     assert label_schema(PLAIN)["items"]["type"] == "number"
     assert len(label_schema(VECTOR)["oneOf"]) == 2
+
+
+def test_of_several_targets_the_label_and_the_probabilities_are_objects_by_target() -> None:
+    schema = prediction_schema(SEVERAL)
+    assert schema["required"] == ["label", "probabilities"]
+    label, shares = (schema["properties"][name] for name in ("label", "probabilities"))
+    assert (label["required"], label["properties"]["b"]["enum"]) == (["a", "b"], [1, 2, None])
+    assert shares["properties"]["b"]["required"] == ["1", "2"]
+    assert label_schema(SEVERAL)["properties"] == {"a": {"enum": ["x", "y"]}, "b": {"enum": [1, 2]}}
+    assert not label_schema(SEVERAL)["additionalProperties"]

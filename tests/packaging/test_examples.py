@@ -103,6 +103,10 @@ def numbers(values: Any) -> Answer:
     return Answer(None, None, None, np.array(values, dtype=float))
 
 
+SEVERAL = np.array(["no", "yes", "A", "B"], dtype=object)
+TIED: list[list[float | None]] = [[0.5, 0.5, 0.9, 0.1]]
+SURE: list[list[float | None]] = [[0.5, 0.5, 0.4999, 0.5001]]
+
 CASES: list[tuple[Recorded, Answer, list[int], float]] = [
     (Recorded(numbers=[1.0, None]), numbers([1.0, math.nan]), [], 0.0),
     (Recorded(numbers=[1.0, 1e9]), numbers([1.0 + 5e-4, 1e9 + 5e5]), [], 5e5),
@@ -116,6 +120,10 @@ CASES: list[tuple[Recorded, Answer, list[int], float]] = [
     (Recorded(codes=[0], probabilities=[[0.9, 0.1]]), labels([0], [[0.8, 0.2]]), [0], 0.1),
     (Recorded(codes=[0, 1]), Answer(CLASSES, np.array([0, 0]), None, None), [1], 0.0),
     (Recorded(codes=[0]), numbers([1.0]), [0], math.inf),
+    (Recorded(codes=[[0, 2], [1, 2]]), Answer(SEVERAL, np.array([[0, 2], [1, 3]]), None, None), [1], 0.0),
+    (Recorded(codes=[[0, 2]], probabilities=TIED), Answer(SEVERAL, np.array([[1, 2]]), np.array(TIED), None), [], 0.0),
+    (Recorded(codes=[[0, 2]], probabilities=TIED), Answer(SEVERAL, np.array([[0, 3]]), np.array(TIED), None), [0], 0.0),
+    (Recorded(codes=[[0, 2]], probabilities=SURE), Answer(SEVERAL, np.array([[0, 3]]), np.array(SURE), None), [], 0.0),
     (
         Recorded(codes=[[1, 0]], scores=[[2.0, 2.0]]),
         Answer(CLASSES, np.array([[0, 1]]), None, None, np.array([[2.0, 2.0]])),

@@ -57,6 +57,25 @@ def test_a_csv_file_is_read_with_classes_by_their_names(tmp_path: Path):
     assert read_file(written(tmp_path, "n.csv", "id,label\na,1e3\n"), NUMBER) == [{"id": "a", "label": 1000.0}]
 
 
+SEVERAL = Output(
+    name="late,gate", kind="labels", classes=(False, True, "1", "B"), names=("late", "gate"), width=2, sizes=(2, 2)
+)
+
+
+def test_a_csv_file_has_a_column_for_each_of_several_targets_or_objects(tmp_path: Path):
+    expected = [{"id": "a", "label": {"late": True, "gate": "1"}}, {"id": "b", "label": {"late": False, "gate": "B"}}]
+    text = "gate,id,late,at\n1,a,TRUE,\nB,b,false,\n"
+    assert read_file(written(tmp_path, "x.csv", text), SEVERAL) == expected
+    text = 'id,label\na,"{""late"": true, ""gate"": ""1""}"\nb,"{""gate"":""B"",""late"":false}"\n'
+    assert read_file(written(tmp_path, "y.csv", text), SEVERAL) == expected
+    vector = Output(name="u,v", kind="vector", names=("u", "v"), width=2)
+    assert read_file(written(tmp_path, "z.csv", "id,u,v\na,1,2.5\n"), vector)[0]["label"] == {"u": 1, "v": 2.5}
+    with pytest.raises(UsageError, match=r"expected id, label \(or late, gate\) and perhaps at"):
+        read_file(written(tmp_path, "w.csv", "id,late\na,true\n"), SEVERAL)
+    with pytest.raises(UsageError, match=r"line 2: .*an object with late"):
+        read_file(written(tmp_path, "v.csv", "id,late,gate\na,true,C\n"), SEVERAL)
+
+
 def test_a_jsonl_file_is_read(tmp_path: Path):
     text = '{"id": "a", "label": true}\n\n{"id": "b", "label": false, "at": "2026-01-01T00:00:00Z"}'
     assert [row["id"] for row in read_file(written(tmp_path, "x.jsonl", text), YES_NO)] == ["a", "b"]

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from plusone.graphs.runner import Answer
+from plusone.base.records import Output
+from plusone.graphs.runner import Answer, class_array
 from plusone.predictor.arrow import write_stream
 from plusone.predictor.encode import Encoder
-from plusone.predictor.lists import Rankings, Vectors, ranked
+from plusone.predictor.lists import Labels, Rankings, Vectors, ranked
 
 ITEMS: Any = (5, "a", 'say "x"', "ä\n")
 FLOATS = st.floats(width=32)
@@ -82,3 +83,52 @@ def test_a_part_of_a_ranking_is_a_ranking(cut: slice) -> None:
     assert ranked(part, ITEMS) == ranked(answer, ITEMS)[cut]
     picked = answer.pick([cut.start <= row < cut.stop for row in range(3)])
     assert ranked(picked, ITEMS) == ranked(answer, ITEMS)[cut]
+
+
+@given(st.integers(1, 5), st.booleans(), st.data())
+def test_labels_of_several_targets(rows: int, sure: bool, data: st.DataObject) -> None:
+    output = Output(
+        name="late,gate",
+        kind="labels",
+        classes=(False, True, *ITEMS),
+        probabilities=sure,
+        names=("late", 'ga"te'),
+        width=2,
+        sizes=(2, 4),
+    )
+    codes = np.array([[data.draw(st.integers(0, 1)), data.draw(st.integers(2, 5))] for _ in range(rows)])
+    shares = data.draw(arrays.arrays(np.float64, (rows, 6), elements=FLOATS)) if sure else None
+    answer = Answer(class_array(output.classes), codes, shares, None)
+    labels = Labels(output)
+    encoder = Encoder((), labels)
+    same(encoder.rows(answer), labels.values(answer), encoder, answer)
+    for row, found in enumerate(labels.values(answer)):
+        expected: list[Any] = [output.classes[code] for code in codes[row]]
+        if shares is not None:
+            # A label whose own probability is no number is none.
+            expected = [
+                None if np.isnan(shares[row, code]) else label for code, label in zip(codes[row], expected, strict=True)
+            ]
+            assert list(found["probabilities"]["late"]) == ["false", "true"]
+            assert list(found["probabilities"]['ga"te']) == ["5", "a", 'say "x"', "\u00e4\n"]
+            said = [share for one in found["probabilities"].values() for share in one.values()]
+            np.testing.assert_array_equal(said, shares[row])
+        assert found["label"] == dict(zip(output.names, expected, strict=True))
+
+
+def test_labels_of_several_targets_in_arrow() -> None:
+    output = Output(
+        name="a,b", kind="labels", classes=(1, 2, "x", "y"), probabilities=True, names=("a", "b"), width=2, sizes=(2, 2)
+    )
+    shares = np.array([[0.9, 0.1, 0.2, 0.8], [np.nan, 0.1, 1.0, 0.0]])
+    answer = Answer(class_array(output.classes), np.array([[0, 3], [0, 2]]), shares, None)
+    table = pa.ipc.open_stream(write_stream(answer, [], {"release": "1"}, Labels(output))).read_all()
+    assert table.column("label").to_pylist() == [{"a": 1, "b": "y"}, {"a": None, "b": "x"}]
+    assert table.column("probabilities").to_pylist()[0] == {"a": {"1": 0.9, "2": 0.1}, "b": {"x": 0.2, "y": 0.8}}
+    assert table.schema.metadata == {b"release": b"1"}
+    strange = Answer(answer._classes, np.array([[0, 3], [-1, 2], [1, 9]]), None, None)
+    assert [msgspec.json.decode(row)["label"] for row in Labels(output).rows(strange)] == [
+        {"a": 1, "b": "y"}, {"a": None, "b": "x"}, {"a": 2, "b": None},
+    ]  # fmt: skip
+    alone = Answer(answer._classes, answer.codes, None, None)
+    assert pa.ipc.open_stream(write_stream(alone, [], {}, Labels(output))).read_all().column_names == ["label"]

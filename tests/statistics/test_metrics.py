@@ -66,7 +66,7 @@ def test_a_count_of_items_that_is_none_is_refused(name: str):
 
 def test_several_targets_are_averaged_by_hand():
     truth, answer = np.zeros((2, 2)), np.array([[1.0, 3.0], [-1.0, -3.0]])
-    assert metrics.value(metrics.averaged(metrics.find("mae")), truth, answer) == 2.0
+    assert metrics.value(metrics.averaged(metrics.find("mae"), metrics.columns(2)), truth, answer) == 2.0
 
 
 def probabilities(generator: np.random.Generator, rows: int, classes: int) -> np.ndarray:

@@ -88,6 +88,26 @@ def test_vectors_are_one_tensor(package: Package) -> None:
     np.testing.assert_allclose(tensor.data, [0.0, 0.0, 2.0, -1.0], atol=1e-9)
 
 
+def test_several_targets_have_tensors_for_each(package: Package) -> None:
+    x = np.arange(40.0)
+    frame = pd.DataFrame({"x": x, "late": np.where(x > 20, 6, 5), "probabilities": (x > 9).astype(int)})
+    model = DecisionTreeClassifier().fit(frame[["x"]], frame[["late", "probabilities"]])
+    predictor = package(model, frame, target=("late", "probabilities"), features=["x"])
+    interface = interface_of(predictor)
+    assert [(slot.name, slot.datatype, slot.width) for slot in interface.outputs.values()] == [
+        ("late", "INT64", 1), ("probabilities", "INT64", 1), ("late_probabilities", "FP64", 2),
+        ("probabilities_probabilities", "FP64", 2),
+    ]  # fmt: skip
+    assert interface.classes == '{"late":[5,6],"probabilities":[0,1]}'
+    assert interface.outputs["late"].parameters == {"classes": "[5,6]"}
+    read = read_tensors(predictor, [Tensor("x", "FP64", [3], [1.0, 15.0, 39.0])], {})
+    tensors = answer_tensors(predictor, predictor.run(read.columns), list(reversed(interface.outputs)))
+    assert [tensor.data.tolist() for tensor in tensors] == [
+        [1.0, 0.0, 0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0, 0.0, 1.0], [0, 1, 1], [5, 5, 6],
+    ]  # fmt: skip
+    assert [tensor.shape for tensor in tensors] == [(3, 2), (3, 2), (3, 1), (3, 1)]
+
+
 @pytest.mark.parametrize(("items", "datatype", "none"), [([5, 6], "INT64", -1), (["p", "q"], "BYTES", "")])
 def test_where_there_are_fewer_items_the_rest_says_so(
     package: Package, items: list[object], datatype: str, none: object

@@ -280,15 +280,18 @@ class Output(Record, frozen=True, kw_only=True):
     """What a model answers, per row."""
 
     name: str
-    kind: Literal["classes", "number", "vector", "ranking"]
-    """`vector`: several numbers, one for each target or an embedding; `ranking`: items, best first, with scores."""
+    kind: Literal["classes", "number", "vector", "ranking", "labels"]
+    """`vector`: several numbers, one for each target or an embedding; `ranking`: items, best first, with scores;
+    `labels`: a label for each of several targets."""
     classes: tuple[Any, ...] = ()
     """The labels (bool, int or str), in the order of the probabilities; of a ranking the items, by code."""
     probabilities: bool = False
     names: tuple[str, ...] = ()
-    """Of a vector: the name of each number, where they have some (several targets)."""
+    """Of several targets: the name of each."""
     width: int = 1
-    """How many numbers a vector has, or items a ranking."""
+    """How many numbers a vector has, items a ranking, or targets `labels`."""
+    sizes: tuple[int, ...] = ()
+    """Of `labels`: how many of the classes are each target's. They stand one target's behind the other's."""
 
 
 class Signature(Record, frozen=True, kw_only=True):

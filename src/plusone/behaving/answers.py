@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import UsageError
+from ..labels.several import singles
 from ..signatures.words import what_is_answered
 
 if TYPE_CHECKING:
@@ -38,12 +39,18 @@ def show(output: Output, answer: Answer, row: int) -> Any:
         if answer.probabilities is None:
             return label
         return {"label": label, "probability": _number(answer.probabilities[row][int(answer.codes[row])])}
+    if output.kind == "labels":
+        return {one.name: show(one, part, row) for one, part in _parts(output, answer)}
     if output.kind == "ranking":
         return [one for one in answer.labels[row].tolist() if one is not None]
     if output.kind == "number":
         return _number(np.asarray(answer.numbers).reshape(-1)[row])
     numbers = [_number(one) for one in np.asarray(answer.numbers)[row].tolist()]
     return dict(zip(output.names, numbers, strict=True)) if output.names else numbers[:20]
+
+
+def _parts(output: Output, answer: Answer) -> list[tuple[Output, Answer]]:
+    return list(zip(singles(output), answer.each(output.sizes), strict=True))
 
 
 def _number(value: Any) -> float | str:
@@ -58,6 +65,7 @@ def distances(
 
     - classes: the largest difference of a class's probability; changed is another label, or with a tolerance a
       difference above it. Without probabilities it is 1 where the label is another one.
+    - labels of several targets: as far as the target that is furthest; changed where one of them is.
     - numbers: the difference; of vectors the largest of its numbers. Changed is more than the tolerance (default 0).
     - rankings: the share of the items (the `first` ones) of one that the other does not have, whatever their order;
       by hand, [a, b, c] and [b, a, d] are 1/3 apart.
@@ -75,6 +83,10 @@ def distances(
             return other.astype(np.float64), other
         apart = _apart(before.probabilities, after.probabilities).max(axis=1)
         return apart, other if tolerance is None else ~(apart <= tolerance)
+    if output.kind == "labels":
+        pairs = zip(_parts(output, before), _parts(output, after), strict=True)
+        found = [distances(one, old, new, tolerance, first) for (one, old), (_, new) in pairs]
+        return np.max([apart for apart, _ in found], axis=0), np.any([moved for _, moved in found], axis=0)
     if output.kind == "ranking":
         pairs = zip(_items(before, first), _items(after, first), strict=True)
         apart = np.array([1.0 - len(set(a) & set(b)) / max(len(a), len(b), 1) if a or b else 0.0 for a, b in pairs])
@@ -99,6 +111,8 @@ def _items(answer: Answer, first: int | None) -> list[list[Any]]:
 def quantity(output: Output, answer: Answer, of: Any) -> tuple[NDArray[Any], str]:
     """Return what of each answer goes up or down, shape (rows,), and what it is called.
 
+    Of several targets `of` is a pair of the target's name and what it is of its answers, `("late", "yes")`.
+
     A number; of a vector the number named `of`; of classes the probability of the class `of` (of two classes the second
     one, when it is left out); of a ranking the place of the item `of`, as a height: minus how many items stand before
     it, so that up is towards the first place, and an item that is not in the list stands after the last.
@@ -106,6 +120,17 @@ def quantity(output: Output, answer: Answer, of: Any) -> tuple[NDArray[Any], str
     Raises:
         UsageError: when the model has none, or `of` has to be said.
     """
+    if output.kind == "labels":
+        target, wanted = of if isinstance(of, (tuple, list)) and len(of) == 2 else (None, None)
+        for one, part in _parts(output, answer):
+            if one.name == target:
+                values, what = quantity(one, part, wanted)
+                return values, f"{target}: {what}"
+        first = singles(output)[0]
+        raise UsageError(
+            f"of = {of!r}: expected a target and its label, of the targets {', '.join(output.names)}.",
+            mend=f"of={(first.name, first.classes[-1])!r}",
+        )
     if output.kind == "number":
         if of not in (None, output.name):
             raise UsageError(f"of = {of!r}: the model answers one number, {output.name!r}.", mend="leave of= out")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.config import find_project
 from ..base.errors import ConfigError, PlusoneError, UsageError
 from ..data.tables import to_arrow
+from ..labels.several import singles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,10 +65,17 @@ def column_types(signature: Signature, expected: str) -> dict[str, str]:
     """
     output = signature.output
     types = {field.name: field.dtype for field in signature.fields if field.shape is None}
-    kinds = {type(one).__name__ for one in output.classes}
-    answered = {"bool": "bool", "int": "int64", "str": "string"}.get(next(iter(kinds), "")) if len(kinds) == 1 else None
     numbers = dict.fromkeys((*output.names, "tolerance", "probability"), "float64")
-    return {**numbers, **types, expected: answered or "float64", NAME: "string", BECAUSE: "string"}
+    if output.kind == "labels":
+        for one in singles(output):
+            numbers |= {one.name: _type_of(one.classes) or "string"}
+    return {**numbers, **types, expected: _type_of(output.classes) or "float64", NAME: "string", BECAUSE: "string"}
+
+
+def _type_of(classes: Sequence[Any]) -> str | None:
+    """Return the type of a column of labels; None where they are of several, or numbers that are not whole."""
+    kinds = {type(one).__name__ for one in classes}
+    return {"bool": "bool", "int": "int64", "str": "string"}.get(next(iter(kinds), "")) if len(kinds) == 1 else None
 
 
 def case_names(table: pa.Table) -> list[str]:

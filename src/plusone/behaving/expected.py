@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import UsageError
+from ..labels.several import singles
 from ..signatures.words import what_is_answered
 from .answers import check_first, show
 from .cases import BECAUSE, case_names, column_types, read_cases
@@ -89,6 +90,9 @@ class Expected:
                 value = float(answer.probabilities[row][place])
                 return value >= least, value
             return int(answer.codes[row]) == place, float(int(answer.codes[row]) == place)
+        if self.output.kind == "labels":
+            right = [label for label, one in zip(answer.labels[row].tolist(), wanted, strict=True) if label == one]
+            return len(right) == len(wanted), len(right) / len(wanted)
         if self.output.kind == "ranking":
             listed = [one for one in answer.labels[row][: self._first].tolist() if one is not None]
             right = all(item in listed for item in wanted)
@@ -104,6 +108,8 @@ class Expected:
         if self.output.kind == "classes":
             least = self._probability[row]
             return wanted if least is None else f"{wanted!r} with at least {least:g}"
+        if self.output.kind == "labels":
+            return dict(zip(self.output.names, wanted, strict=True))
         if self.output.kind == "ranking":
             return wanted if self._first is None else f"{wanted} among the first {self._first}"
         numbers = wanted[0] if self.output.kind == "number" else wanted
@@ -145,7 +151,8 @@ class Expected:
 
     def _read(self, column: str) -> list[Any]:
         known = self.table.column_names
-        if self.output.kind == "vector" and column not in known and set(self.output.names) <= set(known):
+        several = self.output.kind in ("vector", "labels")
+        if several and column not in known and set(self.output.names) <= set(known):
             parts = [self._cells(name) for name in self.output.names] if self.output.names else []
             if parts:
                 return [self._one(list(cells), row) for row, cells in enumerate(zip(*parts, strict=True))]
@@ -158,26 +165,31 @@ class Expected:
         return [self._one(cell, row) for row, cell in enumerate(self._cells(name))]
 
     def _one(self, cell: Any, row: int) -> Any:
-        """Return what is expected of one case: a label, a list of items, or a list of numbers."""
+        """Return what is expected of one case: a label, or a list: of labels, items, or numbers."""
         output, name = self.output, self._names[row]
         if cell is None:
             raise UsageError(f"{name} does not say what is expected: the cell is empty.")
         if output.kind == "classes":
-            return self._known(cell, name)
+            return self._known(cell, name, output)
+        if output.kind == "labels":
+            cells = [cell.get(one) for one in output.names] if isinstance(cell, dict) else cell
+            if not isinstance(cells, list) or len(cells) != output.width or None in cells:
+                raise UsageError(f"{name} expects {str(cell)[:80]!r}: expected a label for each target.")
+            return [self._known(label, name, one) for label, one in zip(cells, singles(output), strict=True)]
         if output.kind == "ranking":
             items = cell if isinstance(cell, list) else [cell]
             if not items:
                 raise UsageError(f"{name} does not say what is expected: the list is empty.")
-            return [self._known(item, name) for item in items]
+            return [self._known(item, name, output) for item in items]
         numbers = cell if isinstance(cell, list) else [cell]
         width = output.width if output.kind == "vector" else 1
         if len(numbers) != width or not all(_is_number(one) for one in numbers):
             raise UsageError(f"{name} expects {str(cell)[:80]!r}: expected {width} finite number{'s'[: width - 1]}.")
         return [float(one) for one in numbers]
 
-    def _known(self, value: Any, name: str) -> Any:
+    def _known(self, value: Any, name: str, output: Output) -> Any:
         """Return the class or item that a cell means; a whole float is an integer, as pandas has it."""
-        classes = self.output.classes
+        classes = output.classes
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) == isinstance(classes[0], bool) and value in classes:

@@ -36,8 +36,10 @@ def example_line(one: dict[str, Any]) -> str:
 
 
 def _said(answer: Any) -> str:
-    if isinstance(answer, dict) and set(answer) == {"label", "probability"}:
+    if isinstance(answer, dict) and isinstance(answer.get("probability"), float):
         return f"{answer['label']} (probability {answer['probability']:.3g})"
+    if isinstance(answer, dict):
+        return ", ".join(f"{name} {_said(one)}" for name, one in answer.items())
     return f"{answer:.6g}" if isinstance(answer, float) else str(answer)
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..checks.built_in import BuiltIn
+from ..labels.several import singles
 from ..measuring.outcomes import CheckFailed, NotApplicable, record, warn
 from .causes import HARDER, WORSE
 from .features import features
@@ -24,6 +25,7 @@ from .trial import FEWEST, Trial, sampled, which_are_taken
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..base.records import Output
     from ..checks.built_in import Given
     from ..statistics.estimates import Estimate
 
@@ -97,7 +99,7 @@ def answers(trial: Trial) -> None:
         live = trial.live
         _ = trial.their_answers
         other = live.run(live.columns(table))
-        ours, theirs = model.signature.output.classes, live.signature.output.classes
+        ours, theirs = model.signature.output, live.signature.output
         measured["shift"] = prediction_shift(found, ours, other, theirs)
         if found.codes is not None and found.scores is None:
             shares = [_shares(one, names) for one, names in ((found, ours), (other, theirs))]
@@ -111,11 +113,15 @@ def answers(trial: Trial) -> None:
         raise CheckFailed(f"the model answers the same to all {found.rows:,} rows of {trial.name}")
 
 
-def _shares(answer: Any, classes: tuple[Any, ...]) -> dict[str, float]:
+def _shares(answer: Any, output: Output) -> dict[str, float]:
+    """Return the share of the rows that each label is answered to, of several targets with the target's name."""
     import numpy as np
 
-    counts = np.bincount(np.asarray(answer.codes).astype(np.int64), minlength=len(classes))
-    return {repr(name): float(count) / answer.rows for name, count in zip(classes, counts, strict=True)}
+    names = [repr(label) for label in output.classes]
+    if output.kind == "labels":
+        names = [f"{one.name} {label!r}" for one in singles(output) for label in one.classes]
+    counts = np.bincount(np.asarray(answer.codes).astype(np.int64).reshape(-1), minlength=len(names))
+    return {name: float(count) / answer.rows for name, count in zip(names, counts, strict=True)}
 
 
 def performance(trial: Trial) -> None:
@@ -320,7 +326,7 @@ def calibration(trial: Trial) -> None:
 
     output = trial.model.signature.output
     if output.kind != "classes" or not output.probabilities:
-        raise NotApplicable("the model answers no probabilities")
+        raise NotApplicable("the model answers no probabilities of one target")
     answered = {"candidate": trial.rows.answer(trial.model, "the candidate")}
     with contextlib.suppress(NotApplicable):
         answered["live"] = trial.their_answers

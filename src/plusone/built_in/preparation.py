@@ -82,12 +82,16 @@ def _apart(trial: Trial, model: Predictor) -> NDArray[Any]:
     import numpy as np
 
     output = trial.model.signature.output
-    if output.kind == "ranking" or (output.kind == "classes" and not output.probabilities):
+    labels = output.kind in ("classes", "labels")
+    if output.kind == "ranking" or (labels and not output.probabilities):
         raise NotApplicable("the model answers neither probabilities nor numbers")
     answer = np.asarray(trial.rows.answer(model, "the model"), dtype=np.float64)
     truth = np.asarray(trial.rows.truth)
     if output.kind == "classes":
         return answer - np.eye(answer.shape[1])[truth]
+    if output.kind == "labels":
+        places = zip(truth.T, output.sizes, strict=True)
+        return answer - np.concatenate([np.eye(size)[own] for own, size in places], axis=1)
     return ((answer - truth) / np.maximum(truth.std(axis=0), 1e-300)).reshape(len(truth), -1)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import BrokenArtifact, InvalidInput, NotFound, PlusoneError, UsageError
 from ..check.by_slice import default_metric
+from ..labels.several import singles
 from ..measuring.outcomes import NotApplicable
 from ..measuring.rows import Rows, choose
 from ..statistics.metrics import row_losses
@@ -60,8 +61,9 @@ class Trial:
         """
         found = sampled(self._whole(), self._most)
         output = self.model.signature.output
+        labels = {one.name: one.classes for one in (singles(output) if output.kind == "labels" else (output,))}
         for target in output.names or (output.name,):
-            found = _with_truth(found, target, output.classes if output.kind == "classes" else None)
+            found = _with_truth(found, target, labels[target] if output.kind in ("classes", "labels") else None)
         asked = self.live if self._before else self.model
         taken = found.filter(which_are_taken(asked, found)) if found.num_rows else found
         if taken.num_rows < FEWEST:

@@ -160,10 +160,11 @@ def directional(
 ) -> None:
     """Pass when a change of the rows moves the answers the way that is expected: all, or the share `at_least`.
 
-    What moves is a number; of classes the probability of the class `of` (of two: the second, if left out); of a vector
-    the number named `of`; of a ranking the place of the item `of`, where up is towards the first. `up` and `down` mean
-    by more than `by`, `not up` and `not down` by no more. Only rows that the change left other than they were are
-    counted. With `at_least=1` they are judged as they are; else their share has an interval, as in `invariant`.
+    What moves is a number; of classes the probability of the class `of` (of two: the second, if left out), of several
+    targets that of the pair `(TARGET, CLASS)`; of a vector the number named `of`; of a ranking the place of the item
+    `of`, where up is towards the first. `up` and `down` mean by more than `by`, `not up` and `not down` by no more.
+    Only rows that the change left other than they were are counted. With `at_least=1` they are judged as they are; else
+    their share has an interval, as in `invariant`.
 
     Args:
         data, change: as for `invariant`.

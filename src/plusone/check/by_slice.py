@@ -167,9 +167,9 @@ class _Task:
             truth = self.rows.truth[part].reshape(int(part.sum()), -1)
             # Of a truth that does not vary no share of its variance is explained.
             return self.metric.name.partition(":")[0] != "r2" or bool((np.ptp(truth, axis=0) > 0).all())
-        counts = np.bincount(self.rows.truth[part])
-        counts = counts[counts > 0]
-        return len(counts) > 1 and int(counts.min()) >= _OF_A_CLASS
+        targets = self.rows.truth[part].reshape(int(part.sum()), -1).T
+        counts = [found[found > 0] for found in map(np.bincount, targets)]
+        return all(len(one) > 1 and int(one.min()) >= _OF_A_CLASS for one in counts)
 
     def _judge(self, label: str, part: NDArray[np.bool_]) -> Judged:
         from ..statistics import estimates, metrics

@@ -49,6 +49,7 @@ def calibrated(
     output = model.signature.output
     if output.kind != "classes" or not output.probabilities:
         answers = "labels only" if output.kind == "classes" else f"{what_is_answered(output)}, and no probabilities"
+        answers += " of one target" if output.kind == "labels" else ""
         raise UsageError(
             f"The model answers {answers}: there is nothing to calibrate.", mend="use at_least or no_worse"
         )

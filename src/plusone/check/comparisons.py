@@ -45,8 +45,8 @@ def no_worse(
         live: the live release, as the fixture gives it; with None the check is not applicable.
         data: a dataframe, pyarrow table or list of dicts: the fields of both models and the target's column; for
             rankings that holds the item that was right, or a list of them.
-        metric: roc_auc, log_loss, brier, accuracy, balanced_accuracy, f1 (classes), rmse, mae, r2 (numbers; of several
-            targets their mean, or one as `rmse:TARGET`), hit_rate@k, ndcg@k, map@k (rankings).
+        metric: roc_auc, log_loss, brier, accuracy, balanced_accuracy, f1 (classes), rmse, mae, r2 (numbers),
+            hit_rate@k, ndcg@k, map@k (rankings). Of several targets the mean (accuracy: all right); `rmse:TARGET`: one.
         margin: in the unit of the metric, 0 or more.
         inconclusive: 'closes': an inconclusive outcome closes the gate; 'allowed': it does not.
 

@@ -15,11 +15,13 @@ import numpy as np
 from ..base.errors import Incompatible, PlusoneError
 from ..boosters.lightgbm import is_lightgbm, raw_lightgbm, write_lightgbm
 from ..boosters.xgboost import is_xgboost, write_xgboost
-from ..graphs.answers import Answered
+from ..graphs.answers import Answered, codes_of, side_by_side
 from ..graphs.graph import Graph, View
 from .calibration import calibrate
 from .linear import bayes, bernoulli, linear, linear_classifier, logistic, product, stochastic
+from .networks import columns
 from .outliers import envelope, isolation, kernel_regression, one_class, stochastic_one_class
+from .several import classes_of, has_probabilities
 from .sparseness import is_sparse, zeros_missing
 from .transformers import class_of, transform
 from .trees import boosted, boosted_classic, forest, raw_boosted, raw_boosted_classic
@@ -51,8 +53,16 @@ def estimate(graph: Graph, part: Any, view: View, path: str, *, own: bool = True
             handler = write_lightgbm
         elif is_xgboost(part):
             handler = write_xgboost
+        several = classes_of(part) is not None
+        if several and handler not in _SEVERAL:
+            raise Incompatible(
+                f"{name} ({path}) answers a label for each of several targets, and can't be compiled.",
+                mend="use a random forest, extra trees, or MultiOutputClassifier around a classifier that compiles",
+                part=name,
+                path=path,
+            )
         # skl2onnx can't write these, so there is no second way for them.
-        if handler is not None and (own or handler in (boosted, write_lightgbm, write_xgboost)):
+        if handler is not None and (own or several or handler in (boosted, write_lightgbm, write_xgboost)):
             return handler(graph, part, view, path)
         return _with_skl2onnx(graph, part, view, path)
     except PlusoneError:
@@ -82,6 +92,10 @@ def _handlers() -> dict[str, Estimate]:
         "sklearn.compose._target.TransformedTargetRegressor": _transformed_target,
         "sklearn.multioutput.MultiOutputRegressor": _several,
         "sklearn.multioutput.RegressorChain": _chain,
+        "sklearn.multioutput.MultiOutputClassifier": _several_labels,
+        "sklearn.multioutput.ClassifierChain": _chained_labels,
+        "sklearn.multiclass.OneVsRestClassifier": _rest,
+        "sklearn.neural_network._multilayer_perceptron.MLPClassifier": _network,
         "sklearn.frozen._frozen.FrozenEstimator": _frozen,
         "sklearn.calibration.CalibratedClassifierCV": _calibrated,
         "sklearn.ensemble._iforest.IsolationForest": isolation,
@@ -189,6 +203,53 @@ def _chain(graph: Graph, part: Any, view: View, path: str) -> Answered:
         found[int(place)] = column
         view = view + graph.whole(column, 1)
     return _side_by_side(graph, found)
+
+
+def _several_labels(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """MultiOutputClassifier: a classifier for each target."""
+    found = [
+        estimate(graph, inner, view, f"{path}.estimators_[{index}]") for index, inner in enumerate(part.estimators_)
+    ]
+    return side_by_side(graph, found, hasattr(part, "predict_proba"))
+
+
+def _chained_labels(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """ClassifierChain: a classifier for each target, which is given the labels before it, or what they are sure of."""
+    told = getattr(part, "chain_method_", "predict")
+    if told == "decision_function":
+        raise Incompatible(
+            f"{class_of(part)} ({path}) tells its next classifier a decision, which can't be compiled.",
+            mend="use chain_method='predict' or 'predict_proba'",
+        )
+    found: list[Answered] = [Answered("", "codes")] * len(part.estimators_)
+    for index, (place, inner) in enumerate(zip(part.order_, part.estimators_, strict=True)):
+        answered = found[int(place)] = estimate(graph, inner, view, f"{path}.estimators_[{index}]")
+        if told == "predict_proba":
+            column = graph.pick_from(answered.tensor, [1])
+        else:
+            labels = graph.constant(np.asarray(inner.classes_, dtype=np.float64))
+            column = _column(graph, graph.add("Gather", labels, codes_of(graph, answered), axis=0))
+        view = view + graph.whole(column, 1)
+    sure = has_probabilities(part, classes_of(part) or ()) and all(one.kind == "probabilities" for one in found)
+    return side_by_side(graph, found, sure)
+
+
+def _rest(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """OneVsRestClassifier, fitted on columns of zeros and ones: a classifier of two labels for each."""
+    if not part.multilabel_:
+        return _with_skl2onnx(graph, part, view, path)
+    return _several_labels(graph, part, view, path)
+
+
+def _network(graph: Graph, part: Any, view: View, path: str) -> Answered:
+    """MLPClassifier: of one target skl2onnx writes it well, of several in single precision, or not."""
+    if classes_of(part) is None:
+        return _with_skl2onnx(graph, part, view, path)
+    return columns(graph, part, view)
+
+
+_SEVERAL = (forest, linear_classifier, _several_labels, _chained_labels, _rest, _network)
+"""What writes classifiers of several targets."""
 
 
 def _side_by_side(graph: Graph, columns: list[str]) -> Answered:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..graphs.answers import Answered, one_against_rest, positive, probabilities
 from ..graphs.graph import Graph, View
+from .several import classes_of
 from .trees import linked
 
 __all__ = ["bayes", "bernoulli", "linear", "linear_classifier", "logistic", "product", "stochastic"]
@@ -31,8 +32,12 @@ def logistic(graph: Graph, part: Any, view: View, path: str) -> Answered:
 
 
 def linear_classifier(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    """The label alone: the sign of the decision for two classes, the largest decision for more."""
+    """The label alone: the sign of the decision for two classes, the largest decision for more; of several targets
+    the sign of each.
+    """
     raw, width = product(graph, part, view)
+    if classes_of(part) is not None:
+        return positive(graph, raw)._replace(several=True)
     if width > 1:
         return Answered(graph.add("ArgMax", raw, axis=1, keepdims=0), "codes")
     return positive(graph, raw)

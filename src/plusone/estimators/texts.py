@@ -23,7 +23,7 @@ class OneText:
     n_features_in_ = 1
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        self.asked_for = model
         self.predict = lambda frame: model.predict(_only(frame))
         if hasattr(model, "classes_"):
             self.classes_ = model.classes_

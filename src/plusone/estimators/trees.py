@@ -69,7 +69,7 @@ def raw_boosted_classic(graph: Graph, part: Any, view: View) -> str:
 
 
 def forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
-    """A tree, or the mean of several; of several targets a vector."""
+    """A tree, or the mean of several; of several targets a vector, or the probabilities of all their labels."""
     trees = [tree.tree_ for tree in getattr(part, "estimators_", [part])]
     name = rounded_to_float32(graph, graph.matrix(view))
     if not hasattr(part, "classes_"):
@@ -80,14 +80,17 @@ def forest(graph: Graph, part: Any, view: View, path: str) -> Answered:
                 summed.add(classic_nodes(tree, tree.value[:, target, 0].tolist()), target)
         mean = graph.add("Div", summed.write(graph, name), graph.constant(float(len(trees))))
         return Answered(mean, "number" if width == 1 else "vector")
+    if isinstance(part.classes_, list):
+        return Answered(_leaf_shares(graph, trees, name, [len(labels) for labels in part.classes_]), "probabilities")
     if len(part.classes_) == 1:
         ones = graph.add("Mul", graph.pick_from(name, [0]), graph.constant(0.0))
         return Answered(graph.add("Add", ones, graph.constant(1.0)), "probabilities")
-    return Answered(_leaf_shares(graph, trees, name), "probabilities")
+    return Answered(_leaf_shares(graph, trees, name, [len(part.classes_)]), "probabilities")
 
 
-def _leaf_shares(graph: Graph, trees: list[Any], name: str) -> str:
-    """Return the mean of the class shares in the leaf that each tree sends a row to.
+def _leaf_shares(graph: Graph, trees: list[Any], name: str, sizes: list[int]) -> str:
+    """Return the mean of the class shares in the leaf that each tree sends a row to: those of each target, one behind
+    the other. `sizes`: how many classes each has.
 
     A leaf of the operator holds one number, so each tree answers with the index of its leaf, as a target of its own,
     and the shares are looked up: shape (rows, trees) -> (rows, trees, classes) -> mean over trees.
@@ -96,8 +99,9 @@ def _leaf_shares(graph: Graph, trees: list[Any], name: str) -> str:
     shares: list[Any] = []
     offset = 0
     for target, tree in enumerate(trees):
-        values = tree.value[:, 0, :]
-        shares.append(values / values.sum(axis=1, keepdims=True))
+        own = [tree.value[:, place, :size] for place, size in enumerate(sizes)]
+        values = np.concatenate([one / one.sum(axis=1, keepdims=True) for one in own], axis=1)
+        shares.append(values)
         forest.add(classic_nodes(tree, [float(offset + index) for index in range(len(values))]), target)
         offset += len(values)
     leaves = graph.cast(forest.write(graph, name), np.int64)

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.records import Output
 from ..predictor import Answer, Predictor
 from ..predictor.encode import key_of
+from .several import Combinations
 
-__all__ = ["INVALID", "Outputs", "Tally", "count_latencies", "count_outputs", "name_classes", "said"]
+__all__ = ["INVALID", "Outputs", "Tally", "count_latencies", "count_outputs", "counter_of", "name_classes", "said"]
 
 INVALID = "invalid"
 """The key of rows whose answer can't be."""
@@ -45,15 +47,13 @@ class Tally:
     """Counts the answers of one model, one after the other, where they are computed: of many rows only this goes on."""
 
     def __init__(self, predictor: Predictor) -> None:
-        classes = predictor.signature.output.classes
-        self._classes = len(classes)
-        self._names = name_classes(classes, [key_of(label) for label in classes])
+        self._count = counter_of(predictor.signature.output)
         self._rows = self._invalid = 0
         self._counts: dict[str, int] = {}
 
     def add(self, answer: Answer) -> None:
         """Count the rows of an answer."""
-        found = count_outputs(said(answer), self._names, self._classes)
+        found = self._count(said(answer))
         self._rows += found.rows
         self._invalid += found.invalid
         for key, count in found.counts.items():
@@ -62,6 +62,21 @@ class Tally:
     def outputs(self) -> Outputs:
         """Return what was counted so far."""
         return Outputs(self._rows, self._invalid, dict(self._counts))
+
+
+def counter_of(output: Output) -> Callable[[Array], Outputs]:
+    """Return what counts the rows of a model's answers, as `said` has them, by `count_outputs`.
+
+    Of several targets a row counts by its combination of labels (see `Combinations`), with up to 50 of these and the
+    twentieth of the least sure label's probability.
+    """
+    if output.kind == "labels":
+        several = Combinations(output)
+        named = several.names or [f"#{group}" for group in range(several.count)]
+        texts = name_classes(named, named)
+        return lambda rows: _count_codes(*several.read(rows), texts, several.count)
+    names = name_classes(output.classes, [key_of(label) for label in output.classes])
+    return lambda rows: count_outputs(rows, names, len(output.classes))
 
 
 def count_latencies(seconds: Array) -> dict[str, int]:
@@ -88,7 +103,8 @@ def said(answer: Answer) -> Array:
     """Return what there is to count of an answer, one row each: its probabilities, shape (rows, classes), or else its
     codes (integers) or numbers (floats), shape (rows,).
 
-    Of a ranking that is the first item. Of a vector it is the mean of its numbers: one that is not finite shows.
+    Of several targets they are those of all, the codes of shape (rows, targets). Of a ranking it is the first item. Of
+    a vector it is the mean of its numbers: one that is not finite shows.
     """
     if answer.numbers is not None:
         return answer.numbers if answer.numbers.ndim == 1 else answer.numbers.mean(axis=1)
@@ -124,6 +140,11 @@ def count_outputs(rows: Array, names: Sequence[str], classes: int) -> Outputs:
         wrong = ~((sure >= -_SLACK) & (sure <= 1.0 + _SLACK))
         if rows.min(initial=0.0) < -_SLACK:
             wrong |= (rows < -_SLACK).any(axis=1)
+    return _count_codes(codes, sure, wrong, names, classes)
+
+
+def _count_codes(codes: Array, sure: Array | None, wrong: Array, names: Sequence[str], classes: int) -> Outputs:
+    """Count codes, those of rows that are wrong as invalid. `sure`: the probability of each."""
     invalid = int(np.count_nonzero(wrong))
     if invalid:
         codes = codes[~wrong]

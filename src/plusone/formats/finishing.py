@@ -31,7 +31,7 @@ def compile_with(
     answered = write(graph, model, graph.view([field.name for field in fields]), "model")
     try:
         kind = np.int64 if answered.kind == "codes" else graph.dtype
-        data = graph.finish(answered.tensor, kind, flat=answered.kind in ("codes", "number"))
+        data = graph.finish(answered.tensor, kind, flat=answered.kind in ("codes", "number") and not answered.several)
     except PlusoneError:
         raise
     except Exception as error:

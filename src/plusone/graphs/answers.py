@@ -5,13 +5,14 @@ This module knows graphs. It knows no kind of trained model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .graph import Graph
 
-__all__ = ["Answered", "one_against_rest", "positive", "probabilities"]
+__all__ = ["Answered", "codes_of", "one_against_rest", "positive", "probabilities", "side_by_side"]
 
 
 class Answered(NamedTuple):
@@ -19,6 +20,8 @@ class Answered(NamedTuple):
 
     tensor: str
     kind: Literal["probabilities", "codes", "number", "vector"]
+    several: bool = False
+    """Whether they are codes for several targets, shape (rows, targets)."""
 
 
 def probabilities(graph: Graph, raw: str, width: int, scale: float = 1.0) -> Answered:
@@ -40,3 +43,19 @@ def one_against_rest(graph: Graph, raw: str) -> Answered:
 def positive(graph: Graph, raw: str) -> Answered:
     """Return the codes of two classes: 1 where the raw number, shape (rows, 1), is above 0."""
     return Answered(graph.cast(graph.add("Greater", raw, graph.constant(0.0)), np.int64), "codes")
+
+
+def side_by_side(graph: Graph, answered: Sequence[Answered], probabilities: bool) -> Answered:
+    """Return what classifiers answer, each for a target of its own: all their probabilities, or a code of each."""
+    if probabilities:
+        return Answered(graph.add("Concat", *(one.tensor for one in answered), axis=1), "probabilities")
+    column = graph.constant([-1, 1], np.int64)
+    columns = [graph.add("Reshape", codes_of(graph, one), column) for one in answered]
+    return Answered(graph.add("Concat", *columns, axis=1), "codes", several=True)
+
+
+def codes_of(graph: Graph, answered: Answered) -> str:
+    """Return the code of each row's label, shape (rows,) or (rows, 1)."""
+    if answered.kind == "codes":
+        return answered.tensor
+    return graph.add("ArgMax", answered.tensor, axis=1, keepdims=0)

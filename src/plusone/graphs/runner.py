@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BrokenArtifact
+from ..labels.several import parts_of
 from .layout import Columns
 from .texts import TEXTS, read_texts
 
-__all__ = ["AT_ONCE", "Answer", "OnnxRunner", "class_array"]
+__all__ = ["AT_ONCE", "Answer", "OnnxRunner", "class_array", "largest"]
 
 AT_ONCE = "plusone.rows_at_once"
 """The property of a graph that says how many rows it takes at once; more are run one part after the other. A ranking
@@ -35,10 +36,10 @@ class Answer:
         rows: how many.
         labels: shape (rows,): the label of each row (an object array of bool, int or str) or the number (float64); of a
             vector the numbers, shape (rows, width); of a ranking the items, shape (rows, width), best first, as
-            objects, None where there is none.
+            objects, None where there is none; of several targets the label for each, shape (rows, targets).
         probabilities: shape (rows, classes), in the order of the signature's classes; None when the model has none.
         codes: shape (rows,): the index of each label among the signature's classes, or (rows, width) of each item of a
-            ranking, where -1 stands for none; None for numbers.
+            ranking, where -1 stands for none, or (rows, targets) of several labels; None for numbers.
         numbers: shape (rows,), or (rows, width) of a vector; None for labels and rankings.
         scores: shape (rows, width): those of the items of a ranking, NaN where there is none; None for all others.
     """
@@ -57,6 +58,22 @@ class Answer:
         self.numbers = numbers
         self.scores = scores
         self.rows: int = len(numbers if codes is None else codes)
+
+    def each(self, sizes: Sequence[int]) -> list[Answer]:
+        """Return the answers for each of several targets, with codes and probabilities among its own classes.
+
+        Args:
+            sizes: how many classes each target has.
+        """
+        return [
+            Answer(
+                self._classes[start:stop],
+                self.codes[:, place] - start,
+                None if self.probabilities is None else self.probabilities[:, start:stop],
+                None,
+            )
+            for place, (start, stop) in enumerate(parts_of(sizes))
+        ]
 
     def take(self, start: int, stop: int) -> Answer:
         """Return the answers of the rows `start` to `stop` (exclusive), without a copy."""
@@ -95,14 +112,16 @@ class OnnxRunner:
             interpreter's lock: for 70 MB that is a tenth of a second.
         output: what the graph answers: `probabilities`, `codes` (an index into the classes), `number`, `vector` (shape
             (rows, width)) or `ranking`: its first output holds the codes of the items, int64 of shape (rows, width),
-            its second their scores.
+            its second their scores. Of several targets the probabilities of all stand side by side, and the codes of
+            a row, shape (rows, targets), are each an index into the classes of its own target.
         classes: the labels, in the order of the probabilities, or the items of a ranking; empty for numbers.
+        sizes: of several targets: how many of the classes each has.
 
     Raises:
         BrokenArtifact: when onnxruntime can't load the graph.
     """
 
-    def __init__(self, graph: bytes | Path, output: str, classes: tuple[Any, ...]) -> None:
+    def __init__(self, graph: bytes | Path, output: str, classes: tuple[Any, ...], sizes: tuple[int, ...] = ()) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -128,6 +147,8 @@ class OnnxRunner:
         self._at_once = int(session.get_modelmeta().custom_metadata_map.get(AT_ONCE, "0"))
         self._local = _Local()
         self.classes = class_array(classes)
+        self._sizes = sizes
+        self._starts = np.array([start for start, _ in parts_of(sizes)], dtype=np.int64)
 
     def run(self, columns: Columns) -> Answer:
         """Return the answers for these rows. The columns must be those of the model's own layout."""
@@ -144,9 +165,9 @@ class OnnxRunner:
         else:
             out = self._session.run(self._names, columns.feeds)[0]
         if self._output == "probabilities":
-            return Answer(self.classes, out.argmax(axis=1), out, None)
+            return Answer(self.classes, largest(out, self._sizes), out, None)
         if self._output == "codes":
-            return Answer(self.classes, out, None, None)
+            return Answer(self.classes, out + self._starts if self._sizes else out, None, None)
         return Answer(None, None, None, out)
 
     def _run_in_parts(self, columns: Columns) -> Answer:
@@ -209,6 +230,14 @@ class _Bound:
             array[:] = feeds[key]
         self._run(self._binding)
         return self._output.copy()
+
+
+def largest(probabilities: Any, sizes: Sequence[int]) -> Any:
+    """Return the code of the largest probability of each row, or, of several targets, of each row and target."""
+    if not sizes:
+        return probabilities.argmax(axis=1)
+    parts = [probabilities[:, start:stop].argmax(axis=1) + start for start, stop in parts_of(sizes)]
+    return np.stack(parts, axis=1)
 
 
 def class_array(classes: tuple[Any, ...]) -> np.ndarray[Any, Any]:

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..evidence.evidence import FOLDER, Counts, Kind, read_counts
-from ..evidence.histograms import Outputs, count_latencies, count_outputs, name_classes, said
+from ..evidence.histograms import Outputs, count_latencies, counter_of, said
 from ..predictor import Answer
-from ..predictor.encode import key_of
 from ..workers import routes
 from .table import Target
 
@@ -38,7 +37,7 @@ class Books:
     next answers would be made in memory that no cache holds.
     """
 
-    __slots__ = ("_at", "_changed", "_classes", "_held", "_names", "_room", "_seconds", "counts", "series")
+    __slots__ = ("_at", "_changed", "_count", "_held", "_room", "_seconds", "counts", "series")
 
     def __init__(self, counts: Counts, changed: Callable[[], None]) -> None:
         self.counts = counts
@@ -49,15 +48,12 @@ class Books:
         self._held: Any = None
         self._room = 0
         self._at = 0
-        self._classes = -1
-        self._names: list[str] = []
+        self._count: Callable[[np.ndarray[Any, Any]], Outputs] | None = None
 
     def know(self, target: Target) -> None:
         """Learn what the release answers; needed before its first answer is added."""
-        if self._classes < 0:
-            classes = target.predictor.signature.output.classes
-            self._classes = len(classes)
-            self._names = name_classes(classes, [key_of(label) for label in classes])
+        if self._count is None:
+            self._count = counter_of(target.predictor.signature.output)
 
     def add(self, seconds: list[float], answer: Answer | None) -> None:
         """Take the times of some requests and what they were answered; None: nobody looks at that."""
@@ -84,7 +80,7 @@ class Books:
                 return
         self.look()
         for start in range(0, len(rows), self._room):
-            self._count(rows[start : start + self._room])
+            self._add_rows(rows[start : start + self._room])
 
     def look(self) -> bool:
         """Count what was added; return whether anything was."""
@@ -101,12 +97,13 @@ class Books:
                 self.series.add_times(times)
         if at:
             self._at = 0
-            self._count(self._held[:at])
+            self._add_rows(self._held[:at])
         self.touch()
         return True
 
-    def _count(self, rows: np.ndarray[Any, Any]) -> None:
-        self.count(count_outputs(rows, self._names, self._classes))
+    def _add_rows(self, rows: np.ndarray[Any, Any]) -> None:
+        if self._count is not None:
+            self.count(self._count(rows))
 
     def count(self, found: Outputs) -> None:
         """Take what some answers come to."""

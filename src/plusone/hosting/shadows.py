@@ -134,9 +134,9 @@ def try_copies(predictor: Predictor, fit: Fit, copies: Sequence[Copy]) -> Tried:
 
 
 def count_differing(given: Sequence[Answer], answer: Answer) -> int:
-    """Return in how many rows an answer differs from those that were given: another class, another first item of a
-    ranking, or a number (of a vector one of them) that is off by more than a hundredth of the one that was given. Two
-    that are no numbers are equal.
+    """Return in how many rows an answer differs from those that were given: another class (of several targets for one
+    of them), another first item of a ranking, or a number (of a vector one of them) that is off by more than a
+    hundredth of the one that was given. Two that are no numbers are equal.
 
     Raises:
         ValueError: when they have not equally many rows.
@@ -152,7 +152,8 @@ def count_differing(given: Sequence[Answer], answer: Answer) -> int:
     if before.shape != after.shape:
         return len(after)
     if answer.codes is not None or given[0].codes is not None:
-        return int(np.count_nonzero(before.astype(object) != after.astype(object)))
+        other = before.astype(object) != after.astype(object)
+        return int(np.count_nonzero(other if other.ndim == 1 else other.any(axis=1)))
     with np.errstate(invalid="ignore"):
         near = np.abs(after - before) <= _TOLERANCE * np.abs(before)
     same = near | (after == before) | (np.isnan(after) & np.isnan(before))

@@ -1,7 +1,8 @@
 """What the truth for an answer may be, and the one text that it is kept as.
 
 A label is kept as JSON, so that the same truth, sent in another form, is the same label: 3 and 3.0; the numbers of a
-vector in the order of the answer; the items that were right once each, and in order.
+vector in the order of the answer; the items that were right once each, and in order; of several targets an object by
+their names, which are sorted, so that a release with another order of targets keeps the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..base.records import Output
+from .several import singles
 
 __all__ = ["MOST_LISTED", "ReadValue", "expected_of", "is_listed", "label_reader"]
 
@@ -31,6 +33,8 @@ def label_reader(output: Output) -> ReadValue:
     """Return a function that gives the JSON of a value if it can be the truth for what the model answers."""
     if output.kind == "number":
         return _read_number
+    if output.kind == "labels":
+        return _object_reader(output)
     if is_listed(output):
         return _list_reader(output)
     known = {(type(label), label): msgspec.json.encode(label).decode() for label in output.classes}
@@ -55,6 +59,8 @@ def expected_of(output: Output) -> str:
     """Say what a label of this model must be."""
     if output.kind == "number":
         return "a finite number"
+    if output.kind == "labels":
+        return "an object with " + ", ".join(f"{one.name} ({expected_of(one)})" for one in singles(output))
     if is_listed(output):
         return _expected_list(output)
     shown = ", ".join(msgspec.json.encode(label).decode()[:100] for label in output.classes[:_MOST_CLASSES])
@@ -62,8 +68,8 @@ def expected_of(output: Output) -> str:
 
 
 def is_listed(output: Output) -> bool:
-    """Say whether the labels of a model may be lists."""
-    return output.kind in ("vector", "ranking")
+    """Say whether the labels of a model may be lists or objects."""
+    return output.kind in ("vector", "ranking", "labels")
 
 
 def _list_reader(output: Output) -> Callable[[Any], str | None]:
@@ -76,6 +82,23 @@ def _list_reader(output: Output) -> Callable[[Any], str | None]:
         return lambda value: _vector(value, output)
     whole = all(type(item) is int for item in output.classes)
     return lambda value: _items(value, whole)
+
+
+def _object_reader(output: Output) -> Callable[[Any], str | None]:
+    """Return a function that gives the JSON of an object with a label for each of several targets, all of them."""
+    readers = sorted((one.name, label_reader(one)) for one in singles(output))
+    names = {name for name, _ in readers}
+
+    def read(value: Any) -> str | None:
+        if not isinstance(value, dict) or set(value) != names:
+            return None
+        texts = [(name, read_one(value[name])) for name, read_one in readers]
+        if any(text is None for _, text in texts):
+            return None
+        members = ",".join(f"{msgspec.json.encode(name).decode()}:{text}" for name, text in texts)
+        return f"{{{members}}}"
+
+    return read
 
 
 def _expected_list(output: Output) -> str:

@@ -114,7 +114,7 @@ def _compared(
     output, live_output = model.signature.output, live.signature.output
     differences = compare(output, answer, live_output, live_answer)
     slices = slices_of(differences.changed, {name: values[kept[1]] for name, values in theirs.fields.items()})
-    shift = prediction_shift(answer, output.classes, live_answer, live_output.classes)
+    shift = prediction_shift(answer, output, live_answer, live_output)
     changed = describe_change(differences, slices, _figures(differences, slices))
     changed = msgspec.structs.replace(changed, measured={**changed.measured, "prediction_shift": shift})
     places, truths = _truths(requests, theirs.rows, both, live)

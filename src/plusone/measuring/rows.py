@@ -9,9 +9,10 @@ import numpy as np
 
 from ..base.errors import UnsafeValue, UsageError
 from ..data.datasets import to_arrow
+from ..labels.several import singles
 from ..signatures.words import what_is_answered
-from ..statistics import metrics
-from . import learners, pictures
+from ..statistics import learners, metrics
+from . import pictures, several
 from .outcomes import CheckFailed
 from .shifts import prediction_shift
 from .stability import not_finite
@@ -34,37 +35,43 @@ _NEEDED = {
     "ranking": ("ranking",),
     "classes": ("probabilities", "labels"),
 }
-_USUAL = {"number": "mae", "vector": "mae", "ranking": "ndcg@10", "classes": "accuracy"}
+_USUAL = {"number": "mae", "vector": "mae", "ranking": "ndcg@10"}
 _ANSWERED = {"number": "numbers", "vector": "numbers", "ranking": "rankings", "classes": "classes"}
 
 
 def choose(output: Output, name: str) -> Metric:
-    """Return the metric for what a model answers: of several targets the mean over them, or, as `rmse:TARGET`, of one.
+    """Return the metric for what a model answers: of several targets the mean over them, or, as `rmse:TARGET`, of one;
+    accuracy of several labels is the share of rows in which all are right.
 
     Raises:
         UsageError: when there is no such metric or target, or the model's answers are not made for it.
     """
     given: Any = name
     if not isinstance(given, str):
-        raise UsageError(f"metric = {name!r}: expected the name of one.", mend=f"metric={_USUAL[output.kind]!r}")
+        raise UsageError(
+            f"metric = {name!r}: expected the name of one.", mend=f"metric={_USUAL.get(output.kind, 'accuracy')!r}"
+        )
     base, sign, target = name.partition(":")
     metric = metrics.find(base)
-    _check_fit(output, metric)
+    _check_fit(output, replace(metric, name=name) if output.kind == "labels" else metric)
     if sign and target not in output.names:
         named = ", ".join(f"{base}:{one}" for one in output.names) or "none: it answers one"
         raise UsageError(f"{name} asks for the target {target!r}. Metrics of single targets: {named}.")
     if sign:
-        return _of_target(metric, name, output.names.index(target))
+        return _of_target(metric, output, name, output.names.index(target))
+    if output.kind == "labels":
+        return several.of_all(metric, output)
     if output.kind == "vector":
-        return metrics.averaged(metric)
+        return metrics.averaged(metric, metrics.columns(output.width))
     if output.kind == "ranking" and metric.at is None:
         return replace(metrics.find(f"{base}@{output.width}"), name=name)
     return metric
 
 
-def _of_target(metric: Metric, name: str, place: int) -> Metric:
-    one = metrics.viewed(metric, lambda truth, answer: (truth[:, place], answer[:, place]))
-    return replace(one, name=name)
+def _of_target(metric: Metric, output: Output, name: str, place: int) -> Metric:
+    if output.kind == "labels":
+        return replace(several.of_target(metric, output, place), name=name)
+    return replace(metrics.viewed(metric, metrics.columns(output.width)[place]), name=name)
 
 
 class Rows:
@@ -72,7 +79,8 @@ class Rows:
 
     Attributes:
         count: how many.
-        truth: class codes or numbers, shape (rows,); numbers, (rows, targets); of rankings how many items are right.
+        truth: class codes or numbers, shape (rows,); of several targets (rows, targets); of rankings how many items are
+            right.
 
     Args:
         data: a dataframe, pyarrow table or list of dicts: the fields of the models and the columns of their targets.
@@ -102,17 +110,20 @@ class Rows:
             self.truth = np.array([len(one) for one in self._right])
         elif output.kind == "vector":
             self.truth = self._vectors()
+        elif output.kind == "labels":
+            self.truth = np.stack([self._codes(self._column(one.name), one) for one in singles(output)], axis=1)
+            for one, codes in zip(singles(output), self.truth.T, strict=True):
+                if metric.losses is None:  # those that are means over rows have a value for a label that is always so
+                    self._check_varied(codes, one.name)
         else:
             column = self._column(output.name)
-            self.truth = self._codes(column) if output.kind == "classes" else self._numbers(column, output.name)
+            self.truth = self._codes(column, output) if output.kind == "classes" else self._numbers(column, output.name)
             self._check_varied(self.truth, output.name)
 
     def shift(self, model: Predictor, live: Predictor) -> dict[str, float]:
         """Return how far the answers of two models that were asked lie apart."""
-        (a, a_classes), (b, b_classes) = (
-            (self._answers[id(one)], one.signature.output.classes) for one in (model, live)
-        )
-        return {"prediction_shift": prediction_shift(a, a_classes, b, b_classes)}
+        a, b = (self._answers[id(one)] for one in (model, live))
+        return {"prediction_shift": prediction_shift(a, model.signature.output, b, live.signature.output)}
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -135,7 +146,8 @@ class Rows:
 
     def figure(self, **answers: NDArray[Any]) -> dict[str, Any]:
         """Return, under `figure`, what to draw of what models answered, as `answer` gave it."""
-        return {"figure": pictures.draw(self._metric, self._output, self.truth, answers)}
+        draw = several.draw if self._output.kind == "labels" else pictures.draw
+        return {"figure": draw(self._metric, self._output, self.truth, answers)}
 
     def baselines(self, train: Any, fields: Sequence[Field]) -> dict[str, NDArray[Any]]:
         """Return what the simplest models answer, as the metric takes it, by name: `constant` and, where it can be
@@ -149,6 +161,8 @@ class Rows:
         if self._output.kind == "ranking":
             items = learners.popular(learned._right, self._output.width)
             return {"constant": np.array([[item in right for item in items] for right in self._right])}
+        if self._output.kind == "labels":
+            return several.baselines((learned.table, learned.truth), self._table, fields, self._output, self._metric)
         models = {
             "constant": learners.constant(learned.truth, self._output),
             "linear": learners.linear(learned.table, learned.truth, fields, self._output),
@@ -163,7 +177,7 @@ class Rows:
         if ":" in name or not self._output.names:
             return {}
         base = metrics.find(name)
-        single = {one: _of_target(base, one, place) for place, one in enumerate(self._output.names)}
+        single = {one: _of_target(base, self._output, one, place) for place, one in enumerate(self._output.names)}
         return {
             f"{who}_by_target": {one: metrics.value(metric, self.truth, answer) for one, metric in single.items()}
             for who, answer in answers.items()
@@ -188,12 +202,29 @@ class Rows:
             return self._ordered(output, found, who)
         if output.kind == "ranking":
             return self._hits(output, found, who)
-        if set(output.classes) != set(self._output.classes):
+        if output.kind == "labels":
+            return self._labelled(output, found, who)
+        return self._classified(output, self._output, found, who)
+
+    def _labelled(self, output: Output, found: Answer, who: str) -> NDArray[Any]:
+        """Return the answers for several targets in the order of the candidate's."""
+        if set(output.names) != set(self._output.names):
+            raise UsageError(
+                f"{_capital(who)} answers {', '.join(output.names)} and the candidate {', '.join(self._output.names)}: "
+                f"they can't be compared by {self._metric.name}."
+            )
+        each = {one.name: (one, part) for one, part in zip(singles(output), found.each(output.sizes), strict=True)}
+        parts = [self._classified(each[ours.name][0], ours, each[ours.name][1], who) for ours in singles(self._output)]
+        return np.hstack(parts) if self._metric.needs == "probabilities" else np.stack(parts, axis=1)
+
+    def _classified(self, output: Output, ours: Output, found: Answer, who: str) -> NDArray[Any]:
+        """Return probabilities or codes in the order of the candidate's classes."""
+        if set(output.classes) != set(ours.classes):
             raise UsageError(
                 f"{_capital(who)} has the classes {', '.join(map(repr, output.classes))} and the candidate "
-                f"{', '.join(map(repr, self._output.classes))}: they can't be compared by {self._metric.name}."
+                f"{', '.join(map(repr, ours.classes))}: they can't be compared by {self._metric.name}."
             )
-        places = [output.classes.index(one) for one in self._output.classes]
+        places = [output.classes.index(one) for one in ours.classes]
         if self._metric.needs == "probabilities":
             return np.asarray(found.probabilities)[:, places]
         order = np.empty(len(places), dtype=np.int64)
@@ -279,17 +310,17 @@ class Rows:
             found.append(set(items))
         return found
 
-    def _codes(self, column: Any) -> NDArray[Any]:
-        """Return the truth as places in the model's classes."""
-        places = {value: place for place, value in enumerate(self._output.classes)}
+    def _codes(self, column: Any, output: Output) -> NDArray[Any]:
+        """Return the truth as places in the classes of a target."""
+        places = {value: place for place, value in enumerate(output.classes)}
         encoded = column.unify_dictionaries() if "dictionary" in str(column.type) else column.dictionary_encode()
         encoded = encoded.combine_chunks()
         values = encoded.dictionary.to_pylist()
         unknown = [value for value in values if value not in places]
         if unknown:
             raise UsageError(
-                f"The target {self._output.name!r} holds {unknown[0]!r}, which the model can't answer. "
-                f"Its classes: {', '.join(map(repr, self._output.classes))}."
+                f"The target {output.name!r} holds {unknown[0]!r}, which the model can't answer. "
+                f"Its classes: {', '.join(map(repr, output.classes))}."
             )
         return np.array([places[value] for value in values])[encoded.indices.to_numpy(zero_copy_only=False)]
 
@@ -311,7 +342,13 @@ def _capital(who: str) -> str:
 
 
 def _check_fit(output: Output, metric: Metric) -> None:
-    """Refuse a metric that the model's answers are not made for."""
+    """Refuse a metric that the model's answers are not made for: of several labels those of each target."""
+    if output.kind == "labels":
+        target = metric.name.partition(":")[2]
+        for one in singles(output):
+            if target in ("", one.name):
+                _check_fit(one, metric)
+        return
     needed, answered = _NEEDED[output.kind], _ANSWERED[output.kind]
     if metric.needs not in needed:
         fit = ", ".join(name for name, one in metrics.METRICS.items() if one.needs in needed)

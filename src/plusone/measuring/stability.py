@@ -89,11 +89,12 @@ def _differ(first: Answer, second: Answer, tolerance: float) -> tuple[str, float
         changed &= ~_tied(np.asarray(first.probabilities), codes, others, 2 * tolerance)
     if first.scores is not None:
         changed &= np.zeros_like(changed)  # the scores are the same within the tolerance: equal ones may change places
+    changed = changed.reshape(first.rows, -1).any(axis=1)
     if changed.any():
         return f"another label in {int(changed.sum())} of {first.rows} rows", apart
     return "", apart
 
 
 def _tied(chances: NDArray[Any], codes: NDArray[Any], others: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
-    rows = np.arange(len(codes))
+    rows = np.arange(len(codes)).reshape(-1, *([1] * (codes.ndim - 1)))
     return np.abs(chances[rows, codes] - chances[rows, others]) <= tolerance

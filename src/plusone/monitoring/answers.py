@@ -1,5 +1,5 @@
 """Reads what was answered out of logged predictions, in whichever protocol: for each row a class, a number, the numbers
-of a vector, or the items of a ranking.
+of a vector, the items of a ranking, or the labels of several targets.
 
 Whatever can't be read says nothing: an answer that was cut, a protocol of another version, a model of another kind.
 """
@@ -14,14 +14,16 @@ from typing import Any, cast
 import msgspec
 
 from ..base.records import Output
+from ..labels.several import share_names, singles
 from ..predictions.layout import ARROW, GRPC, INFERENCE, JSON
 from .wire import Malformed, fields_of, repeated
 
 __all__ = ["Given", "read_answers"]
 
 Given = tuple[bool, Any]
-"""What was answered for a row. `(False, label)` is a class. `(True, value)` lies more or less far from its label: a
-number, a tuple of the numbers of a vector, or a list of ranked items, best first. None stands for what is no number."""
+"""What was answered for a row. `(False, label)` is a class, or an object of classes by target. `(True, value)` lies
+more or less far from its label: a number, a tuple of the numbers of a vector, or a list of ranked items, best first.
+None stands for what is no number."""
 
 _scan = JSONDecoder().raw_decode
 _FORMATS = {"FP64": "d", "FP32": "f", "INT64": "q", "INT32": "i", "BOOL": "?"}
@@ -154,6 +156,8 @@ def _unpack(datatype: str, data: bytes) -> Sequence[Any]:
 
 
 def _of_tensors(tensors: Mapping[str, tuple[str, Sequence[Any]]], output: Output | None) -> list[Given]:
+    if output is not None and output.kind == "labels":
+        return _several_of_tensors(tensors, output)
     if output is None or output.name not in tensors:
         return []  # only the probabilities were asked for
     datatype, values = tensors[output.name]
@@ -167,8 +171,20 @@ def _of_tensors(tensors: Mapping[str, tuple[str, Sequence[Any]]], output: Output
         known |= {msgspec.json.encode(one).decode(): one for one in output.classes if not isinstance(one, str)}
     labels = [known.get(value) if known else value for value in values]
     # Tensors have no word for a missing label: where a probability is no number, it means nothing.
-    unknown = _rows_without(tensors, len(labels))
+    unknown = _rows_without({name: one for name, one in tensors.items() if name != output.name}, len(labels))
     return [(False, None if place in unknown else label) for place, label in enumerate(labels)]
+
+
+def _several_of_tensors(tensors: Mapping[str, tuple[str, Sequence[Any]]], output: Output) -> list[Given]:
+    """Return the labels of several targets by row; nothing where one of the targets was not asked for."""
+    columns: list[list[Given]] = []
+    for one, shares in zip(singles(output), share_names(output), strict=True):
+        own = {name: tensors[name] for name in (one.name,) if name in tensors}
+        if shares in tensors:
+            own[_PROBABILITIES[one.name == _PROBABILITIES[0]]] = tensors[shares]
+        columns.append(_of_tensors(own, one))
+    rows = zip(*columns, strict=True)
+    return [(False, {name: label for name, (_, label) in zip(output.names, row, strict=True)}) for row in rows]
 
 
 def _lists_of_tensors(values: Sequence[Any], output: Output) -> list[Given]:

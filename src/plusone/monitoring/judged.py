@@ -168,9 +168,16 @@ def _answers(
             truth = msgspec.json.decode(value)
             bin_ = bin_of(answer, truth) if has_distance else None
             # The model answered in another way when the label was given: a number for a list, say.
-            if bin_ is not None or (not has_distance and not isinstance(truth, list)):
+            if bin_ is not None or (not has_distance and _fits(answer, truth)):
                 found.append((bin_, answer, truth))
     return found
+
+
+def _fits(answer: Any, truth: Any) -> bool:
+    """Say whether a label is for what was answered: one label, or one for each of the same targets."""
+    if isinstance(answer, dict) or isinstance(truth, dict):
+        return isinstance(answer, dict) and isinstance(truth, dict) and answer.keys() == truth.keys()
+    return not isinstance(truth, list)
 
 
 def _is_number(value: Any) -> bool:

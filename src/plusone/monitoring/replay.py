@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.records import Output
+from ..labels.several import singles
 from ..signatures.words import what_is_answered
 from ..statistics.bootstrap import paired_difference
 from ..statistics.proportions import mcnemar, tango, wilson
@@ -64,7 +65,8 @@ def comparable(output: Output, live: Output) -> str:
     if output.kind != live.kind:
         ours, theirs = what_is_answered(output), what_is_answered(live)
         return f"the candidate answers {ours}, the live release {theirs}: every answer is another one"
-    if output.kind == "vector" and (set(output.names) != set(live.names) or output.width != live.width):
+    several = output.kind in ("vector", "labels")
+    if several and (set(output.names) != set(live.names) or output.width != live.width):
         ours, theirs = (", ".join(one.names) or f"{one.width} numbers" for one in (output, live))
         return f"the candidate answers {ours}, the live release {theirs}: every answer is another one"
     return ""
@@ -76,12 +78,13 @@ def compare(output: Output, answer: Answer, live_output: Output, live_answer: An
     - classes: another label. How far: half the sum over the classes of how much their probabilities differ, 0 to 1 (of
       two classes, what either differs by).
     - a number: off by more than `FAR` standard deviations of the live release's answers. How far: in these.
+    - several labels: another label for at least one target. How far: as far as that of the target that is furthest.
     - several numbers: the root of the mean square of the above over them is more than `FAR`.
     - a ranking: less than a quarter of the items are the same, whatever their order. How far: the share that is not.
 
     By hand: labels a, b, b and a, a, b: one of three rows has changed.
     """
-    kinds = {"classes": _classes, "ranking": _rankings}
+    kinds = {"classes": _classes, "ranking": _rankings, "labels": _several}
     with np.errstate(invalid="ignore", over="ignore"):  # answers may be anything
         return kinds.get(output.kind, _numbers)(output, answer, live_output, live_answer)
 
@@ -132,6 +135,21 @@ def _classes(output: Output, answer: Answer, live_output: Output, live_answer: A
     size = np.where(none | none_before, (none != none_before).astype(np.float64), size)
     measured = {"probability_difference": float(size.mean())}
     return Differences(changed, size, "difference of the probabilities", measured, means)
+
+
+def _several(output: Output, answer: Answer, live_output: Output, live_answer: Answer) -> Differences:
+    """Return how the labels of several targets differ, those of each by the name of its target."""
+    theirs = {one.name: (one, part) for one, part in _parts(live_output, live_answer)}
+    each = {one.name: _classes(one, part, *theirs[one.name]) for one, part in _parts(output, answer)}
+    changed = np.any([found.changed for found in each.values()], axis=0)
+    size = np.max([found.size for found in each.values()], axis=0)
+    measured = {f"changed:{name}": float(found.changed.mean()) for name, found in each.items()}
+    unit = next(iter(each.values())).unit
+    return Differences(changed, size, f"{unit}, of the furthest target", measured, "another label for a target")
+
+
+def _parts(output: Output, answer: Answer) -> list[tuple[Output, Answer]]:
+    return list(zip(singles(output), answer.each(output.sizes), strict=True))
 
 
 def _none(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -267,9 +285,9 @@ def compare_labels(
 ) -> Labelled:
     """Return who was right on the rows whose labels have arrived; both answered them, one or more.
 
-    Classes are right or wrong (accuracy); a ranking is right when an item of the label is in it (hit rate); of numbers
-    the mean absolute error counts. The interval of the difference is Tango's for shares of rows and a paired
-    bootstrap's for errors, as in `check.no_worse`: the same rows for both.
+    Classes are right or wrong (accuracy), several labels right when all of them are; a ranking is right when an item of
+    the label is in it (hit rate); of numbers the mean absolute error counts. The interval of the difference is Tango's
+    for shares of rows and a paired bootstrap's for errors, as in `check.no_worse`: the same rows for both.
 
     Args:
         truths: the label of each row, as it is kept.
@@ -279,9 +297,8 @@ def compare_labels(
     with np.errstate(invalid="ignore", over="ignore"):
         ours, theirs = _scores(output, answer, truths, order), _scores(live_output, live_answer, truths)
     numbers = output.kind in ("number", "vector")
-    metric = {"number": "mae", "vector": "mae", "classes": "accuracy", "ranking": f"hit_rate@{output.width}"}[
-        output.kind
-    ]
+    ranked = f"hit_rate@{output.width}"
+    metric = {"number": "mae", "vector": "mae", "ranking": ranked}.get(output.kind, "accuracy")
     sign = -1.0 if numbers else 1.0
     candidate, live = sign * float(ours.mean()), sign * float(theirs.mean())
     found: dict[str, Any] = {"allowed": margin * live if numbers else margin}
@@ -312,6 +329,9 @@ def _scores(
         known: dict[tuple[str, Any], int] = {}
         codes = _coded(output.classes, known)
         return (codes[answer.codes] == _coded(truths, known)).astype(np.float64)
+    if output.kind == "labels":
+        parts = _parts(output, answer)
+        return np.min([_scores(one, part, [truth[one.name] for truth in truths]) for one, part in parts], axis=0)
     if output.kind == "ranking":
         items = answer.labels.tolist()
         right = [set(one) if isinstance(one, list) else {one} for one in truths]

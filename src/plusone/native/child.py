@@ -63,10 +63,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _wire() -> Any:
-    """Return the module of the frames, by its file: the package that it is of is not here."""
-    spec = importlib.util.spec_from_file_location("plusone_native_wire", Path(__file__).with_name("wire.py"))
+    """Return the module of the frames."""
+    return _beside("wire")
+
+
+def _beside(name: str) -> Any:
+    """Return a module by its file: the package that it is of is not here."""
+    spec = importlib.util.spec_from_file_location(f"plusone_native_{name}", Path(__file__).with_name(f"{name}.py"))
     if spec is None or spec.loader is None:
-        raise ImportError("wire.py is not beside child.py")
+        raise ImportError(f"{name}.py is not beside child.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -271,6 +276,8 @@ class Model:
         self._width = int(meta.get("width", 1))
         self._classes: list[Any] = meta["classes"]
         self._codes = {label: code for code, label in enumerate(self._classes)}
+        self._sizes: list[int] = meta.get("sizes", [])
+        self._several = _beside("several") if self._sizes else None
         self._blocks: list[dict[str, Any]] = options["blocks"]
         self._columns: list[dict[str, Any]] = options["frame"]["columns"]
         self._frame: Callable[[dict[str, Any]], Any] = {
@@ -291,7 +298,7 @@ class Model:
         rows = int(frame.meta["rows"])
         data = self._frame(self._values(frame.arrays))
         if self._output == "probabilities" and self._probabilities is not None:
-            found = {"probabilities": _numbers(self._probabilities(data), (rows, len(self._classes)))}
+            found = {"probabilities": self._shares(self._probabilities(data), rows)}
             if self._with_codes:
                 found["codes"] = self._as_codes(self._predict(data), rows)
             return found
@@ -305,7 +312,17 @@ class Model:
             return {"numbers": _numbers(answers, (rows, self._width))}
         return {"numbers": _numbers(answers, (rows,))}
 
+    def _shares(self, answers: Any, rows: int) -> Any:
+        if self._several is not None:
+            return self._several.join_probabilities(answers, rows, self._sizes)
+        return _numbers(answers, (rows, len(self._classes)))
+
     def _as_codes(self, answers: Any, rows: int) -> Any:
+        if self._several is not None:
+            classes = iter(self._classes)
+            return self._several.labels_to_codes(
+                answers, rows, [[next(classes) for _ in range(n)] for n in self._sizes]
+            )
         labels: list[Any] = np.asarray(answers).ravel().tolist()
         if len(labels) != rows:
             raise ValueError(f"the model answered {len(labels)} labels to {rows} rows")

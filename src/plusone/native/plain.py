@@ -49,7 +49,8 @@ class Plain:
 
     Attributes:
         takes_frames: it is asked with a dataframe, whatever it says of its features.
-        classes_: only of one that answers labels: those it says itself, or else the texts or booleans of the target.
+        classes_: only of one that answers labels: those it says itself, a list for each of several targets, or else
+            the texts or booleans of the target.
     """
 
     takes_frames = True
@@ -69,7 +70,8 @@ class Plain:
         if said is not None:
             import numpy as np
 
-            self.classes_ = np.asarray(said)
+            several = len(said) and all(isinstance(one, (list, tuple, np.ndarray)) for one in said)
+            self.classes_: Any = [np.asarray(one) for one in said] if several else np.asarray(said)
             if callable(getattr(model, "predict_proba", None)):
                 self.predict_proba: Callable[[Any], Any] = model.predict_proba
 

@@ -22,7 +22,8 @@ from ..base.files import inside, unlisted
 from ..base.ids import digest_file
 from ..base.records import Package
 from ..graphs.layout import Columns
-from ..graphs.runner import Answer, class_array
+from ..graphs.runner import Answer, class_array, largest
+from ..labels.several import parts_of
 from .process import Died, Log, Process
 from .wire import Frame
 
@@ -66,6 +67,7 @@ class NativeRunner:
         self._log: Log = _Printed(package.model) if log is None else log
         self._output: str = package.options["output"]
         self._width = package.signature.output.width
+        self._sizes = package.signature.output.sizes
         self._lock = threading.Lock()
         self._limit_s = TIME_LIMIT_S
         self._delay_s = 0.0
@@ -148,6 +150,7 @@ class NativeRunner:
             "options": self._package.options,
             "classes": list(output.classes),
             "width": output.width,
+            "sizes": output.sizes,
         }
         frame = self._ask({"kind": "load", **json.loads(msgspec.json.encode(meta))}, None, _START_S)
         if frame.meta.get("kind") != "done":
@@ -243,16 +246,24 @@ class NativeRunner:
         if self._output == "probabilities":
             out = _checked(arrays["probabilities"], "f", (rows, classes))
             codes = arrays.get("codes")
-            codes = out.argmax(axis=1) if codes is None else _in_range(_checked(codes, "i", (rows,)), 0, classes)
+            codes = largest(out, self._sizes) if codes is None else self._codes(codes, rows)
             return Answer(self.classes, codes, out, None)
         if self._output == "codes":
-            return Answer(self.classes, _in_range(_checked(arrays["codes"], "i", (rows,)), 0, classes), None, None)
+            return Answer(self.classes, self._codes(arrays["codes"], rows), None, None)
         if self._output == "ranking":
             shape = (rows, self._width)
             codes = _in_range(_checked(arrays["codes"], "i", shape), -1, classes)
             return Answer(self.classes, codes, None, None, _checked(arrays["scores"], "f", shape))
         shape = (rows, self._width) if self._output == "vector" else (rows,)
         return Answer(None, None, None, _checked(arrays["numbers"], "f", shape))
+
+    def _codes(self, codes: Any, rows: int) -> Any:
+        if not self._sizes:
+            return _in_range(_checked(codes, "i", (rows,)), 0, len(self.classes))
+        found = _checked(codes, "i", (rows, len(self._sizes)))
+        for place, (start, stop) in enumerate(parts_of(self._sizes)):
+            _in_range(found[:, place], start, stop)
+        return found
 
     def _late(self, limit_s: float) -> TooSlow:
         return TooSlow(

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..base.errors import WrongContentType
 from ..base.records import Field, Output, Signature
+from ..labels.several import singles
 from ..media import example_bytes, expected
 from ..predictor.media import field_of
 from ..signatures.tables import Known, describe
@@ -185,17 +186,25 @@ def prediction_schema(output: Output) -> dict[str, Any]:
         )
     if output.kind == "ranking":
         return _ranking_schema(output)
+    if output.kind == "labels":
+        each = {one.name: _class_schemas(one) for one in singles(output)}
+        kinds = next(iter(each.values()))
+        return _object({kind: _object({name: found[kind] for name, found in each.items()}) for kind in kinds})
+    return _object(_class_schemas(output))
+
+
+def _class_schemas(output: Output) -> dict[str, Any]:
+    """Return the schemas of `label` and, where the model has some, of `probabilities`."""
     said = f"The predicted {output.name}. Null where the model answers no class."
     properties: dict[str, Any] = {"label": {"enum": [*output.classes, None], "description": said}}
     if output.probabilities:
-        keys = [_key(label) for label in output.classes]
-        properties["probabilities"] = {
-            "type": "object",
-            "description": "The probability of each label.",
-            "required": keys,
-            "additionalProperties": False,
-            "properties": {key: {"type": ["number", "null"]} for key in keys},
-        }
+        shares = {_key(label): {"type": ["number", "null"]} for label in output.classes}
+        properties["probabilities"] = {"description": "The probability of each label.", **_object(shares)}
+    return properties
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with these members, all of them and no other."""
     return {
         "type": "object",
         "required": list(properties),
@@ -212,12 +221,7 @@ def _vector_schema(output: Output, said: str, kind: Any) -> dict[str, Any]:
 
 
 def _named(names: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": list(names),
-        "additionalProperties": False,
-        "properties": dict.fromkeys(names, value),
-    }
+    return _object(dict.fromkeys(names, value))
 
 
 def _ranking_schema(output: Output) -> dict[str, Any]:
@@ -253,6 +257,8 @@ def label_schema(output: Output) -> dict[str, Any]:
     if output.kind == "ranking":
         item = _item_schema(output)
         return {"oneOf": [item, {"type": "array", "items": item, "maxItems": 1000}]}
+    if output.kind == "labels":
+        return _object({one.name: label_schema(one) for one in singles(output)})
     return {"enum": list(output.classes)}
 
 

@@ -191,7 +191,8 @@ def _make(
         contents = {ENVIRONMENT: native.environment.encode(), EXAMPLES: native.examples, **native.packed.files}
         return _Made(native.packed.format, contents, {**native.options, "known_values": known}, native.record)
     known = _all_known(compiled.known_values, signature, train)
-    runner = OnnxRunner(compiled.graph, compiled.output, signature.output.classes)
+    output = signature.output
+    runner = OnnxRunner(compiled.graph, compiled.output, output.classes, output.sizes)
     allowed = {name: frozenset(values) for name, values in known.items()}
     contents = {
         MODEL: compiled.graph,
@@ -241,7 +242,7 @@ def _first_proven(
             if cases is None:
                 cases = make_cases(trained, signature, blocks, known, tables)
             graph, entry = strings_to_codes(compiled.graph, blocks)
-            runner = OnnxRunner(graph, compiled.output, signature.output.classes)
+            runner = OnnxRunner(graph, compiled.output, signature.output.classes, signature.output.sizes)
             record = prove(cases, runner, signature, entry, known, tolerance, compiled.precision)
             record["edges"] = prove_edges(
                 trained, cases, graph, runner, signature, entry, known, tolerance, compiled.precision

@@ -133,13 +133,15 @@ def _other_labels(recorded: Recorded, answer: Answer, tolerance: float) -> Any:
     if codes.shape != expected.shape:
         return np.ones(answer.rows, dtype=bool)
     other = codes != expected
-    if other.ndim == 2:  # items of a ranking change places where their scores are equal: those were compared
+    if (
+        recorded.scores is not None
+    ):  # items of a ranking change places where their scores are equal: those were compared
         return (np.sort(codes, axis=1) != np.sort(expected, axis=1)).any(axis=1)
-    if recorded.probabilities is None:
-        return other
-    rows = np.arange(answer.rows)
-    given = np.asarray(answer.probabilities)
-    return other & ~(np.abs(given[rows, codes] - given[rows, expected]) <= 2 * tolerance)
+    if recorded.probabilities is not None:
+        rows = np.arange(answer.rows).reshape(-1, *([1] * (codes.ndim - 1)))
+        given = np.asarray(answer.probabilities)
+        other &= ~(np.abs(given[rows, codes] - given[rows, expected]) <= 2 * tolerance)
+    return other.reshape(answer.rows, -1).any(axis=1)
 
 
 def _candidates(train: pa.Table, signature: Signature) -> Iterator[pa.Table]:

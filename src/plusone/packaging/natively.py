@@ -135,7 +135,8 @@ def _options(
     ask_labels: bool,
 ) -> dict[str, Any]:
     output = signature.output
-    kind = ("probabilities" if output.probabilities else "codes") if output.kind == "classes" else output.kind
+    labels = "probabilities" if output.probabilities else "codes"
+    kind = labels if output.kind in ("classes", "labels") else output.kind
     options: dict[str, Any] = {
         "blocks": [msgspec.to_builtins(block) for block in blocks],
         "output": kind,

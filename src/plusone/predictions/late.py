@@ -15,6 +15,7 @@ from ..base.errors import InvalidInput, UsageError
 from ..base.logged import LabelsTaken
 from ..base.records import Output
 from ..labels.labels import label_reader
+from ..labels.several import singles
 from ..store import Store
 from .collecting import add_labels
 from .layout import LabelRow
@@ -53,6 +54,8 @@ def take_labels(store: Store, model: str, labels: Iterable[Any], output: Output)
 
 def read_file(path: Path, output: Output) -> list[dict[str, Any]]:
     """Return the labels of a CSV file (columns id, label and perhaps at) or of a JSON Lines file.
+
+    Of several targets the columns may be theirs, in place of `label`.
 
     Raises:
         UsageError: when the file can't be read, or a line of it is no label of this model; the message names the line.
@@ -99,7 +102,7 @@ def _csv_rows(path: Path, text: str, output: Output) -> Iterator[tuple[int, Any]
             if not cells:
                 continue
             if names is None:
-                names = _checked_names(path, cells)
+                names = _checked_names(path, cells, output)
             elif len(cells) != len(names):
                 raise UsageError(
                     f"{path}, line {reader.line_num}: {len(cells)} cells, expected {len(names)}: {', '.join(names)}.",
@@ -107,7 +110,10 @@ def _csv_rows(path: Path, text: str, output: Output) -> Iterator[tuple[int, Any]
                 )
             else:
                 row: dict[str, Any] = dict(zip(names, cells, strict=True))
-                row["label"] = _value(row["label"], output)
+                if "label" not in row:
+                    row["label"] = {name: _value(row.pop(name), one) for name, one in _targets(output).items()}
+                else:
+                    row["label"] = _value(row["label"], output)
                 if not row.get("at"):
                     row.pop("at", None)
                 yield reader.line_num, row
@@ -115,11 +121,24 @@ def _csv_rows(path: Path, text: str, output: Output) -> Iterator[tuple[int, Any]
         raise UsageError(f"{path}, line {reader.line_num}: {error}.", line=reader.line_num) from None
 
 
-def _checked_names(path: Path, cells: list[str]) -> list[str]:
+def _checked_names(path: Path, cells: list[str], output: Output) -> list[str]:
     names = [cell.strip() for cell in cells]
-    if len(set(names)) != len(names) or not {"id", "label"} <= set(names) <= set(_COLUMNS):
-        raise UsageError(f"{path}, line 1: the columns are {', '.join(names)}: expected id, label and perhaps at.")
+    ways = [{"id", "label"}, {"id", *_targets(output)}][: 2 if _targets(output) else 1]
+    if len(set(names)) != len(names) or not any(way <= set(names) <= way | {"at"} for way in ways):
+        or_targets = f" (or {', '.join(output.names)})" if len(ways) == 2 else ""
+        raise UsageError(
+            f"{path}, line 1: the columns are {', '.join(names)}: expected id, label{or_targets} and perhaps at."
+        )
     return names
+
+
+def _targets(output: Output) -> dict[str, Output]:
+    """Return, by target, what cells of a column of that name say; nothing where there are no such columns."""
+    if set(output.names) & set(_COLUMNS):
+        return {}
+    return (
+        {one.name: one for one in singles(output)} if output.kind == "labels" else dict.fromkeys(output.names, output)
+    )
 
 
 def _value(text: str, output: Output) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from ..base.errors import InvalidInput, PlusoneError
 from ..graphs.runner import Answer
 from ..signatures.tables import compute
+from .lists import Labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +66,9 @@ def read_stream(body: bytes | bytearray | memoryview, max_bytes: int) -> pa.Tabl
         return table
 
 
-def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str]) -> bytes:
+def write_stream(
+    answer: Answer, keys: Sequence[str], metadata: Mapping[str, str], several: Labels | None = None
+) -> bytes:
     """Return the answers as a stream: a column `prediction` of numbers or lists, or `label` and `probabilities`.
 
     The label of a row where a probability is no number is null.
@@ -73,25 +76,40 @@ def write_stream(answer: Answer, keys: Sequence[str], metadata: Mapping[str, str
     Args:
         keys: the names of the probabilities, each a field of the structs in that column; or of a vector's numbers.
         metadata: what the schema carries beside them.
+        several: of labels of several targets: their names and those of their probabilities.
     """
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
-    if answer.numbers is not None:
+    if several is not None:
+        parts = zip(several.names, answer.each(several.sizes), several.keys, strict=True)
+        found = {name: _classified(part, own) for name, part, own in parts}
+        for column in next(iter(found.values())):
+            columns[column] = pa.StructArray.from_arrays([one[column] for one in found.values()], list(found))
+    elif answer.numbers is not None:
         columns["prediction"] = _vectors(answer.numbers, keys) if answer.numbers.ndim == 2 else pa.array(answer.numbers)
     elif answer.scores is not None:
         columns["prediction"] = _rankings(answer)
     else:
-        absent = None if answer.probabilities is None else np.isnan(answer.probabilities).any(axis=1)
-        columns["label"] = pa.array(answer.labels, mask=absent)
-    if answer.probabilities is not None:
-        shares = [pa.array(share) for share in answer.probabilities.T.copy()]
-        columns["probabilities"] = pa.StructArray.from_arrays(shares, list(keys))
+        columns = _classified(answer, keys)
     table = pa.table(columns).replace_schema_metadata(dict(metadata) or None)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
+
+
+def _classified(answer: Answer, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the column of labels and, where there are some, that of probabilities."""
+    import pyarrow as pa
+
+    if answer.probabilities is None:
+        return {"label": pa.array(answer.labels)}
+    shares = [pa.array(share) for share in answer.probabilities.T.copy()]
+    return {
+        "label": pa.array(answer.labels, mask=np.isnan(answer.probabilities).any(axis=1)),
+        "probabilities": pa.StructArray.from_arrays(shares, list(keys)),
+    }
 
 
 def _vectors(numbers: Any, names: Sequence[str]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..graphs.runner import Answer
-from .lists import Lists, spans
+from .lists import Lists, key_of, spans
 
 __all__ = ["Encoder", "key_of"]
 
@@ -96,10 +96,3 @@ class Encoder:
             part.append(b"}}")
             out.append(b"".join(part))
         return out
-
-
-def key_of(label: Any) -> str:
-    """Return what stands for a label as a key of a JSON object."""
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)

@@ -27,7 +27,7 @@ from .arrow import read_stream, write_stream
 from .decode import Decoder
 from .encode import Encoder, key_of
 from .gather import Gatherer
-from .lists import Vectors, lists_of, ranked
+from .lists import Labels, Vectors, lists_of, ranked
 from .walk import unknown
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ class Predictor:
         self._runner = (
             graph
             if isinstance(graph, NativeRunner)
-            else OnnxRunner(graph, package.options["output"], package.signature.output.classes)
+            else OnnxRunner(
+                graph, package.options["output"], package.signature.output.classes, package.signature.output.sizes
+            )
         )
         gatherer = Gatherer(package.signature.fields, self.blocks)
         decoder = Decoder(package.signature.fields, self.blocks, self.known, gatherer)
@@ -134,14 +136,14 @@ class Predictor:
         output = package.signature.output
         classes = output.classes
         lists = lists_of(output)
-        encoder = Encoder(() if output.kind == "ranking" else classes, lists)
+        encoder = Encoder(classes if lists is None else (), lists)
         self.encode = encoder.rows
         """`encode(answer: Answer) -> list[bytes]`, one for each row: see `Encoder.rows`."""
         self.encode_joined = encoder.joined
         """`encode_joined(answer: Answer, counts: list[int]) -> list[bytes]`, one for each request: see
         `Encoder.joined`."""
         self._classes = list(classes)
-        self._vectors = lists if isinstance(lists, Vectors) else None
+        self._lists = lists if isinstance(lists, (Vectors, Labels)) else None
         self._keys = [key_of(label) for label in output.names or classes]
         """The names of the probabilities, or of a vector's numbers."""
 
@@ -217,11 +219,14 @@ class Predictor:
         return read_arrays(arrays, self.signature.fields, self.blocks, self.known)
 
     def predictions(self, answer: Answer) -> list[Any]:
-        """Return one prediction per row, ready for JSON: a number, an object with `label` and `probabilities`, a list
-        of numbers (an object where they have names), or a list of items with their scores, best first.
+        """Return one prediction per row, ready for JSON: a number, an object with `label` and `probabilities` (each an
+        object by target where there are several), a list of numbers (an object where they have names), or a list of
+        items with their scores, best first.
         """
+        if self._lists is not None:
+            return self._lists.values(answer)
         if answer.codes is None:
-            return answer.numbers.tolist() if self._vectors is None else self._vectors.values(answer)
+            return answer.numbers.tolist()
         classes = self._classes
         if answer.scores is not None:
             return ranked(answer, classes)
@@ -241,16 +246,18 @@ class Predictor:
     def encode_arrow(self, answer: Answer, metadata: Mapping[str, str] | None = None) -> bytes:
         """Return the answers as an Arrow IPC stream: a column `prediction`, or `label` and `probabilities` (structs).
 
-        A vector is a list, or a struct where its numbers have names; a ranking a list of structs, `item` and `score`.
+        A vector is a list, or a struct where its numbers have names; a ranking a list of structs, `item` and `score`;
+        of several targets `label` and `probabilities` are structs by target.
 
         Args:
             metadata: what the schema carries beside them, e.g. the release and the id of the request.
         """
-        return write_stream(answer, self._keys, metadata or {})
+        several = self._lists if isinstance(self._lists, Labels) else None
+        return write_stream(answer, self._keys, metadata or {}, several)
 
     def predict(self, data: Any) -> np.ndarray[Any, Any]:
-        """Return the labels or the numbers, shape (rows,); vectors, (rows, width); or ranked items, (rows, width), as
-        objects, best first, None where there are fewer.
+        """Return the labels or the numbers, shape (rows,); vectors, (rows, width); ranked items, (rows, width), as
+        objects, best first, None where there are fewer; or the labels of several targets, (rows, targets).
         """
         return self.run(self.columns(data)).labels
 
@@ -266,7 +273,8 @@ class Predictor:
         return answer.labels, answer.scores
 
     def predict_proba(self, data: Any) -> np.ndarray[Any, Any]:
-        """Return the probabilities, shape (rows, classes), in the order of `signature.output.classes`.
+        """Return the probabilities, shape (rows, classes), in the order of `signature.output.classes`: of several
+        targets those of each behind those of the one before it.
 
         Raises:
             UsageError: when the model has no probabilities.

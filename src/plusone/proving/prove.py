@@ -15,8 +15,11 @@ from ..base.errors import Incompatible, UsageError
 from ..base.records import Signature
 from ..data.tables import from_arrow
 from ..data.tensors import shape_of, tabled, to_arrays
+from ..estimators.several import classes_of, has_probabilities
 from ..graphs.layout import Block, Columns
-from ..graphs.runner import Answer
+from ..graphs.runner import Answer, class_array
+from ..labels.several import parts_of
+from ..native.several import join_probabilities, labels_to_codes
 from ..signatures.signature import UNSEEN, base_row, with_value
 from ..signatures.tables import Known, read_table
 from .rankings import compare_rankings
@@ -53,6 +56,7 @@ class Trained:
         self._named = getattr(model, "feature_names_in_", None) is not None or hasattr(model, "takes_frames")
         self._width = getattr(model, "n_features_in_", None)
         self._classes = getattr(model, "classes_", None)
+        self._several = classes_of(model)
 
     def frame(self, table: pa.Table) -> Any:
         """Return the features of a table as the model wants them: a dataframe, or a matrix if it was fitted on one.
@@ -87,12 +91,18 @@ class Trained:
         """Return the probabilities, shape (rows, classes), or None when the model has none."""
         if self._classes is None or not hasattr(self.model, "predict_proba"):
             return None
+        if self._several is not None and not has_probabilities(self.model, self._several):
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return np.asarray(self.model.predict_proba(self.frame(table)))
+            found = self.model.predict_proba(self.frame(table))
+        if self._several is None:
+            return np.asarray(found)
+        return join_probabilities(found, table.num_rows, [len(labels) for labels in self._several])
 
     def answers(self, table: pa.Table) -> Any:
-        """Return the labels or the numbers, shape (rows,); vectors, (rows, width); the codes of ranked items likewise.
+        """Return the labels or the numbers, shape (rows,); vectors, (rows, width), and so the codes of ranked items and
+        the labels of several targets.
 
         Raises:
             Incompatible: when the model answers more than a list to each row.
@@ -102,7 +112,13 @@ class Trained:
             return ranking[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            out = np.asarray(self.model.predict(self.frame(table)))
+            answers = self.model.predict(self.frame(table))
+        if self._several is not None:
+            labels = [label for one in self._several for label in one.tolist()]
+            return class_array(tuple(labels))[
+                labels_to_codes(answers, table.num_rows, [one.tolist() for one in self._several])
+            ]
+        out = np.asarray(answers)
         if out.ndim == 2 and out.shape[1] == 1:
             out = out[:, 0]
         if out.ndim not in (1, 2):
@@ -227,7 +243,7 @@ def prove(
 
     A probability may differ by `tolerance`; a number by `tolerance`, absolute or relative, whichever is larger, and so
     may each number of a vector. A label may differ only where the two largest probabilities are within the tolerance of
-    each other; of rankings see `compare_rankings`.
+    each other, of several targets those of its own; of rankings see `compare_rankings`.
 
     Args:
         blocks: how rows enter the graph of `runner`.
@@ -272,6 +288,8 @@ def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) ->
         differences = _distance(answer.numbers, expected)
         return differences, ~_near(differences, expected, tolerance), 0
     other = answer.labels != case.answers
+    if signature.output.kind == "labels":
+        return _compare_several(case, answer, other, signature.output.sizes, tolerance)
     if case.probabilities is None:
         return other.astype(np.float64), other, 0
     differences = _distance(answer.probabilities, case.probabilities).max(axis=1)
@@ -280,6 +298,22 @@ def _compare(case: Case, answer: Any, signature: Signature, tolerance: float) ->
         top = np.sort(case.probabilities, axis=1)
         tied = top[:, -1] - top[:, -2] <= tolerance
     return differences, ~(differences <= tolerance) | (other & ~tied), int((other & tied).sum())
+
+
+def _compare_several(
+    case: Case, answer: Any, other: Any, sizes: Sequence[int], tolerance: float
+) -> tuple[Any, Any, int]:
+    """Compare the labels of several targets, of which each may differ where it would if it was the only one."""
+    if case.probabilities is None:
+        bad = other.any(axis=1)
+        return bad.astype(np.float64), bad, 0
+    differences = _distance(answer.probabilities, case.probabilities).max(axis=1)
+    tied = np.zeros(other.shape, dtype=bool)
+    for place, (start, stop) in enumerate(parts_of(sizes)):
+        if stop - start > 1:
+            top = np.sort(case.probabilities[:, start:stop], axis=1)
+            tied[:, place] = top[:, -1] - top[:, -2] <= tolerance
+    return differences, ~(differences <= tolerance) | (other & ~tied).any(axis=1), int((other & tied).sum())
 
 
 def _distance(left: Any, right: Any) -> Any:
@@ -309,7 +343,7 @@ def _prove_single(case: Case, columns: Columns, runner: Runner, answer: Any, tol
             whole = (answer.codes[row : row + 1], answer.scores[row : row + 1])
             same = not compare_rankings(whole, (alone.codes, alone.scores), tolerance)[1].any()
         elif left is None:
-            same = bool(alone.labels[0] == answer.labels[row])
+            same = bool(np.all(alone.labels[0] == answer.labels[row]))
         else:
             gap = _distance(left[0], right[row])
             same = bool(_near(gap, np.asarray(right[row], dtype=np.float64), tolerance).all())

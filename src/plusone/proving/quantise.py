@@ -75,11 +75,12 @@ def try_int8(
         graph, own = strings_to_codes(single[-1].graph, blocks)
         columns, _ = read_table(cases[0].table, signature.fields, own, known)
         smaller = to_int8(graph, columns.take(0, _CALIBRATED))
-        runner = OnnxRunner(smaller, single[-1].output, signature.output.classes)
+        runner = OnnxRunner(smaller, single[-1].output, signature.output.classes, signature.output.sizes)
         found = _compared(cases, runner, signature, own, known)
     except Exception as error:  # whatever the quantiser or onnxruntime raises: the model in full precision is fine
         return _left(proven, f"onnxruntime can't quantise it: {type(error).__name__}: {str(error)[:200]}")
     before, _ = read_table(cases[0].table, signature.fields, entry, known)
+    whole = OnnxRunner(compiled.graph, compiled.output, signature.output.classes, signature.output.sizes)
     measured = {
         "tolerance": tolerance,
         "changed_labels_allowed": CHANGED_LABELS,
@@ -87,7 +88,7 @@ def try_int8(
         "max_difference": found.largest,
         "changed_labels": found.changed,
         "size_bytes": {"before": len(compiled.graph), "after": len(smaller)},
-        **_speeds(OnnxRunner(compiled.graph, compiled.output, signature.output.classes), before, runner, columns),
+        **_speeds(whole, before, runner, columns),
     }
     if reason := _reason(found, measured, tolerance):
         return _left(proven, reason, **measured)
@@ -126,8 +127,8 @@ def _compared(
         columns, _ = read_table(case.table, signature.fields, blocks, known)
         answer = runner.run(columns)
         rows += columns.rows
-        if signature.output.kind == "classes":
-            changed += int((answer.labels != case.answers).sum())
+        if signature.output.kind in ("classes", "labels"):
+            changed += int((answer.labels != case.answers).reshape(columns.rows, -1).any(axis=1).sum())
             if case.probabilities is not None:
                 largest = max(largest, float(_distance(answer.probabilities, case.probabilities).max()))
             numbers = answer.probabilities

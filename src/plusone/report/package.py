@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.records import Field, Output
+from ..labels.several import singles
 from .html import Markup, Room, element, fold, join, table
 from .material import Material
 from .numbers import moment, number, size, value
@@ -102,6 +103,8 @@ def _seen(field: Field) -> str:
 def _answered(output: Output) -> str:
     if output.kind == "ranking":
         return f"the best {output.width} of {len(output.classes):,} items"
+    if output.kind == "labels":
+        return "; ".join(f"{one.name}: {value(list(one.classes))}" for one in singles(output))
     if output.kind == "vector":
         return value(list(output.names)) if output.names else f"{output.width} numbers"
     return value(list(output.classes)) if output.classes else "a number"

@@ -15,6 +15,7 @@ import msgspec
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Field, Output
 from ..data.tensors import full, shape_of
+from ..estimators.several import classes_of, has_probabilities
 from ..formats import Opened
 from .shapes import finite_rows, make_field
 from .tables import compute
@@ -118,8 +119,8 @@ def make_output(opened: Opened, target: str | Sequence[str] | None, width: Calla
         width: says how many numbers the model answers to a row, asked where the object does not say it.
 
     Raises:
-        Incompatible: for several labels, for labels that JSON has no word for, for objects that don't predict, and for
-            as many numbers as there are no targets.
+        Incompatible: for as many labels or numbers as there are no targets, for labels that JSON has no word for, and
+            for objects that do not predict.
     """
     targets = targets_of(target)
     name = ",".join(targets) or "answer"
@@ -143,12 +144,9 @@ def make_output(opened: Opened, target: str | Sequence[str] | None, width: Calla
         if count == 1 and len(targets) <= 1:
             return Output(name=name, kind="number")
         return _vector(name, targets, count)
-    if isinstance(classes, list):
-        raise Incompatible(
-            f"This {kind} answers {len(classes)} labels at once ('multi-output'): expected one label, or several "
-            "numbers.",
-            mend="train one model per target",
-        )
+    several = classes_of(model)
+    if several is not None:
+        return _labels(kind, name, targets, several, has_probabilities(model, several))
     if len(targets) > 1:
         raise _other_width(targets, 1)
     return Output(
@@ -156,6 +154,27 @@ def make_output(opened: Opened, target: str | Sequence[str] | None, width: Calla
         kind="classes",
         classes=tuple(_plain(label) for label in classes),
         probabilities=hasattr(model, "predict_proba"),
+    )
+
+
+def _labels(kind: str, name: str, targets: Sequence[str], several: Sequence[Any], probabilities: bool) -> Output:
+    """Return a label for each of several targets."""
+    if len(several) < 2 or len(several) != len(targets):
+        said = ", ".join(targets) or "none"
+        raise Incompatible(
+            f"This {kind} answers {len(several)} labels to each row, and the declared targets are: {said}.",
+            mend="name as many columns in target=[...] of @plusone.model, in the order in which it was fitted on them"
+            if len(several) > 1
+            else "fit the classifier on the one column, not on a table of it",
+        )
+    return Output(
+        name=name,
+        kind="labels",
+        classes=tuple(_plain(label) for labels in several for label in labels),
+        probabilities=probabilities,
+        names=tuple(targets),
+        width=len(several),
+        sizes=tuple(len(labels) for labels in several),
     )
 
 

@@ -6,9 +6,10 @@ from ..base.records import Output
 
 __all__ = ["what_is_answered"]
 
-_WORDS = {"number": "a number", "vector": "numbers", "ranking": "rankings"}
+_WORDS = {"number": "a number", "vector": "numbers", "ranking": "rankings", "labels": "labels of several targets"}
 
 
 def what_is_answered(output: Output) -> str:
-    """Return what a model answers as sentences have it: 'classes', 'a number', 'numbers' or 'rankings'."""
+    """Return what a model answers as sentences have it: 'classes', 'a number', 'numbers', 'rankings' or 'labels of
+    several targets'."""
     return _WORDS.get(output.kind, output.kind)

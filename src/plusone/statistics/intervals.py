@@ -103,11 +103,15 @@ def of_difference(
 
 
 def rarest(metric: Metric, truth: NDArray[Any]) -> int:
-    """Return how many rows the rarest class of the truth has, for metrics that weigh classes; else all rows."""
+    """Return how many rows the rarest class of the truth has, for metrics that weigh classes; else all rows.
+
+    Args:
+        truth: shape (rows,), or (rows, targets) of several.
+    """
     if metric.losses is not None or metric.needs not in ("labels", "probabilities"):
         return len(truth)
-    counts = np.bincount(truth)
-    return int(counts[counts > 0].min())
+    targets = truth.reshape(len(truth), -1).T
+    return min(int(counts[counts > 0].min()) for counts in map(np.bincount, targets))
 
 
 def differing(ours: NDArray[Any], theirs: NDArray[Any]) -> int:

@@ -12,7 +12,7 @@ whether the item at each place is, shape (rows, width), best first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,11 +21,25 @@ from numpy.typing import NDArray
 
 from ..base.errors import UsageError
 
-__all__ = ["METRICS", "Floats", "Metric", "Statistic", "averaged", "find", "row_losses", "value", "viewed"]
+__all__ = [
+    "METRICS",
+    "Floats",
+    "Metric",
+    "Statistic",
+    "View",
+    "averaged",
+    "columns",
+    "find",
+    "row_losses",
+    "value",
+    "viewed",
+]
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 """Weights (resamples, rows) to values (resamples,)."""
+View = Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
+"""Makes of a truth and an answer those that a metric is of."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ def row_losses(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> Flo
     return 1.0 - found if metric.higher_is_better else found
 
 
-def viewed(metric: Metric, view: Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]) -> Metric:
+def viewed(metric: Metric, view: View) -> Metric:
     """Return the metric of what `view` makes of a truth and an answer: one of several targets, the first items."""
     prepare, losses = metric.prepare, metric.losses
     return replace(
@@ -97,21 +111,26 @@ def viewed(metric: Metric, view: Callable[[NDArray[Any], NDArray[Any]], tuple[ND
     )
 
 
-def averaged(metric: Metric) -> Metric:
-    """Return the metric for several targets: the mean of what it is for each, shape (rows, targets).
+def columns(count: int) -> list[View]:
+    """Return, for each of so many targets, what takes its column of the truth and of the answer."""
+    return [lambda truth, answer, place=place: (truth[:, place], answer[:, place]) for place in range(count)]
+
+
+def averaged(metric: Metric, views: Sequence[View]) -> Metric:
+    """Return the metric for several targets: the mean of what it is for each. `views`: what takes those of each.
 
     By hand: the mean absolute errors of two targets are 1 and 3: 2.
     """
 
     def prepare(truth: NDArray[Any], answer: NDArray[Any]) -> Statistic:
-        parts = [metric.prepare(truth[:, place], answer[:, place]) for place in range(truth.shape[1])]
+        parts = [metric.prepare(*view(truth, answer)) for view in views]
         return lambda weights: np.mean([part(weights) for part in parts], axis=0)
 
     if (single := metric.losses) is None:
         return replace(metric, prepare=prepare)
 
     def losses(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
-        return np.mean([single(truth[:, place], answer[:, place]) for place in range(truth.shape[1])], axis=0)
+        return np.mean([single(*view(truth, answer)) for view in views], axis=0)
 
     return replace(metric, prepare=prepare, losses=losses)
 

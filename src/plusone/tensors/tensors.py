@@ -1,9 +1,9 @@
 """Tensors of the Open Inference Protocol: what a model takes and answers in them, and their way to columns and back.
 
 A model of a table takes one tensor per field, of one value per row, and answers one tensor with the label, the number
-or the vector and, where it has them, one with the probabilities; or one with the ranked items and one with their
-scores, the rest empty or -1, and NaN, where there are fewer. The HTTP and the gRPC form of the protocol both come
-through here.
+or the vector and, where it has them, one with the probabilities; of several targets such tensors for each; or one with
+the ranked items and one with their scores, the rest empty or -1, and NaN, where there are fewer. The HTTP and the gRPC
+form of the protocol both come through here.
 
 A missing value is NaN in a tensor of floats and null in one of JSON; BYTES has no word for it, so a request may name a
 string that stands for it (the parameter `missing_string`). Whatever a tensor claims of itself is compared with what
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..base.errors import InvalidInput
 from ..base.records import Field, Output
+from ..labels.several import parts_of, share_names, singles
 from ..predictor import Predictor
 from ..predictor.predictor import Answer, Columns
 from ..signatures.tables import shown
@@ -69,7 +70,9 @@ class Interface:
     Attributes:
         inputs: by name, in the order of the signature.
         outputs: by name: the label, the number, the vector or the items first.
-        classes: the labels, in the order of the probabilities, as JSON text; empty for all others.
+        classes: the labels, in the order of the probabilities, as JSON text, of several targets an object by target;
+            empty for all others.
+        parts: of several targets: by the name of an output, what of an answer it is.
         seen: for who reads requests: by the JSON of one, what it says of its tensors; None where it came once so far.
     """
 
@@ -84,16 +87,59 @@ class Interface:
         self.declared = {field.name: (self.inputs[field.name].datatype, find_turn(field)) for field in signature.fields}
         self.takes = {field.name: _accepted(field) for field in signature.fields}
         output = signature.output
-        self.classes = msgspec.json.encode(output.classes).decode() if output.kind == "classes" else ""
+        self.parts = _parts(output) if output.kind == "labels" else {}
+        if self.parts:
+            self.classes = _written({one.name: one.classes for one in singles(output)})
+            self.outputs = {name: part.slot for name, part in self.parts.items()}
+            return
+        self.classes = _written(output.classes) if output.kind == "classes" else ""
         slots = _answered(output, self.classes)
         self.outputs = {slot.name: slot for slot in slots}
-        self.label = slots[0]
         self.probabilities = slots[1] if output.probabilities else None
         self.scores = slots[1] if output.kind == "ranking" else None
-        self.labels = _label_values(output.classes, self.label.datatype)
+        self.labels = _label_values(output.classes, slots[0].datatype)
         if output.kind == "ranking":  # the code -1 finds what stands for none
-            none: Any = "" if self.label.datatype == "BYTES" else -1
+            none: Any = "" if slots[0].datatype == "BYTES" else -1
             self.labels = np.append(self.labels, np.array([none], dtype=self.labels.dtype))
+
+
+class _Part(NamedTuple):
+    """An output of one of several targets.
+
+    Attributes:
+        place: that of the target.
+        start, stop: where its classes stand among those of all targets.
+        labels: what the codes are of, by code among those of all; None for probabilities.
+    """
+
+    slot: Slot
+    place: int
+    start: int
+    stop: int
+    labels: np.ndarray[Any, Any] | None
+
+    def of(self, answer: Answer) -> Any:
+        """Return the values of an answer."""
+        if self.labels is None:
+            return np.asarray(answer.probabilities[:, self.start : self.stop], dtype=np.float64)
+        return self.labels[answer.codes[:, self.place] - self.start]
+
+
+def _parts(output: Output) -> dict[str, _Part]:
+    """Return the outputs of several targets by name: the label of each, and then the probabilities of each."""
+    labels: list[_Part] = []
+    shares: list[_Part] = []
+    parts = zip(singles(output), parts_of(output.sizes), share_names(output), strict=True)
+    for place, (one, (start, stop), name) in enumerate(parts):
+        slots = _answered(one, _written(one.classes))
+        known = _label_values(one.classes, slots[0].datatype)
+        labels.append(_Part(slots[0], place, start, stop, known))
+        shares += [_Part(slot._replace(name=name), place, start, stop, None) for slot in slots[1:]]
+    return {part.slot.name: part for part in (*labels, *shares)}
+
+
+def _written(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 _interfaces: WeakKeyDictionary[Predictor, Interface] = WeakKeyDictionary()
@@ -301,7 +347,9 @@ def answer_tensors(predictor: Predictor, answer: Answer, names: Sequence[str]) -
     tensors: list[Tensor] = []
     for name in names:
         slot = interface.outputs[name]
-        if slot is interface.probabilities:
+        if interface.parts:
+            data = interface.parts[name].of(answer)
+        elif slot is interface.probabilities:
             data = np.asarray(answer.probabilities, dtype=np.float64)
         elif slot is interface.scores:
             data = np.asarray(answer.scores, dtype=np.float64)

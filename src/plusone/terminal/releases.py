@@ -10,6 +10,7 @@ import click
 from ..app.views import ModelStatus, Moved, ReleaseDetail, Status
 from ..base import clock
 from ..base.records import Decision, Field, Output, Release
+from ..labels.several import singles
 from .output import number, print_table, shortened, stage_style
 from .proofs import proof_lines
 from .rollouts import is_over, print_way
@@ -98,6 +99,8 @@ def _answered(output: Output) -> str:
     """Return what a model answers, in few words."""
     if output.kind == "ranking":
         return f"the best {output.width} of {len(output.classes):,} items"
+    if output.kind == "labels":
+        return "; ".join(f"{one.name}: {', '.join(map(str, one.classes))}" for one in singles(output))
     if output.kind == "vector":
         return ", ".join(output.names) or f"{output.width} numbers"
     return ", ".join(map(str, output.classes)) or "a number"

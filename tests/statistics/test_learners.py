@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from plusone.base.records import Field, Output
-from plusone.measuring.learners import constant, linear, popular
+from plusone.statistics.learners import constant, linear, popular
 
 RANDOM = np.random.default_rng(1)
 ROWS = 1500
