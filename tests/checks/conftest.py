@@ -15,7 +15,6 @@ from plusone.checks.context import Context, ReleaseRef
 from plusone.checks.result import Part
 from plusone.checks.session import run_tests
 from plusone.data.datasets import save
-from plusone.store import open_store
 from plusone.store.blobs import Blobs
 from tests.checks.models import make_packages, rows
 
@@ -37,7 +36,6 @@ class Sandbox:
         )
         (root / "tests").mkdir(parents=True)
         self.write("pyproject.toml", "[tool.plusone]\n")
-        open_store(root / ".plusone").close()  # blobs whose records are gone would be nobody's
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name

@@ -28,6 +28,8 @@ _PATIENCE = 10
 _BUCKETS = 128
 """Of more different answers than these some are counted together: the state is written at every look."""
 _MOST = 10**9
+_FARTHEST = 8000
+"""Bins beyond it are none: their times, 2 to the thousandth power, are no numbers that a computer holds."""
 
 
 def look(
@@ -178,7 +180,7 @@ def _cleaned(evidence: Evidence) -> Evidence:
 
 def _is_bucket(key: str) -> bool:
     digits = key.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and len(digits) <= 4
+    return digits.isascii() and digits.isdigit() and len(digits) <= 4 and int(digits) <= _FARTHEST
 
 
 def _pair(many: int, failed: int) -> Pair:
