@@ -111,7 +111,7 @@ def test_the_graph_answers_as_what_is_asked(columns: int, labels: Any, expected:
     meaning = meaning_of(raw, labels)
     blocks = plan_blocks([Field(name="x", dtype="float32", shape=(columns,))])
     graph = Graph(blocks, np.float32)
-    data = write(graph, blocks[0].name, meaning)
+    data = write(graph, blocks[0].name, meaning).graph
     kind = meaning.output.kind
     runner = OnnxRunner(data, "probabilities" if kind == "classes" else kind, meaning.output.classes)
     answer = runner.run(Columns(2, {blocks[0].name: np.ascontiguousarray(raw)}))

@@ -15,6 +15,7 @@ import numpy as np
 from ..base.errors import Incompatible, UsageError
 from ..base.records import Output
 from ..graphs.graph import Graph
+from . import Compiled
 
 __all__ = ["CHUNK", "Asked", "Meaning", "Said", "decide", "spans", "write"]
 
@@ -100,7 +101,7 @@ class Asked:
         return np.concatenate([1.0 - numbers, numbers], axis=1) if self._meaning.last == "pair" else numbers
 
 
-def write(graph: Graph, tensor: str, meaning: Meaning) -> bytes:
+def write(graph: Graph, tensor: str, meaning: Meaning) -> Compiled:
     """Return the finished graph, which makes the answers of the raw numbers in `tensor`."""
     width = 1 if meaning.last in ("sigmoid", "pair") or meaning.output.kind == "number" else _width(meaning.output)
     shaped = graph.add("Reshape", graph.cast(tensor, meaning.dtype), graph.constant([-1, width], np.int64))
@@ -112,7 +113,12 @@ def write(graph: Graph, tensor: str, meaning: Meaning) -> bytes:
     elif meaning.last == "pair":
         other = graph.add("Sub", graph.constant([[1.0]], meaning.dtype), shaped)
         shaped = graph.add("Concat", other, shaped, axis=1)
-    return graph.finish(shaped, meaning.dtype, flat=meaning.output.kind == "number")
+    kind = meaning.output.kind
+    return Compiled(
+        graph=graph.finish(shaped, meaning.dtype, flat=kind == "number"),
+        output="number" if kind == "number" else "vector" if kind == "vector" else "probabilities",
+        precision=meaning.dtype.name,
+    )
 
 
 def decide(raw: Any, labels: Sequence[Any], said: Said, *, mend: str) -> Meaning:

@@ -232,9 +232,7 @@ def _settle(model: OnnxModel, labels: Sequence[Any], fields: Sequence[Field], fr
     meaning = decide(model.run(answer, feeds(frame)), model.said.classes or labels, model.said, mend=_SAY)
 
     def finish(graph: Graph, merged: Callable[[str], str]) -> Compiled:
-        kind = "probabilities" if meaning.output.kind == "classes" else meaning.output.kind
-        data = write(graph, merged(answer), meaning)
-        return Compiled(graph=data, output=kind, precision=meaning.dtype.name)
+        return write(graph, merged(answer), meaning)
 
     asked = Asked(lambda rows: model.run(answer, feeds(rows)), meaning)
     compiled = functools.partial(_attempts, model, arguments, finish)

@@ -243,8 +243,7 @@ def _compiled(proto: Any, arguments: Sequence[Argument], meaning: Meaning, block
     names = [one.name for one in proto.graph.input]
     inputs = dict(zip(names, [argument.enter(graph) for argument in arguments], strict=True))
     raw = graph.merge(proto, inputs, proto.graph.output[0].name)
-    kind = "probabilities" if meaning.output.kind == "classes" else meaning.output.kind
-    return Compiled(graph=write(graph, raw, meaning), output=kind, precision=meaning.dtype.name)
+    return write(graph, raw, meaning)
 
 
 def _by_export(asked: _Module, sample: tuple[Any, ...]) -> Any:
