@@ -24,7 +24,7 @@ class Sandbox:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.blobs = Blobs(root / ".plusone" / "blobs")
+        self.blobs = Blobs(root.parent / f"{root.name}-blobs")  # not beside the records of the project's store
         self.context = Context(
             root=str(root),
             tests=str(root / "tests"),

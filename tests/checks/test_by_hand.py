@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +34,6 @@ def add_release(store: Store, package: str, model: str, number: int, *, live: bo
 @pytest.fixture
 def store(sandbox, packages: dict[str, ReleaseRef]):
     """A store with two runs and two releases, of which the first is live."""
-    shutil.rmtree(sandbox.blobs.folder)  # of these no store has records
     store = open_store(sandbox.root / ".plusone")
     with store.db.write() as tx:
         for run, step, value in (
