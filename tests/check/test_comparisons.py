@@ -41,6 +41,13 @@ def test_a_model_is_no_worse_than_itself(models: dict[str, Predictor], holdout: 
     assert one["candidate"] == one["live"] > 0.7
 
 
+def test_metric_and_bound_need_no_names(models: dict[str, Predictor], holdout: pd.DataFrame):
+    check.no_worse(models["good"], models["good"], holdout, "roc_auc", 0.005)
+    check.at_least(models["good"], holdout, "roc_auc", 0.6)
+    with pytest.raises(CheckFailed):
+        check.at_least(models["good"], holdout, "roc_auc", 0.999)
+
+
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier", "accuracy", "balanced_accuracy", "f1"])
 def test_a_model_that_learnt_the_opposite_fails_by_every_metric(
     models: dict[str, Predictor], holdout: pd.DataFrame, metric: str
