@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.terminal.output import latency_text, print_table, share_text, sparkline
+from plusone.terminal.output import latency_text, print_table, share_text, shortened, sparkline
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,8 @@ def test_shares_are_said_in_hundredths(share: float, text: str):
 )
 def test_latencies_have_the_unit_that_fits(seconds: float | None, text: str):
     assert latency_text(seconds) == text
+
+
+def test_a_text_of_several_lines_is_shown_in_one() -> None:
+    assert shortened("Dear all,\n\n  see below.\tBye", 60) == "Dear all, see below. Bye"
+    assert shortened("a\n" * 50, 9) == "a a a ..."

@@ -148,7 +148,8 @@ def share_text(share: float) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """Return a text with at most so many characters; three dots stand for what was cut."""
+    """Return a text in one line of at most so many characters; three dots stand for what was cut."""
+    text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."
 
 

@@ -92,7 +92,7 @@ def _type(field: Field) -> str:
 
 
 def _example(field: Field) -> Any:
-    return "-" if field.example is None or field.shape is not None else field.example
+    return "-" if field.example is None or field.shape is not None else shortened(str(field.example), 60)
 
 
 def _answered(output: Output) -> str:
