@@ -41,7 +41,7 @@ slow: $(VENV)/.dev $(ENVIRONMENTS)  ## the slow tests: processes killed, traffic
 
 torch: $(TORCH)/.installed  ## the tests that need PyTorch; where it is not to be had they are not run, and it says so
 	@if [ -e $(TORCH)/.installed ]; then TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) $(TORCH_TESTS) && \
-	TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) tests/matrix -k PyTorch; \
+	TMPDIR=$(TEST_TMP) $(TORCH)/bin/python -m pytest $(PYTEST_FLAGS) tests/matrix tests/journeys/test_examples.py -k "PyTorch or digits or speech"; \
 	else echo "not run: torch not available: $(TORCH_TESTS)"; fi
 
 llm: $(VENV)/.dev $(LLM)/.installed  ## the tests that need a language model; where it is not to be had they are not run, and it says so
