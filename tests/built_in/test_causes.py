@@ -50,6 +50,22 @@ def test_a_candidate_that_is_simply_worse_is_one_line():
     ]  # fmt: skip
 
 
+def test_what_broke_before_it_ran_for_one_reason_is_one_line():
+    text = "nobody trusts it. " * 60
+    tests = [check(f"tests/test_m.py::test_{n}", "broken", f"in set-up: {text}"[:898]) for n in range(3)]
+    ours = check("model", "failed", text[:898])
+    [(first, _, others)] = told(*tests, ours)
+    assert (first, others) == (
+        "tests/test_m.py::test_0",
+        ("tests/test_m.py::test_1", "tests/test_m.py::test_2", "model"),
+    )
+    # What ran and failed is a test's own, also in the same words; so is what broke of something else.
+    ran = [check(f"tests/test_m.py::test_{n}", "failed", "assert False") for n in "ab"]
+    other = check("tests/test_m.py::test_c", "broken", "in set-up: no such table")
+    assert len(told(*tests, *ran, other)) == 4
+    assert len(told(ours, *ran)) == 3
+
+
 def test_what_closes_the_gate_never_comes_of_a_warning_and_what_broke_of_nothing():
     worse = warns("performance[h]", "the candidate is worse", cause=WORSE)
     assert told(worse, failed("slices[h]", "where x"), warns("baseline[h]", "a linear one is better")) == [

@@ -88,6 +88,27 @@ def test_the_project_leaves_one_out_by_its_name_and_all_by_a_switch(project):
     assert not [check for check in project.run("data").checks if check.test.startswith("plusone::")]
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),
+        ("UnsafeValue('Types that nobody knows.', mend='plusone trust m@n')", "Types that nobody knows"),
+    ],
+)
+def test_what_cannot_say_its_checks_is_one_that_broke_and_ends_no_session(project, raised, said):
+    project.write(
+        "ours.py",
+        "from plusone.base.errors import UnsafeValue\nfrom plusone.checks.built_in import BuiltIn\n\n\n"
+        f"def checks(given):\n    yield BuiltIn('one', int)\n    raise {raised}\n",
+    )
+    part = project.run("data")
+    assert only(part, "one").outcome == "passed"
+    assert only(part, "test_data").outcome == "passed"
+    broke = only(part, "ours")
+    assert (broke.outcome, said in broke.message) == ("failed", True), broke
+    assert not [problem for problem in part.problems if "internal error" in problem]
+
+
 def test_no_option_of_pytest_takes_one_out(project):
     project.write("pytest.ini", "[pytest]\naddopts = -k test_data --deselect plusone::failing[train_set]\n")
     assert only(project.run("data"), "failing[train_set]").outcome == "failed"

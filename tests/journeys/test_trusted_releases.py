@@ -85,6 +85,8 @@ def test_from_a_refusal_to_traffic_and_again(project: Path):
     assert code == "1", said
     assert "sklearn.tree._tree.Tree" in said
     assert "nothing loads it until a person trusts it: plusone trust m@1, then plusone release m --again\n" in said
+    assert "INTERNALERROR" not in said
+    assert "Traceback" not in said
     # The next one is asked about as well, by the digest of its own package.
     asked = run_json(project, "trust", "m@1")
     assert [one["name"] for one in asked["types"]] == ["sklearn.tree._tree.Tree"]

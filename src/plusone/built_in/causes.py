@@ -8,7 +8,8 @@ Each check keeps its record and its outcome; this is about lists of what closes 
   from training to holdout and that probabilities are off come of it;
 - that a table is harder than the one the live release was made with, for both models.
 
-The project's tests are never put together: nobody here knows what they mean.
+Of the project's tests those are said once that broke before they ran, in the same words: a model that nobody can load
+breaks them all. What ran and failed is never put together: nobody here knows what it means.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ HARDER = "a harder table"
 _FOLLOW = {"baseline", "slices", "calibration", "overfit"}
 """What comes of a candidate that is worse than the live release, on the same table."""
 _MOST = 6
+_SET_UP = "in set-up: "
+"""What `checks.phases` says before what a test broke of that did not begin."""
+_ALIKE = 800
+"""Characters that are compared of two messages: they are cut at 900, and one has more before its text."""
 
 
 class Cause(NamedTuple):
@@ -76,6 +81,15 @@ class _Finding(NamedTuple):
         same_columns = self.columns and (self.kind, self.columns) == (first.kind, first.columns)
         return bool(same_columns or (self.cause == HARDER == first.cause and self.table == first.table))
 
+    def broke_like(self, other: _Finding) -> bool:
+        """Whether neither ran, for the same reason. One of plusone's own that can't begin fails in these words."""
+        if not (self.closing and other.closing) or other.check.outcome != "broken":
+            return False
+        if self.check.outcome != "broken" and not is_built_in(self.check.test):
+            return False
+        ours, theirs = (one.message.removeprefix(_SET_UP)[:_ALIKE] for one in (self.check, other.check))
+        return ours == theirs and ours != ""
+
     def follows(self, other: _Finding) -> bool:
         """Whether it comes of what the other found: that the candidate is worse than the live release."""
         if other.kind != "performance" or other.table != self.table:
@@ -94,7 +108,8 @@ def causes_of(checks: Iterable[Check]) -> list[Cause]:
         own = is_built_in(one.check.test)
         ours = [group for group in groups if own and is_built_in(group[0].check.test)]
         same = (group for group in ours if one.is_told_by(group))
-        group = next(same, None) or next((group for group in ours if one.follows(group[0])), None)
+        broke = (group for group in groups if one.broke_like(group[0]))
+        group = next(broke, None) or next(same, None) or next((group for group in ours if one.follows(group[0])), None)
         if group is None:
             groups.append([one])
         else:
