@@ -66,6 +66,74 @@ def test_several_classes(kind: Any, matrix: bool, package: Package) -> None:
     assert predictor.signature.output.classes == (0, 1, 2)
 
 
+def test_a_linear_booster_of_several_numbers(package: Package) -> None:
+    features, truth = _columns()
+    data = features.join(10 * truth + [1, -20, 40])
+    model = xgb.XGBRegressor(n_estimators=12, n_jobs=1, booster="gblinear").fit(features, data[list(truth)])
+    predictor = package(model, data, target=tuple(truth), features=["x", "y"])
+    np.testing.assert_allclose(predictor.predict(data), model.predict(features), rtol=2e-6, atol=2e-5)
+
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "a tree for each": {},
+    "trees of all": {"multi_strategy": "multi_output_tree", "tree_method": "hist"},
+    "forest": {"kind": xgb.XGBRFClassifier},
+    "dart": {"booster": "dart", "rate_drop": 0.5},
+    "linear": {"booster": "gblinear", "kind": xgb.XGBClassifier},
+    "hinge": {"objective": "binary:hinge"},
+    "base score": {"base_score": 0.3},
+}
+
+
+def _columns() -> tuple[pd.DataFrame, pd.DataFrame]:
+    generator = np.random.default_rng(0)
+    x = pd.DataFrame(generator.normal(size=(300, 2)), columns=["x", "y"])
+    x.loc[::17, "x"] = np.nan
+    noise = generator.normal(size=300)
+    rain = (x["x"] > 0.2).astype(int)
+    return x, pd.DataFrame(
+        {"rain": rain, "wind": (x["y"] + noise > 0).astype(int), "snow": (x["y"] < -0.3).astype(int)}
+    )
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_classifier_of_several_columns_has_a_label_for_each(name: str, package: Package) -> None:
+    features, truth = _columns()
+    given = dict(COLUMNS[name])
+    kind = given.pop("kind", xgb.XGBClassifier)
+    model = kind(n_estimators=6, n_jobs=1, **given, **({} if name == "linear" else {"max_depth": 3}))
+    model.fit(features, truth)
+    data = features.join(truth)
+    predictor = package(model, data, target=tuple(truth), features=["x", "y"])
+    output = predictor.signature.output
+    assert (output.kind, output.names, output.classes) == ("labels", tuple(truth), (0, 1) * 3)
+    assert predictor.predict(data).tolist() == model.predict(features).astype(int).tolist()
+    assert output.probabilities == (name != "hinge")
+    if output.probabilities:
+        expected = model.predict_proba(features)
+        np.testing.assert_allclose(predictor.predict_proba(data)[:, 1::2], expected, atol=1e-6)
+        np.testing.assert_allclose(predictor.predict_proba(data)[:, ::2], 1 - expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "binary:hinge"])
+def test_a_booster_of_several_columns(objective: str, package: Package) -> None:
+    features, truth = _columns()
+    model = xgb.train({"objective": objective, "max_depth": 3}, xgb.DMatrix(features, label=truth), 6)
+    data = features.join(truth)
+    predictor = package(model, data, target=tuple(truth), features=["x", "y"])
+    expected = model.predict(xgb.DMatrix(features))
+    assert predictor.predict(data).tolist() == (expected > 0.5).astype(int).tolist()
+    assert predictor.signature.output.kind == "labels"
+
+
+def test_targets_that_are_not_its_columns_are_refused(package: Package) -> None:
+    features, truth = _columns()
+    model = xgb.XGBClassifier(n_estimators=3, max_depth=2).fit(features, truth)
+    data = features.join(truth)
+    with pytest.raises(Incompatible, match="answers 3 labels to each row, and the declared targets are: rain"):
+        package(model, data, target="rain", features=["x", "y"])
+
+
 def test_categories_missing_values_and_boolean_labels(flights: pd.DataFrame, package: Package) -> None:
     """Text and numbers as categories, nulls among them; a request carries the values themselves."""
     data = flights.copy()

@@ -23,13 +23,13 @@ class Asked:
         feature_names_in_: the columns that it was fitted on, if they have names.
         n_features_in_: how many they are.
         spelling: how the library writes a name: LightGBM has no white space in them.
-        classes_: the labels, if it answers such.
+        classes_: the labels, if it answers such; a list of arrays of several targets.
         predict_proba: there only if it answers probabilities.
 
     Args:
         prepare: turns a dataframe of pandas, or a matrix, into what the booster takes.
         answer: returns the numbers or labels, shape (rows,) or (rows, targets).
-        probabilities: returns the probabilities, shape (rows, classes).
+        probabilities: returns the probabilities, shape (rows, classes); of several targets that of 1, (rows, targets).
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Asked:
         self._prepare = prepare
         self._answer = answer
         if classes is not None:
-            self.classes_ = np.asarray(classes)
+            self.classes_: Any = classes if isinstance(classes, list) else np.asarray(classes)
         if probabilities is not None:
             self.predict_proba = lambda frame: probabilities(prepare(to_pandas(frame)))
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base.errors import Incompatible
-from ..graphs.answers import Answered, positive, probabilities
+from ..graphs.answers import Answered, of_columns, positive, probabilities
 from ..graphs.graph import Graph, View
 from ..graphs.trees import Forest, Node, rounded_to_float32
 from .asked import Asked, classes_of
 from .categories import coded, is_text
 
-__all__ = ["is_xgboost", "known_numbers", "open_xgboost", "write_xgboost"]
+__all__ = ["columns_of", "is_xgboost", "known_numbers", "open_xgboost", "write_xgboost"]
 
 _LOGISTIC = ("binary:logistic", "reg:logistic")
 _LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
@@ -35,6 +35,7 @@ _PLAIN = (
     "rank:pairwise",
 )
 _SOFT = ("multi:softprob", "multi:softmax")
+_ZERO_OR_ONE = ("binary:logistic", "binary:hinge")
 _MEND = "train it with a built-in objective, for example binary:logistic, multi:softprob or reg:squarederror"
 
 
@@ -46,6 +47,8 @@ class _Read(NamedTuple):
     width: int
     groups: int
     """Sums to a row: classes or targets."""
+    columns: int
+    """Of a classifier fitted on a matrix of zeros and ones: its columns; else 0."""
     start: list[float]
     """What each sum starts from, before the objective's link."""
     booster: dict[str, Any]
@@ -84,6 +87,8 @@ def open_xgboost(model: Any, labels: Sequence[Any]) -> Asked:
     native = model is booster
     if not _classifies(model, booster, read):
         return Asked(**asked, answer=margins if native else model.predict)
+    if read.columns:
+        return _of_columns(asked, model, margins, read)
     count = max(2, read.groups)
     numbers = model.classes_.tolist() if hasattr(model, "classes_") else list(range(count))
     classes = np.array(classes_of(labels, count, type(model).__name__) if numbers == list(range(count)) else numbers)
@@ -103,6 +108,25 @@ def open_xgboost(model: Any, labels: Sequence[Any]) -> Asked:
         classes=classes,
         probabilities=answered,
     )
+
+
+def _of_columns(asked: dict[str, Any], model: Any, margins: Callable[[Any], Any], read: _Read) -> Asked:
+    """A classifier of several targets, each 0 or 1."""
+    classes = [np.array([0, 1])] * read.columns
+    native = hasattr(model, "save_raw")
+    if read.objective == "binary:hinge":
+        return Asked(**asked, answer=margins if native else model.predict, classes=classes)
+    shares = margins if native else model.predict_proba
+    # XGBoost's own predict takes what is more than half.
+    return Asked(**asked, answer=lambda rows: shares(rows) > 0.5, classes=classes, probabilities=shares)
+
+
+def columns_of(model: Any) -> int:
+    """Return how many columns of zeros and ones a fitted classifier has for its targets; 0 of one with one target."""
+    booster = _booster_of(model)
+    learner = json.loads(booster.save_config())["learner"]
+    classifies = hasattr(type(model), "predict_proba")
+    return _columns(str(learner["objective"]["name"]), learner["learner_model_param"]) if classifies else 0
 
 
 def known_numbers(model: Any) -> dict[int, tuple[float, ...]]:
@@ -146,7 +170,7 @@ def _booster_of(model: Any) -> Any:
 def _classifies(model: Any, booster: Any, read: _Read) -> bool:
     if model is not booster:
         return getattr(model, "_estimator_type", "") == "classifier" or hasattr(type(model), "predict_proba")
-    return read.objective in ("binary:logistic", "binary:hinge", *_SOFT)
+    return read.objective in (*_ZERO_OR_ONE, *_SOFT)
 
 
 def _read(booster: Any) -> _Read:
@@ -166,12 +190,18 @@ def _read(booster: Any) -> _Read:
         names=names,
         width=width,
         groups=groups,
+        columns=_columns(objective, parameters),
         start=np.broadcast_to(_margin(objective, scores), (groups,)).tolist(),
         booster=model,
         weights=weights,
         tables=_tables(model),
         categorical=[place for place, kind in enumerate(types) if kind == "c"],
     )
+
+
+def _columns(objective: str, parameters: dict[str, Any]) -> int:
+    targets = int(parameters.get("num_target", 1))
+    return targets if targets > 1 and objective in _ZERO_OR_ONE else 0
 
 
 def _margin(objective: str, score: Any) -> Any:
@@ -282,19 +312,23 @@ def _nodes(tree: dict[str, Any], weight: float, size: int, target: int) -> list[
 
 
 def _linear(graph: Graph, read: _Read, matrix: str) -> str:
-    """`gblinear`: one weight for each column and group, the last row being the intercepts; missing values count 0."""
+    """`gblinear`: one weight for each column and group, the last row being the intercepts; missing values count 0.
+
+    However many groups there are, XGBoost 3.2 starts each of them where the first one starts.
+    """
     weights = np.array(read.booster["weights"], dtype=np.float32).astype(np.float64).reshape(-1, read.groups)
     filled = graph.add("Where", graph.add("IsNaN", matrix), graph.constant(0.0), matrix)
     product = graph.add("MatMul", filled, graph.constant(weights[:-1]))
-    return graph.add("Add", product, graph.constant((weights[-1] + np.array(read.start)).reshape(1, -1)))
+    return graph.add("Add", product, graph.constant((weights[-1] + read.start[0]).reshape(1, -1)))
 
 
 def _answered(graph: Graph, raw: str, read: _Read, classifies: bool, path: str, *, native: bool) -> Answered:
     objective = read.objective
     if objective == "binary:hinge":
-        return _flat(graph, positive(graph, raw))
+        found = positive(graph, raw)
+        return found._replace(several=True) if read.columns else _flat(graph, found)
     if classifies and objective == "binary:logistic":
-        return probabilities(graph, raw, 1)
+        return of_columns(graph, raw, read.columns) if read.columns else probabilities(graph, raw, 1)
     if classifies and objective in _SOFT:
         if native and objective == "multi:softmax":
             return Answered(graph.add("ArgMax", raw, axis=1, keepdims=0), "codes")

@@ -248,7 +248,7 @@ def _network(graph: Graph, part: Any, view: View, path: str) -> Answered:
     return columns(graph, part, view)
 
 
-_SEVERAL = (forest, linear_classifier, _several_labels, _chained_labels, _rest, _network)
+_SEVERAL = (forest, linear_classifier, _several_labels, _chained_labels, _rest, _network, write_xgboost)
 """What writes classifiers of several targets."""
 
 

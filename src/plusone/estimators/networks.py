@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.answers import Answered
+from ..graphs.answers import Answered, of_columns
 from ..graphs.graph import Graph, View
 
 __all__ = ["columns"]
@@ -25,10 +25,4 @@ def columns(graph: Graph, part: Any, view: View) -> Answered:
         else:
             raw = graph.product(view, weights)
         raw = graph.add("Add", raw, graph.constant(np.reshape(intercept, (1, -1))))
-    count = len(part.classes_)
-    both = graph.add(
-        "Mul", graph.add("Reshape", raw, graph.constant([-1, count, 1], np.int64)), graph.constant([[[-1.0, 1.0]]])
-    )
-    # sigmoid(-x) is 1 - sigmoid(x): both probabilities of each column in two nodes.
-    flat = graph.add("Reshape", both, graph.constant([-1, 2 * count], np.int64))
-    return Answered(graph.add("Sigmoid", flat), "probabilities")
+    return of_columns(graph, raw, len(part.classes_))

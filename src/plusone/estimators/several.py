@@ -1,11 +1,13 @@
-"""Classifiers of scikit-learn that answer a label for each of several targets: which labels, and how they say so.
+"""Classifiers that answer a label for each of several targets: which labels, and how they say so.
 
 Trees, neighbours, `MultiOutputClassifier` and `ClassifierChain` have a list of classes. Networks, ridge and
-`OneVsRestClassifier`, fitted on a matrix of zeros and ones, have one array of its columns.
+`OneVsRestClassifier`, fitted on a matrix of zeros and ones, have one array of its columns. XGBoost's say 0 and 1, as if
+they had one target, and its model has their number.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,13 +27,22 @@ def classes_of(model: Any) -> list[Any] | None:
     binarizer = getattr(last, "_label_binarizer", getattr(last, "label_binarizer_", None))
     if classes is not None and getattr(binarizer, "y_type_", "").startswith("multilabel"):
         return [np.array([0, 1])] * len(classes)
-    return None
+    return [np.array([0, 1])] * count if classes is not None and (count := _boosted_columns(last)) else None
 
 
 def has_probabilities(model: Any, classes: Sequence[Any]) -> bool:
     """Say whether such a model has probabilities of all its labels. A chain answers those of two labels alone."""
     chain = hasattr(_last(model), "order_")
     return hasattr(model, "predict_proba") and not (chain and any(len(one) != 2 for one in classes))
+
+
+def _boosted_columns(model: Any) -> int:
+    """Return how many columns of zeros and ones a classifier of XGBoost has; 0 of one target, and of others."""
+    if "xgboost" not in sys.modules:
+        return 0
+    from ..boosters.xgboost import columns_of, is_xgboost  # here: who reads signatures writes no graphs
+
+    return columns_of(model) if is_xgboost(model) else 0
 
 
 def _last(model: Any) -> Any:

@@ -12,7 +12,15 @@ import numpy as np
 
 from .graph import Graph
 
-__all__ = ["Answered", "codes_of", "one_against_rest", "positive", "probabilities", "side_by_side"]
+__all__ = [
+    "Answered",
+    "codes_of",
+    "of_columns",
+    "one_against_rest",
+    "positive",
+    "probabilities",
+    "side_by_side",
+]
 
 
 class Answered(NamedTuple):
@@ -38,6 +46,14 @@ def one_against_rest(graph: Graph, raw: str) -> Answered:
     each = graph.add("Sigmoid", raw)
     total = graph.add("ReduceSum", each, graph.constant([1], np.int64), keepdims=1)
     return Answered(graph.add("Div", each, total), "probabilities")
+
+
+def of_columns(graph: Graph, raw: str, count: int) -> Answered:
+    """Return the probabilities of both labels of each of several targets, of raw sums, shape (rows, count)."""
+    column = graph.add("Reshape", raw, graph.constant([-1, count, 1], np.int64))
+    both = graph.add("Mul", column, graph.constant([[[-1.0, 1.0]]]))
+    flat = graph.add("Reshape", both, graph.constant([-1, 2 * count], np.int64))
+    return Answered(graph.add("Sigmoid", flat), "probabilities")
 
 
 def positive(graph: Graph, raw: str) -> Answered:
