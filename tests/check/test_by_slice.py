@@ -96,11 +96,26 @@ def test_slices_with_few_rows_or_one_class_are_left_out_and_counted():
         check.slices(GOOD, ROWS, by=["late"], metric="roc_auc", margin=0.1)
 
 
+@pytest.mark.parametrize("metric", ["brier", "accuracy", "roc_auc"])
+def test_without_a_margin_it_is_a_fifth_of_what_a_constant_loses(metric: str):
+    # Of a constant by hand: brier p (1 - p), accuracy the share of the rarer label, roc_auc a half.
+    share = float(ROWS["late"].mean())
+    lost = {"brier": share * (1 - share), "accuracy": min(share, 1 - share), "roc_auc": 0.5}[metric]
+    with recording() as measured:
+        check.slices(GOOD, ROWS, by=["origin"], metric=metric)
+    assert measured[0]["margin"] == pytest.approx(0.2 * lost)
+    assert failed(BAD_AT_JFK, ROWS, by=["origin"], metric=metric)["slices"][0]["slice"] == "origin = 'JFK'"
+
+
+def test_it_needs_no_more_than_a_model_and_rows():
+    check.slices(GOOD, ROWS)
+    assert failed(BAD_AT_JFK, ROWS)["slices"][0]["slice"] == "origin = 'JFK'"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"margin": None}, "expected one of them"),
-        ({"at_least": 0.5}, "expected one of them"),
+        ({"at_least": 0.5}, "expected one of them at most"),
         ({"margin": None, "at_least": 0.5, "live": GOOD}, "at_least compares with a number"),
         ({"margin": -1}, "margin = -1"),
         ({"margin": "a"}, "margin = 'a'"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..base.records import Output
     from ..checks.built_in import Given
+    from ..measuring.timing import Pair
     from ..statistics.estimates import Estimate
 
 __all__ = ["NAMES", "checks"]
@@ -40,7 +41,7 @@ _TOLERANCE = 1e-3
 _REQUESTS = (1, 256)
 _FLOOR_MS = 0.05
 """No request is too slow that takes so little more."""
-_BUDGET_S = 0.2
+_BUDGET_S, _LONGER_S = 0.2, 2.0
 _CONSTANT = 1e-3
 """Answers that differ by less, of a probability or of the deviation of the truth, are the same for all rows."""
 _LEAST_GAIN = 0.1
@@ -388,7 +389,6 @@ def _gap(held: NDArray[Any], nothing: NDArray[Any], learned: NDArray[Any], level
 def fast(trial: Trial) -> None:
     """Fail when requests of 1 or 256 rows are shown to take longer than the bound, as a ratio to live's."""
     from ..measuring.figures import bars
-    from ..measuring.timing import paired_times
     from ..statistics.medians import of_median
 
     bound, live = trial.given.settings.slower, trial.given.live
@@ -402,8 +402,8 @@ def fast(trial: Trial) -> None:
         except Exception as error:
             raise NotApplicable(f"the live release does not take these rows: {error}") from None
         ours, model = trial.model.columns(table), trial.model
-        pairs = paired_times(partial(model.run, ours), partial(live.run, asked), budget_s=_BUDGET_S)
-        ratio, low, high = of_median([pair.ratio for pair in pairs], 1 - 2 * ALPHA)
+        pairs = _timed(partial(model.run, ours), partial(live.run, asked), bound)
+        ratio, low, high = of_median([pair.ratio for pair in pairs], 1 - ALPHA)
         mine, other = (of_median(times)[0] * 1000 for times in zip(*pairs, strict=True))
         text = (
             f"a request of {table.num_rows} rows takes {mine:.3g} ms, by the live release {other:.3g} ms: {ratio:.3g} "
@@ -417,6 +417,20 @@ def fast(trial: Trial) -> None:
             warn(text)
     if slow:
         raise CheckFailed(f"{'; '.join(slow)}; allowed is {bound:g}")
+
+
+def _timed(ours: Callable[[], object], theirs: Callable[[], object], bound: float) -> list[Pair]:
+    """Return pairs of times; where these say that it is too slow and can't show it, others, and more of them.
+
+    With 11 pairs all have to lie beyond the bound, and one that something else disturbed is enough to hide a model that
+    takes six times as long. Each of the two looks may be wrong in half as many cases as the check.
+    """
+    from ..measuring.timing import paired_times
+    from ..statistics.medians import of_median
+
+    pairs = paired_times(ours, theirs, budget_s=_BUDGET_S)
+    ratio, low, _ = of_median([pair.ratio for pair in pairs], 1 - ALPHA)
+    return paired_times(ours, theirs, budget_s=_LONGER_S, seed=1) if low <= bound < ratio else pairs
 
 
 def _keep(check: str, found: Estimate, text: str, level: float, **more: float) -> None:

@@ -93,13 +93,13 @@ def invariant(
     data: Any,
     change: Callable[[Any], Any],
     *,
-    at_most: float,
+    at_most: float = 0.0,
     tolerance: float | None = None,
     first: int | None = None,
     confidence: float = 0.95,
     inconclusive: OnInconclusive = "closes",
 ) -> None:
-    """Pass when a change of the rows is shown to change at most the share `at_most` of the answers.
+    """Pass when a change of the rows changes no answer, or is shown to change at most the share `at_most` of them.
 
     Only rows that the change left other than they were are counted. The share has the exact interval of Clopper &
     Pearson (1934): wholly at or below `at_most`: passed; wholly above: failed; else inconclusive. With `at_most=0`

@@ -31,6 +31,7 @@ __tracebackhide__ = is_outcome
 SHOWN = 20
 """How many slices are recorded."""
 _OF_A_CLASS = 5
+_OF_A_CONSTANT = 0.2
 _DEFAULTS = {"number": "mae", "vector": "mae", "ranking": "ndcg"}
 
 
@@ -52,8 +53,10 @@ def slices(
 
     With `live`: a slice may be at most `margin` worse than the live release on the same rows. Without: at most `margin`
     worse than all rows together; or, with `at_least`, it must be as good as that number (where lower is better: at
-    most). It failed when some slice is shown to be worse, at an error rate for all slices together (Holm 1979). It
-    passed when each slice alone is shown to be no worse; else it is inconclusive.
+    most). Left out, the margin is a fifth of what a constant answer loses on all rows, as in plusone's own check: where
+    lower is better its value, else what it lacks to 1. It failed when some slice is shown to be worse, at an error rate
+    for all slices together (Holm 1979). It passed when each slice alone is shown to be no worse; else it is
+    inconclusive.
 
     Left out, `by` is found: each column of the data but the targets, and pairs of columns, are searched on one half of
     the rows for slices that stand out (after SliceFinder, Chung et al. 2019), and what is found is tested on the other
@@ -79,6 +82,7 @@ def slices(
     name = metric or default_metric(model.signature.output)
     chosen = choose(model.signature.output, name)
     rows = Rows(data, model.signature.output, chosen)
+    limit = _OF_A_CONSTANT * rows.lost_by_a_constant() if limit is None else limit
     task = _Task(chosen, name, rows, model, live, limit, at_least is not None, seed)
     judged, skipped = task.searched(min_rows) if by is None else task.named(by, min_rows)
     _conclude(task, judged, skipped, confidence, by is None, inconclusive)
@@ -200,11 +204,11 @@ def _slicings(rows: Rows, by: Sequence[Any]) -> Iterator[Slicing]:
 
 def _check(
     margin: float | None, at_least: float | None, live: Any, min_rows: Any, confidence: Any, inconclusive: str
-) -> float:
-    """Return the limit that was given, the margin or the number."""
-    if (margin is None) == (at_least is None):
+) -> float | None:
+    """Return the limit that was given, the margin or the number, if one was."""
+    if margin is not None and at_least is not None:
         raise UsageError(
-            f"margin = {margin} and at_least = {at_least}: expected one of them.",
+            f"margin = {margin} and at_least = {at_least}: expected one of them at most.",
             mend="margin=0.02 to compare with the live release or with all rows, at_least=0.7 with a number",
         )
     if at_least is not None and live is not None:
@@ -212,13 +216,13 @@ def _check(
             "at_least compares with a number, and live with a release: expected one of them.",
             mend="leave live out, or in place of at_least: margin=0.02",
         )
-    named = {"margin": margin} if margin is not None else {"at_least": at_least}
+    named = {name: value for name, value in (("margin", margin), ("at_least", at_least)) if value is not None}
     check_arguments(inconclusive, **named, confidence=confidence, min_rows=min_rows)
     if margin is not None:
         check_margin(margin)
     check_range(min_rows >= 2 and isinstance(min_rows, int), "a whole number from 2 on", min_rows=(min_rows, 50))
     check_range(0 < confidence < 1, "a number between 0 and 1", confidence=(confidence, 0.95))
-    return float(next(value for value in named.values() if value is not None))
+    return next(map(float, named.values()), None)
 
 
 def _conclude(

@@ -172,6 +172,11 @@ class Rows:
             return {name: answer.argmax(axis=1) for name, answer in answers.items()}
         return answers
 
+    def lost_by_a_constant(self) -> float:
+        """Return what the metric is of a constant answer to these rows; where higher is better, what it lacks to 1."""
+        found = metrics.value(self._metric, self.truth, self.baselines(self._table, ())["constant"])
+        return 1.0 - found if self._metric.higher_is_better else found
+
     def by_target(self, name: str, **answers: NDArray[Any]) -> dict[str, Any]:
         """Return what the metric `name` is for each of several targets, by answer; nothing where there is one."""
         if ":" in name or not self._output.names:
