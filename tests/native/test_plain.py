@@ -105,6 +105,15 @@ def test_equal_objects_have_equal_packages(forecaster: Any):
     assert found[0] == found[1]
 
 
+def test_sets_that_come_in_another_order_are_written_alike(forecaster: Any):
+    models = [forecaster.Seasonal().fit(data(), data()["target"]) for _ in range(2)]
+    # 0 and 8 fall on one place of a small set: which comes first is which was first.
+    models[0].seen, models[1].seen = {0, 8}, {8, 0}
+    assert [list(one.seen) for one in models] == [[0, 8], [8, 0]]
+    first, second = (pack_object(one, SCRIPTS).files for one in models)
+    assert first == second
+
+
 def nameless() -> Any:
     """A function of the project that stands nowhere in it."""
     found: Any = lambda: 1  # noqa: E731 - that it has no name is the point

@@ -97,6 +97,8 @@ class State:
             return self._mapping(value, where, depth)
         if type(value) in (tuple, set, frozenset):
             items = [self._value(one, f"{where}[{place}]", depth + 1) for place, one in enumerate(value)]
+            # A set of texts comes in another order in each process, and equal models are to have equal bytes.
+            items = items if type(value) is tuple else sorted(items, key=json.dumps)
             return {"$": type(value).__name__, "items": items}
         if isinstance(value, (bytes, bytearray)):
             return {"$": "bytes", "base64": base64.b64encode(value).decode()}
