@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,6 +232,41 @@ def test_what_cannot_be_compiled_is_named(flights: pd.DataFrame, package: Packag
         package(model, data[["hour", "target"]])
     with pytest.raises(Incompatible, match="no format knows"):
         package(FakeModel(), data)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said", "mend"),
+    [
+        (None, "^The train function returned None, which can't be packaged", "docs/tasks/models.md"),
+        (
+            LogisticRegression,
+            "^The class .*LogisticRegression itself, no object of it,",
+            r"LogisticRegression\(\.\.\.\)",
+        ),
+        ({"a": 1}, "^A dict can't be packaged", "@plusone.model of its own"),
+        ((1, 2), "^A tuple can't be packaged", "@plusone.model of its own"),
+        ("model.pkl", "^The path 'model.pkl' can't be packaged", "the fitted model itself"),
+        (Path("model.pkl"), "^The path 'model.pkl' can't be packaged", r"\.onnx"),
+    ],
+)
+def test_what_is_no_model_is_called_what_it_is(
+    flights: pd.DataFrame, package: Package, returned: Any, said: str, mend: str
+) -> None:
+    with pytest.raises(Incompatible, match=said) as caught:
+        package(returned, flights[["hour", "target"]])
+    assert re.search(mend, caught.value.mend)
+
+
+def test_labels_that_the_target_does_not_hold_are_refused(flights: pd.DataFrame, package: Package) -> None:
+    data = flights[["hour", "distance"]].assign(target=np.where(flights["hour"] > 12, "late", "early"))
+    codes = (data["target"] == "late").astype(int)
+    model = LogisticRegression().fit(data[["hour", "distance"]], codes)
+    with pytest.raises(Incompatible, match="answers the labels 0, 1, and the target 'target'") as caught:
+        package(model, data)
+    assert "'late'" in caught.value.message
+    assert "train_set['target']" in caught.value.mend
+    # Truths are 0 and 1 to Python, and to every metric.
+    assert package(model, data.assign(target=codes == 1)).package.signature.output.classes == (0, 1)
 
 
 class FakeModel:

@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image as Files
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from plusone import packaging
 from plusone.base.errors import Incompatible, PlusoneError, UnsafeValue
@@ -163,12 +166,51 @@ def test_no_pickle_comes_in_by_save(forecaster: Any):
         pack_object(forecaster.Pickler(1.0), SCRIPTS)
 
 
+def test_a_lambda_in_an_estimator_is_named_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("plusone.packaging.natively.NativeRunner", None)
+    frame = data()[["hour", "target"]].assign(target=["a", "b"] * 60)
+
+    def inside(values: Any) -> Any:
+        return values
+
+    for function in (lambda values: values, inside):
+        model = make_pipeline(FunctionTransformer(function), LogisticRegression()).fit(frame[["hour"]], frame["target"])
+        with pytest.raises(Incompatible, match="made inside of a function") as refused:
+            pack(model, tmp_path / "package", frame, root=Path(__file__).parent)
+        assert "top level" in refused.value.mend
+
+
 def test_code_beside_the_pipeline_is_needed(tmp_path: Path, on_path: None):
     import pipeline_like  # pyright: ignore[reportMissingImports] - of the project
 
     with pytest.raises(Incompatible, match="which imports plusone") as refused:
         pack(pipeline_like.forecast, tmp_path / "package")
     assert "module of its own" in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    ("how", "classes", "said"),
+    [
+        ("fewer", (), r"answers 119 values to 120 rows \(training data\)"),
+        ("text", (), r"answers '1\.5' to rows of the training data: expected numbers"),
+        ("times", (), "answers .* to rows of the training data: expected numbers"),
+        ("other", ("a", "b"), "answers 'c' to a row of the training data, which is none of its classes: 'a', 'b'"),
+        ("nothing", (), "answers one NoneType to 1 rows"),
+        ("generator", (), "answers one generator to 1 rows"),
+        ("likely", ("a", "b"), r"the probability -0\.5 to a row|the probability 1\.5 to a row"),
+    ],
+)
+def test_what_is_no_answer_is_said_before_a_process_is_asked(
+    forecaster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, classes: tuple[str, ...], said: str
+):
+    monkeypatch.setattr("plusone.packaging.natively.NativeRunner", None)
+    frame = data()
+    if classes:
+        frame["target"] = ["a", "b"] * 60
+    with pytest.raises(Incompatible, match=said) as refused:
+        pack(forecaster.Wrong(how, classes), tmp_path / "package", frame)
+    assert "Traceback" not in str(refused.value)
+    assert str(refused.value).count("to mend it") == 1
 
 
 def test_what_is_not_the_projects_is_no_plain_model(forecaster: Any, tmp_path: Path):

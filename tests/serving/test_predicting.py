@@ -260,6 +260,7 @@ def test_hostile_images_are_clear_errors_and_others_are_answered(gallery: Superv
     for kind, model in (("image/png", "numbers"), ("audio/wav", "m"), ("image/gif", "m")):
         answer = ask(port, "POST", f"/models/{model}/predict", png(), {"content-type": kind})
         assert (answer[0], error_of(answer)["code"]) == (415, "wrong_content_type")
+    assert "image/png" in error_of(answer)["message"]  # of the GIF: what is taken in its place
     assert ask(port, "POST", PREDICT, png(), {"content-type": "image/png"})[0] == 200
 
 

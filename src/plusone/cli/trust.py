@@ -71,7 +71,7 @@ def trust(
     else:
         click.echo(f"trusted: {record.digest}, by {record.by}")
         if asked is not None and asked.stage in ("candidate", "failed"):
-            click.echo("Its checks could not load it. They run again with: plusone release --again")
+            click.echo(f"Its checks could not load it. They run again with: plusone release {asked.model} --again")
 
 
 def _agreed(asked: Asked, reason: str, *, yes: bool) -> str:
@@ -90,7 +90,8 @@ def _print_asked(asked: Asked) -> None:
     click.echo(f"{asked.model}@{asked.release} ({asked.stage}), format {asked.format}, package {asked.digest}")
     if not asked.types:
         return
-    click.echo(f"It names {len(asked.types)} types that are not known to be safe:")
+    types = "1 type that is" if len(asked.types) == 1 else f"{len(asked.types)} types that are"
+    click.echo(f"It names {types} not known to be safe:")
     rows = [
         (one.own_name, one.module, one.source, "can run programs or reach files" if one.powerful else "")
         for one in asked.types

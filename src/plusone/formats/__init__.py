@@ -8,7 +8,8 @@ best first. The packer takes the first one that onnxruntime loads and that is pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -65,15 +66,29 @@ def open_model(model: Any, labels: Sequence[Any]) -> Opened:
     Raises:
         Incompatible: when no installed format knows the object.
     """
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    known = model if isinstance(model, type) else type(model)
+    kind = f"{known.__module__}.{known.__qualname__}"
     names: list[str] = []
     for point in plugins.find("plusone.formats"):
         names.append(point.name)
         found: Opened | None = point.load()(model, labels)
         if found is not None:
             return found
+    said, mend = _refused(model, kind)
     raise Incompatible(
-        f"A {kind} can't be packaged: no format knows this kind of object (installed: {', '.join(names) or 'none'}).",
-        mend="return a fitted model of scikit-learn, LightGBM or XGBoost from the train function",
+        f"{said} can't be packaged: no format knows this kind of object (installed: {', '.join(names) or 'none'}).",
+        mend=mend,
         trained=kind,
     )
+
+
+def _refused(model: Any, kind: str) -> tuple[str, str]:
+    """Return what the train function returned, in the words of its author, and what to return in its place."""
+    if isinstance(model, type):
+        return f"The class {kind} itself, no object of it,", f"return {model.__name__}(...).fit(...): an object"
+    if isinstance(model, (str, Path)):
+        return f"The path {str(model)!r}", "return the fitted model itself, or the pathlib.Path of a file *.onnx"
+    if isinstance(model, (Mapping, list, tuple)):
+        return f"A {type(model).__name__}", "return one model; each of several has a @plusone.model of its own"
+    said = "The train function returned None, which" if model is None else f"A {kind}"
+    return said, "return a fitted model: docs/tasks/models.md lists which, plain Python with `predict` among them"

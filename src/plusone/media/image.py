@@ -190,4 +190,6 @@ def _said(data: bytes, error: Exception) -> str:
     if data[:3] != b"\xff\xd8\xff" and data[:8] != b"\x89PNG\r\n\x1a\n":
         return f"the bytes are no JPEG and no PNG: they begin with {data[:8].hex(' ')}."
     said = str(error).split("\n", 1)[0][:200].encode("utf-8", "replace").decode()
+    if "object at 0x" in said:  # Pillow names the buffer that it read from, which is nobody's but ours
+        said = "nothing behind its first bytes can be read"
     return f"the image is not whole, or damaged: {said or type(error).__name__}."

@@ -230,12 +230,24 @@ def dump_skops(model: Any, sources: Sources, where: str) -> tuple[bytes, set[str
     foreign: set[str] = set()
     for name in unknown:
         thing = _find(name)
+        if thing is None and _is_made_inside(name, sources):
+            raise Incompatible(
+                f"{where} uses {name}, which can't be found under that name: it is a lambda, or was made inside of a "
+                "function.",
+                mend="define it with `def` at the top level of a module of the project that does not import plusone",
+            )
         module = sys.modules.get(str(getattr(thing, "__module__", "")))
         if thing is not None and is_ours(getattr(module, "__file__", None), sources.root):
             sources.add(thing, f"{where}: {name}")
         else:
             foreign.add(name)
     return data, foreign
+
+
+def _is_made_inside(name: str, sources: Sources) -> bool:
+    """Say whether a name that leads to nothing is of the project's code; other libraries' are not ours to judge."""
+    module = sys.modules.get(name.rpartition(".")[0])
+    return "<" in name or is_ours(getattr(module, "__file__", None), sources.root)
 
 
 def _find(name: str) -> Any:

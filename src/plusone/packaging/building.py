@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["pack"]
 
 _BECAUSE = 300
+_LABELS = 5
 _ASKED_FIRST = 256
 """So many rows a model is asked with whose answers have to be seen before it is known what they are."""
 
@@ -123,6 +124,8 @@ def _build(
         opened = opened.settle(fields, rows)
     trained = Trained(opened.trained, ordered, flavour)
     output = make_output(opened, target, lambda: trained.width(base_row(ordered, train)))
+    if opened.output is None and output.kind == "classes" and targets:
+        _check_labels(output.classes, train, targets[0])
     fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
@@ -293,6 +296,21 @@ def _labels(train: pa.Table, target: str) -> tuple[Any, ...]:
     if any(isinstance(value, float) and not value.is_integer() for value in found):
         return ()
     return tuple(sorted(int(value) if isinstance(value, float) else value for value in found))
+
+
+def _check_labels(classes: Sequence[Any], train: pa.Table, target: str) -> None:
+    """Raise Incompatible when a model answers none of the target's labels: nothing could ever say that it is right."""
+    if target not in train.column_names:
+        return
+    found: list[Any] = compute().unique(train.column(target).drop_null()).to_pylist()
+    if found and not set(classes) & set(found):
+        several = " and others" if len(found) > _LABELS else ""
+        raise Incompatible(
+            f"The model answers the labels {', '.join(map(repr, classes[:_LABELS]))}, and the target {target!r} of the "
+            f"training data holds none of them, but {', '.join(map(repr, found[:_LABELS]))}{several}.",
+            mend=f"fit it on train_set[{target!r}] as it is; or name the column that holds its labels as target=, or "
+            "None where there is none",
+        )
 
 
 def _is_text(kind: Any) -> bool:

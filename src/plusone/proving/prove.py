@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from ..base.errors import Incompatible, UsageError
-from ..base.records import Signature
+from ..base.records import Output, Signature
 from ..data.tables import from_arrow
 from ..data.tensors import shape_of, tabled, to_arrays
 from ..estimators.several import classes_of, has_probabilities
@@ -31,6 +31,8 @@ __all__ = ["Case", "Runner", "Trained", "make_cases", "prove"]
 
 MAX_ROWS = 10_000
 _NAMED = 5
+_ROUNDED = 1e-4
+"""So far beyond 0 and 1 a probability may lie that was computed in 32 bits."""
 
 
 class Runner(Protocol):
@@ -122,10 +124,11 @@ class Trained:
         if out.ndim == 2 and out.shape[1] == 1:
             out = out[:, 0]
         if out.ndim not in (1, 2):
+            what = f"an array of shape {out.shape}" if out.ndim else f"one {type(answers).__name__}"
             raise Incompatible(
-                f"The model answers an array of shape {out.shape} to {table.num_rows} rows: expected a label, a number "
-                "or a list of numbers for each.",
-                mend="flatten what it answers to one list for each row",
+                f"The model answers {what} to {table.num_rows} rows: expected a label, a number or a list of numbers "
+                "for each.",
+                mend="flatten what it answers to one list for each row" if out.ndim else "return a list from predict",
             )
         return out
 
@@ -214,7 +217,9 @@ def _case(
         ranking = trained.ranking(table)
         if ranking is not None:
             return Case(what, table, ranking[0], None, refused, ranking[1])
-        return Case(what, table, trained.answers(table), trained.probabilities(table), refused)
+        answers, probabilities = trained.answers(table), trained.probabilities(table)
+        _check_answers(answers, probabilities, signature.output, table.num_rows, what)
+        return Case(what, table, answers, probabilities, refused)
     except Incompatible:
         raise
     except Exception as error:
@@ -222,6 +227,39 @@ def _case(
             f"The trained model fails on rows of its own kind ({what}): {type(error).__name__}: {error}",
             mend="look at the values of that table, or handle them in the model",
         ) from error
+
+
+def _check_answers(answers: Any, probabilities: Any, output: Output, rows: int, what: str) -> None:
+    """Raise Incompatible for what is no answer of this kind, whoever gives it: the wrong number, type or label."""
+    if len(answers) != rows:
+        raise Incompatible(
+            f"The model answers {len(answers)} values to {rows} rows ({what}): expected one for each row.",
+            mend="return as many values as the frame has rows, in their order",
+        )
+    if output.kind in ("number", "vector") and answers.dtype.kind not in "fiub":
+        other = next((one for one in answers.ravel().tolist() if isinstance(one, (str, bytes, complex))), None)
+        if other is not None or answers.dtype.kind in "mM":
+            shown = repr(other) if other is not None else f"times ({answers.dtype})"
+            raise Incompatible(
+                f"The model answers {shown} to rows of the {what}: expected numbers.",
+                mend="return numbers; or say the labels that it answers in an attribute classes_",
+            )
+    elif output.kind == "classes":
+        known = set(output.classes)
+        other = next((one for one in answers.tolist() if one not in known), None)
+        if other is not None:
+            raise Incompatible(
+                f"The model answers {other!r} to a row of the {what}, which is none of its classes: "
+                f"{', '.join(map(repr, output.classes[:_NAMED]))}.",
+                mend="name all labels in classes_, each as predict answers it",
+            )
+    # NaN is no number outside of 0 to 1: it is compared, and found by the checks.
+    if probabilities is not None and ((probabilities < -_ROUNDED) | (probabilities > 1 + _ROUNDED)).any():
+        worst = max(probabilities.ravel().tolist(), key=lambda one: abs(one - 0.5))
+        raise Incompatible(
+            f"The model answers the probability {worst:g} to a row of the {what}: expected 0 to 1.",
+            mend="return probabilities from predict_proba, a column for each class; sums and logits are none",
+        )
 
 
 def _spread(table: pa.Table) -> pa.Table:

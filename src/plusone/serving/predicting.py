@@ -43,7 +43,9 @@ def resolve(app: App, head: Head, model: str, way: Way | None) -> Endpoint:
         return _PredictArrow(app, model, way)
     if head.content_type in MEDIA_TYPES:
         return _PredictMedia(app, model, way, MEDIA_TYPES[head.content_type])
-    return Refuse(app, head, protocol.wrong_content_type(head.content_type, ("application/json", _ARROW_TYPE)), model)
+    files = tuple(MEDIA_TYPES) if head.content_type.startswith(("image/", "audio/")) else ()
+    wanted = ("application/json", _ARROW_TYPE, *files)
+    return Refuse(app, head, protocol.wrong_content_type(head.content_type, wanted), model)
 
 
 def resolve_labels(app: App, head: Head, model: str, way: Way | None) -> Endpoint:

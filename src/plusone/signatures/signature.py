@@ -207,6 +207,8 @@ def settle_fields(fields: Sequence[Field], train: pa.Table, ask: Callable[[pa.Ta
     row = base_row([field.name for field in fields], train)
     try:
         _asked(ask, row)
+    except Incompatible:  # it answers, and says itself what is wrong with that
+        raise
     except Exception as error:  # whatever the model raises, it does not answer
         raise Incompatible(
             f"The trained model does not answer to a row of its own training data: {type(error).__name__}: {error}",

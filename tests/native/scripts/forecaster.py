@@ -131,6 +131,31 @@ def lazily(frame):
     return frame["hour"] + offset()
 
 
+class Wrong:
+    """Answers what is no answer."""
+
+    def __init__(self, how, classes=()):
+        self.how = how
+        if classes:
+            self.classes_ = list(classes)
+
+    def predict(self, frame):
+        rows = len(frame)
+        found = {
+            "fewer": [1.0] * (rows - 1),
+            "text": ["1.5"] * rows,
+            "times": np.full(rows, "2024-01-01", dtype="datetime64[s]"),
+            "other": ["c"] * rows,
+            "nothing": None,
+            "generator": (1.0 for _ in range(rows)),
+            "likely": ["a"] * rows,
+        }
+        return found[self.how]
+
+    def predict_proba(self, frame):
+        return np.tile([1.5, -0.5], (len(frame), 1)) if self.how == "likely" else np.tile([0.5, 0.5], (len(frame), 1))
+
+
 class NoPredict:
     pass
 
