@@ -125,7 +125,7 @@ def _build(
     trained = Trained(opened.trained, ordered, flavour)
     output = make_output(opened, target, lambda: trained.width(base_row(ordered, train)))
     if opened.output is None and output.kind == "classes" and targets:
-        _check_labels(output.classes, train, targets[0])
+        _check_labels(output.classes, _labels(train, targets[0]), targets[0])
     fields = settle_fields(fields, train, trained.ask)
     signature = Signature(fields=fields, output=output)
     blocks = plan_blocks(fields)
@@ -298,11 +298,12 @@ def _labels(train: pa.Table, target: str) -> tuple[Any, ...]:
     return tuple(sorted(int(value) if isinstance(value, float) else value for value in found))
 
 
-def _check_labels(classes: Sequence[Any], train: pa.Table, target: str) -> None:
-    """Raise Incompatible when a model answers none of the target's labels: nothing could ever say that it is right."""
-    if target not in train.column_names:
-        return
-    found: list[Any] = compute().unique(train.column(target).drop_null()).to_pylist()
+def _check_labels(classes: Sequence[Any], found: Sequence[Any], target: str) -> None:
+    """Raise Incompatible when a model answers none of the target's labels: nothing could ever say that it is right.
+
+    Args:
+        found: what `_labels` has of the target; nothing is known where that is empty.
+    """
     if found and not set(classes) & set(found):
         several = " and others" if len(found) > _LABELS else ""
         raise Incompatible(
