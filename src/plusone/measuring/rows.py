@@ -13,7 +13,7 @@ from ..labels.several import singles
 from ..signatures.words import what_is_answered
 from ..statistics import learners, metrics
 from . import pictures, several
-from .outcomes import CheckFailed
+from .outcomes import CheckFailed, is_outcome
 from .shifts import prediction_shift
 from .stability import not_finite
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..statistics.metrics import Metric
 
 __all__ = ["Rows", "choose"]
+
+__tracebackhide__ = is_outcome
 
 _NEEDED = {
     "number": ("numbers",),
