@@ -71,3 +71,15 @@ def test_few_rows_can_not_tell_and_small_groups_are_named():
 def test_what_can_not_be_used_is_refused(model, group, options, message):
     with pytest.raises(UsageError, match=message):
         check.fair(model, ROWS, group, **options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mend"),
+    [
+        (ROWS.head(1), r"plusone\.check\.rows\(table\)"),
+        (ROWS.head(50).assign(late="maybe"), r"data\[data\['late'\]\.isin\(\[False, True\]\)\]"),
+    ],
+)
+def test_rows_that_can_not_be_measured_say_what_mends_them(rows, mend):
+    with pytest.raises(UsageError, match=rf"(?s)to mend it: .*{mend}"):
+        check.at_least(GOOD, rows, metric="accuracy", value=0.5)
