@@ -146,7 +146,7 @@ class Fixtures:
             )
             # As pytest keeps it of a fixture that failed: else it does not end this one, and the next test that asks
             # for it breaks with an assertion of pytest's own.
-            fixturedef.cached_result = (None, fixturedef.cache_key(request), (error, None))
+            fixturedef.cached_result = (None, getattr(request, "param", None), (error, None))
             raise error
         if ours or fixturedef.scope == "function":
             return (yield)
