@@ -209,3 +209,16 @@ def _all(table: pa.Table, value: Any = 0) -> None:
         ):
             with contextlib.suppress(UsageError, CheckFailed):
                 run()
+
+
+def test_a_column_without_any_value_passes_whatever_it_was_meant_to_hold():
+    empty = pa.table({"n": pa.nulls(3)})
+    check.one_of(empty, "n", ["x"])
+    check.between(empty, "n", low="2013-01-01")
+    check.between(empty, "n", 0, 1)
+
+
+def test_large_ids_are_told_apart():
+    check.unique(pa.table({"id": [2**60, 2**60 + 1]}), "id")
+    with pytest.raises(CheckFailed, match="1 of 2 rows repeat"):
+        check.unique(pa.table({"id": [2**60 + 1, 2**60 + 1]}), "id")

@@ -39,6 +39,15 @@ def test_equal_opportunity_is_the_share_of_the_true_that_is_found():
     check.fair(GOOD, ROWS, "origin", kind="accuracy")
 
 
+def test_accuracy_of_many_classes_needs_no_positive_label():
+    model = classes(lambda f: np.eye(3)[(f["x"] * 3).clip(0, 2).astype(int)], labels=("a", "b", "c"))
+    rows = people(3000)
+    rows["late"] = np.array(["a", "b", "c"])[(rows["x"] * 3).clip(0, 2).astype(int)]
+    check.fair(model, rows, "origin", kind="accuracy")
+    with pytest.raises(UsageError, match="positive = None: expected one of the classes 'a', 'b', 'c'"):
+        check.fair(model, rows, "origin")
+
+
 def test_few_rows_can_not_tell_and_small_groups_are_named():
     with pytest.raises(Inconclusive, match="More rows"):
         check.fair(GOOD, people(200), "origin")
@@ -62,3 +71,15 @@ def test_few_rows_can_not_tell_and_small_groups_are_named():
 def test_what_can_not_be_used_is_refused(model, group, options, message):
     with pytest.raises(UsageError, match=message):
         check.fair(model, ROWS, group, **options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mend"),
+    [
+        (ROWS.head(1), r"plusone\.check\.rows\(table\)"),
+        (ROWS.head(50).assign(late="maybe"), r"data\[data\['late'\]\.isin\(\[False, True\]\)\]"),
+    ],
+)
+def test_rows_that_can_not_be_measured_say_what_mends_them(rows, mend):
+    with pytest.raises(UsageError, match=rf"(?s)to mend it: .*{mend}"):
+        check.at_least(GOOD, rows, metric="accuracy", value=0.5)

@@ -109,3 +109,38 @@ def test_pytest_by_hand_uses_them(sandbox, store: Store):
     )
     assert "2 passed" in result.stdout, result.stdout
     assert "plusone: model = delays@2, step outputs of the last run: flights, split" in result.stdout
+
+
+@pytest.mark.slow
+def test_pytest_by_hand_leaves_the_tests_of_other_models_aside(sandbox, store: Store):
+    context = by_hand(sandbox.root)
+    assert context is not None
+    assert context.live is not None
+    add_release(store, context.live.package, "fares", 1, live=False)
+    sandbox.write(
+        "tests/test_all.py",
+        """
+        import pytest
+
+        @pytest.mark.model("fares")
+        def test_of_fares(model, flights): assert flights
+
+        @pytest.mark.model("delays")
+        def test_of_delays(model): raise AssertionError("not about fares")
+
+        @pytest.mark.model("delays", "fares")
+        def test_of_both(model): pass
+        """,
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"],
+        cwd=sandbox.root,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PLUSONE_MODEL": "fares"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed, 1 skipped" in result.stdout, result.stdout
+    assert "a test of delays, and this pytest is about fares: PLUSONE_MODEL=delays pytest" in " ".join(
+        result.stdout.split()
+    )

@@ -231,3 +231,15 @@ def test_reading_a_parquet_file_imports_no_pandas(tmp_path: Path):
         "assert decode(Path(sys.argv[1])).num_rows == 2\nsys.exit('pandas' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "t")], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([{"a": 1}, 2], r"Item 1 of the list is of type int: expected a dict for each row.\n  to mend it: \[\{"),
+        (pl.LazyFrame({"a": [1]}), r"(?s)A LazyFrame is no table: .*to mend it: table\.collect\(\)"),
+    ],
+)
+def test_what_is_no_table_says_what_would_be(value, said):
+    with pytest.raises(UnsafeValue, match=said):
+        to_arrow(value)

@@ -116,3 +116,25 @@ def look(table: pa.Table) -> None:
 def test_bytes_that_are_no_text_are_shown_as_such():
     assert words_of(b"a\xff") == "a\\xff"
     assert words_of(True) == "True"
+
+
+@pytest.mark.parametrize(("kind", "large"), [(pa.int64(), 2**60), (pa.int64(), 2**63 - 4), (pa.uint64(), 2**64 - 4)])
+def test_integers_that_no_float_equals_are_told_apart(kind, large):
+    column = pa.array([large, large + 1, large + 1, None, 0], kind)
+    hashed = TableView(pa.table({"id": column})).hashes()
+    assert hashed is not None
+    assert len(set(hashed.tolist())) == 4
+    assert hashed[1] == hashed[2]
+    view = TableView(pa.table({"id": column})).columns["id"]
+    taken = view.take(np.array([False, True, True, False, True])).hashes
+    assert view.hashes is not None
+    assert taken is not None
+    assert taken.tolist() == view.hashes[[1, 2, 4]].tolist()
+
+
+def test_what_a_float_equals_is_the_same_in_any_type():
+    ints = TableView(pa.table({"id": pa.array([2**60, 2**60 + 1, 3], pa.int64())})).hashes()
+    floats = TableView(pa.table({"id": pa.array([2.0**60, 1.0, 3.0])})).hashes()
+    assert ints is not None
+    assert floats is not None
+    assert (ints == floats).tolist() == [True, False, True]

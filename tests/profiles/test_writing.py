@@ -52,6 +52,17 @@ def is_formatted(text: str) -> None:
     assert out.returncode == 0, out.stdout + out.stderr
 
 
+def test_of_what_holds_nothing_nothing_is_expected():
+    empty = pa.table({"note": pa.nulls(0), "name": pa.array([], pa.string()), "km": pa.array([], pa.float64())})
+    text = written(empty)
+    assert all(one in text for one in ('"note": "any"', '"name": "any"', '"km": "number"'))
+    assert "not_null" not in text
+    later = pa.table({"note": ["late", None], "name": ["x", "y"], "km": [1.0, None]})
+    assert run(text, later) == []
+    void = written(pa.table({"note": pa.nulls(3), "km": [1.0, 2.0, 3.0]}))
+    assert run(void, pa.table({"note": ["late", None, "x"], "km": [1.0, 2.0, 3.0]})) == []
+
+
 def test_what_is_written_of_flights():
     text = written(clean(60))
     assert '"""What is expected of flights, inferred from 6,000 rows. Edit it: it is yours."""' in text

@@ -227,7 +227,7 @@ def test_without_a_name_the_only_model_is_meant_and_with_two_it_is_asked_for(pro
     with pytest.raises(NotFound, match=r"Releases: 1 \(live\)"):
         lifecycle.find_release(project.store.db, "@previous")
     project.release("b")
-    with pytest.raises(UsageError, match="Which model"):
+    with pytest.raises(UsageError, match=r"(?s)Which model.*a@live, a or --model a$"):
         lifecycle.find_release(project.store.db, "@1")
     with pytest.raises(NotFound, match="Models: a, b"):
         lifecycle.find_release(project.store.db, "c@1")

@@ -84,6 +84,13 @@ def test_lists_of_cases_are_tables():
     assert "2.5" in page.text
 
 
+def test_what_a_row_of_a_table_is_about_comes_first():
+    rows = [{"bad": True, "difference": -0.4, "rows": 36, "slice": "x 6 to 14"}, {"bad": False, "difference": -0.3}]
+    page = shown(check(measured=({"slices": rows},)))
+    places = [page.text.index(word) for word in ("x 6 to 14", "-0.4", "36")]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(
     ("measured", "limit"),
     [

@@ -68,3 +68,11 @@ def test_one_sentence_of_many_checks_is_printed_once_and_one_cause_is_one_reason
     assert "baseline[h]\n  baseline\n" in text
     print_session(session(check(), *alike), show_output=True)
     assert said(capsys).count("the data is that of the live release") == 2
+
+
+def test_a_difference_shows_what_was_measured_and_passes_over_what_was_only_drawn(capsys: pytest.CaptureFixture[str]):
+    names = ("settings", "code", "environment", "data", "metrics", "checks", "signature")
+    pair = [None, {"outcome": "failed", "measured": [{}, {"rows": 600}]}]
+    empty = {name: {} for name in names}
+    print_difference(Difference(model="m", a=1, b=2, **(empty | {"checks": {"plusone::replay[answers]": pair}})))
+    assert "failed rows 600" in said(capsys)

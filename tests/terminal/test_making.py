@@ -10,6 +10,7 @@ from plusone.app.views import Moved, Served
 from plusone.base.rollouts import Rollout, RolloutStep
 from plusone.release.making import Made
 from plusone.terminal.making import Progress, print_made
+from tests.report.made import check, session
 
 PLAN = (
     RolloutStep(kind="shadow", share=1.0, duration_s=120.0),
@@ -82,3 +83,12 @@ def test_checks_that_say_one_thing_are_a_line_and_each_is_counted():
         "failed plusone::performance[h] (also said by baseline[h], slices[h])",
         "3 failed, 1 inconclusive",
     ]
+
+
+def test_a_figure_alone_is_no_line_under_a_closed_gate(capsys: pytest.CaptureFixture[str]):
+    failed = check("a.py::t", outcome="failed", measured=({"figure": {"kind": "bars"}}, {"rows": 600}))
+    print_made(
+        Made(outcome="stopped", run_id="r", model="m", session=session(failed), problems=("a.py::t: failed",)), None
+    )
+    lines = [line for line in capsys.readouterr().out.splitlines() if "measured by" in line]
+    assert lines == ["    measured by a.py::t: rows 600"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusone.terminal.output import latency_text, print_table, share_text, shortened, sparkline
+from plusone.terminal.output import facts, latency_text, print_table, share_text, shortened, sparkline
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,8 @@ def test_latencies_have_the_unit_that_fits(seconds: float | None, text: str):
 def test_a_text_of_several_lines_is_shown_in_one() -> None:
     assert shortened("Dear all,\n\n  see below.\tBye", 60) == "Dear all, see below. Bye"
     assert shortened("a\n" * 50, 9) == "a a a ..."
+
+
+def test_what_has_no_value_is_no_fact():
+    assert facts({"column": "", "rows": 1, "share": 1.0}) == "rows 1, share 1.0"
+    assert facts({"check": "replay[answers]", "figure": {"kind": "bars"}}) == ""

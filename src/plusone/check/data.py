@@ -119,7 +119,9 @@ def one_of(table: Any, column: str, values: Iterable[Any], *, at_most: float = 0
             "values = []: expected at least one: nothing could pass.", mend=f"one_of(table, {column!r}, [...])"
         )
     if found.kind == "number":
-        known = np.isin(found.numbers, np.array([number_of(value, column) for value in allowed], dtype=np.float64))
+        known = np.isin(
+            found.numbers, np.array([number_of(one, column) for one in allowed if found.nulls < found.rows])
+        )
     else:
         named = {str(value) for value in allowed}
         known = np.array([*(word in named for word in found.words), True])[found.codes]

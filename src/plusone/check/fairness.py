@@ -50,7 +50,7 @@ def fair(
     Args:
         group: a column of `data`: a category, a quarter of numbers or times, and missing values make a group each.
         at_most: a difference of rates, 0 to 1.
-        positive: the label that counts as yes; default: of two classes the second.
+        positive: the label that counts as yes; default: of two classes the second. `accuracy` needs none.
         min_rows: groups with fewer rows to count on are left out and named.
 
     Raises:
@@ -63,7 +63,7 @@ def fair(
     from ..measuring.slicing import sliced
 
     output = model.signature.output
-    yes = _place(output.classes, positive)
+    yes = 0 if kind == "accuracy" and positive is None else _place(output.classes, positive)
     rows = Rows(data, output, choose(output, "accuracy"))
     said = rows.answer(model, "the model")
     hits = said == (rows.truth if kind == "accuracy" else yes)

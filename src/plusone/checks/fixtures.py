@@ -113,6 +113,8 @@ class Fixtures:
         names = getattr(item, "fixturenames", ())
         if self._context is not None and not self._context.result and not self._outputs.union(OURS).isdisjoint(names):
             self._refuse_strangers(item, Path(self._context.root))
+        if self._context is not None and not self._context.result and self._context.model:
+            _leave_aside(item, self._context.model)
         self._renew(names)
 
     def _refuse_strangers(self, item: pytest.Item, root: Path) -> None:
@@ -137,11 +139,15 @@ class Fixtures:
         if ours and self._is_ours(fixturedef):
             self._made[name] = fixturedef
         elif ours:
-            raise UsageError(
+            error = UsageError(
                 f"The project has a fixture or a parameter {name!r} that hides plusone's, so that a test that asks for "
                 "it would not test what was made and what will be served.",
                 mend="give it another name",
             )
+            # As pytest keeps it of a fixture that failed: else it does not end this one, and the next test that asks
+            # for it breaks with an assertion of pytest's own.
+            fixturedef.cached_result = (None, getattr(request, "param", None), (error, None))
+            raise error
         if ours or fixturedef.scope == "function":
             return (yield)
         before = self._renew(request.fixturenames)
@@ -189,3 +195,13 @@ class Fixtures:
         release = context.candidate
         model = f"model = {context.model}@{release.number}" if release is not None else "no model"
         return f"plusone: {model}, step outputs of the last run: {', '.join(sorted(context.outputs)) or 'none'}"
+
+
+def _leave_aside(item: pytest.Item, model: str) -> None:
+    """Skip what is marked as a test of other models alone: a release of this one would not run it either."""
+    __tracebackhide__ = True
+    named = [name for mark in item.iter_markers("model") for name in mark.args]
+    if named and model not in named:
+        pytest.skip(
+            f"a test of {', '.join(map(str, named))}, and this pytest is about {model}: {CHOICE}={named[0]} pytest"
+        )

@@ -15,6 +15,7 @@ from ..base.records import Check
 from ..measuring.outcomes import recording
 from .built_in import BuiltInItem, built_in_items
 from .context import Context
+from .ending import end_in_time
 from .names import OURS
 from .phases import Phases, clean, explain
 from .result import Collected, Subject, Writer
@@ -33,6 +34,7 @@ class Recorder:
         self._seen: dict[str, pytest.Item] = {}
         self._visited: set[Path] = set()
         self._phases: Phases | None = None
+        self._exit_code = 0
         writer.write()
 
     # ------------------------------------------------------------------------------------------ collection
@@ -176,10 +178,15 @@ class Recorder:
                 problem=f"{path}: a test file that was never collected (left out by --ignore, collect_ignore, a hook, "
                 "or because the session ended before)"
             )
-        self._writer.write(exit_code=int(exitstatus))
+        self._exit_code = int(exitstatus)
+        self._writer.write(exit_code=self._exit_code)
         # pytest collects garbage several times before it ends, through everything that dataframe libraries loaded: a
         # second or more. The process ends now; what is alive is put out of the collector's sight.
         gc.freeze()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        end_in_time(self._exit_code)
 
     def _never_visited(self) -> list[str]:
         patterns = [str(pattern) for pattern in self._config.getini("python_files")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def to_arrow(value: Any) -> pa.Table:
         if isinstance(value, pa.Table):
             table = value
         elif isinstance(value, list):
+            _check_rows(value)
             table = pa.Table.from_pylist(value)
         elif isinstance(value, dict) and value and all(is_array(part) for part in value.values()):
             table = to_table(value)
@@ -57,7 +59,8 @@ def to_arrow(value: Any) -> pa.Table:
         else:
             raise UnsafeValue(
                 f"A {type(value).__name__} is no table: expected a dataframe, a list of dicts or a "
-                "dict of numpy arrays."
+                "dict of numpy arrays.",
+                mend="table.collect()" if type(value).__name__ == "LazyFrame" else "",
             )
     except (pa.ArrowException, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnsafeValue(
@@ -68,6 +71,15 @@ def to_arrow(value: Any) -> pa.Table:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UnsafeValue(f"The table has two columns named {twice[0]!r}: expected each name once.")
     return table
+
+
+def _check_rows(rows: list[Any]) -> None:
+    for place, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise UnsafeValue(
+                f"Item {place} of the list is of type {type(row).__name__}: expected a dict for each row.",
+                mend="[{'column': value, ...}, ...]",
+            )
 
 
 def from_arrow(table: pa.Table, flavour: str) -> Any:

@@ -42,6 +42,7 @@ class ColumnView:
         self.name = name
         self.rows = len(column)
         self.type = str(column.type)
+        self._given = column
         self._column, self.kind = _plain(column)
 
     @cached_property
@@ -139,7 +140,9 @@ class ColumnView:
         """A number of 64 bits for each row's value, equal for equal values in any table; None where there is no way."""
         if self.kind in ("number", "moment"):
             # -0.0 is 0.0, and each NaN is the same.
-            return _mixed(np.where(self.present, self.numbers + 0.0, 0.0).view(np.uint64), self.present)
+            hashed = _mixed(np.where(self.present, self.numbers + 0.0, 0.0).view(np.uint64), self.present)
+            lost = self._lost
+            return hashed if lost is None else np.where(lost != 0, _mixed(hashed ^ lost), hashed)
         if self.kind in ("word", "truth"):
             codes, words = self._coded
             hashed = np.array([*(_hash(word) for word in words), 0], dtype=np.uint64)
@@ -159,10 +162,22 @@ class ColumnView:
             made._column = self._column.filter(pa.array(rows))
         elif self.kind in ("number", "moment"):
             made.numbers = self.numbers[rows]
+            made._lost = None if self._lost is None else self._lost[rows]
         else:
             made.present = self.present[rows]
             made._coded = (self._coded[0][rows], self._coded[1])
         return made
+
+    @cached_property
+    def _lost(self) -> NDArray[np.uint64] | None:
+        """The bits of each integer that no float64 equals, 0 for all others; None where none is so large (2^53)."""
+        with np.errstate(invalid="ignore"):
+            if self.type not in ("int64", "uint64") or not (np.abs(self.numbers) > 2**53).any():
+                return None
+        exact = compute().fill_null(self._given, 0).to_numpy()
+        below = self.numbers < (2.0**63 if self.type == "int64" else 2.0**64)
+        kept = np.where(below, self.numbers, 0.0).astype(exact.dtype) == exact
+        return np.where(kept | ~self.present, 0, exact).astype(exact.dtype).view(np.uint64)
 
     @cached_property
     def _coded(self) -> tuple[NDArray[np.int64], list[str]]:

@@ -15,6 +15,14 @@ from ..data.views import DAY, HOUR, ColumnView, TableView
 
 __all__ = ["closest", "column_of", "end_of", "names_of", "number_of", "span_of", "view_of"]
 
+
+def _is_said(found: Any) -> bool:
+    """Return whether what was raised is about what a person named: pytest shows their line then, and not ours."""
+    return found is not None and isinstance(found.value, UsageError)
+
+
+__tracebackhide__ = _is_said
+
 _UNITS = {"day": DAY, "days": DAY, "hour": HOUR, "hours": HOUR, "minute": HOUR // 60, "minutes": HOUR // 60}
 
 
@@ -62,13 +70,16 @@ def column_of(view: TableView, name: str, *kinds: str) -> ColumnView:
         )
     if kinds and found.kind not in kinds and found.nulls < found.rows:
         words = {"number": "numbers", "moment": "times", "word": "text", "truth": "truths"}
-        raise UsageError(f"The column {name!r} is {found.type}: expected {' or '.join(words[kind] for kind in kinds)}.")
+        raise UsageError(
+            f"The column {name!r} is {found.type}: expected {' or '.join(words[kind] for kind in kinds)}.",
+            mend="name another column, or change its type in the step that makes it",
+        )
     return found
 
 
 def end_of(value: Any, column: ColumnView, without: float) -> float:
     """Return an end of a range as the column has its values; `without` for None."""
-    if value is None:
+    if value is None or column.type == "null":  # of a column without any value nobody knows what it would hold
         return without
     if column.kind == "moment":
         return _moment(value, column.name)
@@ -78,7 +89,10 @@ def end_of(value: Any, column: ColumnView, without: float) -> float:
 def number_of(value: Any, column: str) -> float:
     """Return a number that a column is held against."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
-        raise UsageError(f"{value!r} is held against {column!r}, which has numbers: expected a number.")
+        raise UsageError(
+            f"{value!r} is held against {column!r}, which has numbers: expected a number.",
+            mend="give numbers, or change the column in the step that makes it",
+        )
     try:
         return float(value)
     except OverflowError:
@@ -95,7 +109,10 @@ def _moment(value: Any, column: str) -> float:
             return (found - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1)
     except (ValueError, OverflowError):
         pass
-    raise UsageError(f"{value!r} is held against {column!r}, which has times: expected a date, a datetime or ISO text.")
+    raise UsageError(
+        f"{value!r} is held against {column!r}, which has times: expected a date, a datetime or ISO text.",
+        mend="'2013-01-31', or '2013-01-31T12:00:00Z'",
+    )
 
 
 def span_of(text: str) -> float:

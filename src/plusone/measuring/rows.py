@@ -13,7 +13,7 @@ from ..labels.several import singles
 from ..signatures.words import what_is_answered
 from ..statistics import learners, metrics
 from . import pictures, several
-from .outcomes import CheckFailed
+from .outcomes import CheckFailed, is_outcome
 from .shifts import prediction_shift
 from .stability import not_finite
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..statistics.metrics import Metric
 
 __all__ = ["Rows", "choose"]
+
+__tracebackhide__ = is_outcome
 
 _NEEDED = {
     "number": ("numbers",),
@@ -102,7 +104,10 @@ class Rows:
         self._answers: dict[int, Answer] = {}
         self.count: int = self._table.num_rows
         if self.count < 2 and all(name in self._table.column_names for name in output.names or (output.name,)):
-            raise UsageError(f"The data has {self.count} row{'s' if self.count != 1 else ''}: expected at least 2.")
+            raise UsageError(
+                f"The data has {self.count} row{'s' if self.count != 1 else ''}: expected at least 2.",
+                mend="look at the step that makes it; a test of it says so before training: plusone.check.rows(table)",
+            )
         self._right: list[set[Any]] = []
         self.truth: NDArray[Any]
         if output.kind == "ranking":
@@ -279,7 +284,10 @@ class Rows:
     def _check_varied(self, truth: NDArray[Any], target: str) -> None:
         if (truth == truth[0]).all():
             shown = self._table.column(target)[0].as_py() if target in self._table.column_names else truth[0]
-            raise UsageError(f"The target {target!r} is {shown!r} in all {self.count} rows: expected rows that differ.")
+            raise UsageError(
+                f"The target {target!r} is {shown!r} in all {self.count} rows: expected rows that differ.",
+                mend="give rows of all its values, of a longer time say",
+            )
         if truth.dtype.kind == "f" and not np.isfinite(truth).all():
             row = int(np.flatnonzero(~np.isfinite(truth))[0])
             raise UsageError(f"The target {target!r} is {truth[row]} in row {row}: expected finite numbers.")
@@ -325,7 +333,10 @@ class Rows:
         if unknown:
             raise UsageError(
                 f"The target {output.name!r} holds {unknown[0]!r}, which the model can't answer. "
-                f"Its classes: {', '.join(map(repr, output.classes))}."
+                f"Its classes: {', '.join(map(repr, output.classes))}.",
+                mend=f"leave those rows out: data[data[{output.name!r}].isin({list(output.classes)!r})]"
+                if len(output.classes) <= 5
+                else "leave those rows out, or train with rows of that label",
             )
         return np.array([places[value] for value in values])[encoded.indices.to_numpy(zero_copy_only=False)]
 

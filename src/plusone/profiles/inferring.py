@@ -74,7 +74,9 @@ def infer(table: TableView) -> Expectations:
 
 
 def kind_of(column: ColumnView) -> Word:
-    """Return the word for what a column holds."""
+    """Return the word for what a column holds: 'any' where nothing that it holds says so."""
+    if column.type == "null":
+        return "any"
     if column.kind == "number":
         return "integer" if column.whole else "number"
     kinds: dict[str, Word] = {"word": "text", "truth": "truth", "moment": "time"}

@@ -64,7 +64,8 @@ def _rows(step: str, expected: Expectations) -> str:
 
 
 def _missing(step: str, expected: Expectations) -> str:
-    whole = [quoted(one.name) for one in expected.columns if one.missing == 0]
+    # A table without rows says nothing of what may be missing.
+    whole = [quoted(one.name) for one in expected.columns if one.missing == 0 and expected.rows]
     lines = [_call("not_null", step, *whole)] if whole else []
     lines += [
         _call("not_null", step, quoted(one.name), f"at_most={_literal(one.missing)}")

@@ -64,7 +64,10 @@ def pick_model(db: Database | Transaction, model: str | None) -> str:
         if len(known) == 1:
             return known[0]
         if known:
-            raise UsageError(f"Which model? There are {', '.join(known)}.", mend="name it, for example MODEL@live")
+            raise UsageError(
+                f"Which model? There are {', '.join(known)}.",
+                mend=f"name it as the command takes it: {known[0]}@live, {known[0]} or --model {known[0]}",
+            )
         raise NotFound("There is no release yet.", mend="plusone release")
     if model not in known:
         raise NotFound(

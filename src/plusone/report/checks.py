@@ -155,7 +155,9 @@ def _tables(measured: Mapping[str, Any]) -> Iterator[Markup]:
     for key, found in measured.items():
         if key not in _SAID and _is_long(found):
             rows = [one for one in found[:30] if isinstance(one, dict)]
-            names = list(dict.fromkeys(name for row in rows for name in row))[:8]
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            # What a row is about comes first: on a narrow page the last columns are out of sight.
+            names = sorted(names, key=lambda name: not any(isinstance(row.get(name), str) for row in rows))[:8]
             more = f" (the first {len(rows)} of {len(found):,})" if len(found) > len(rows) else ""
             caption = f"{key.replace('_', ' ')}{more}"
             if names:

@@ -183,7 +183,7 @@ def _checks(pairs: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _side(found: dict[str, Any] | None, without: str) -> str:
     if found is None:
         return without
-    measured = (found.get("measured") or [{}])[0]
+    measured: dict[str, Any] = next(filter(None, found.get("measured") or ()), {})
     shown = " ".join(f"{key} {number(value)}" for key, value in list(measured.items())[:3])
     return f"{stage_style(found['outcome'])} {shortened(shown, 70)}".rstrip()
 

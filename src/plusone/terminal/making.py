@@ -159,8 +159,8 @@ def _print_closed(made: Made) -> None:
     told = {check.test for _, check in reasons_of(checks, made.problems) if check is not None}
     for check in checks:
         if check.outcome in ("failed", "inconclusive") and check.test in told:
-            for measured in check.measured:
-                click.echo(f"    measured by {check.test}: {facts(measured)}")
+            for line in filter(None, map(facts, check.measured)):
+                click.echo(f"    measured by {check.test}: {line}")
     if made.mend:
         click.echo(f"nothing loads it until a person trusts it: {made.mend}")
     look = f"plusone checks {name}" if release else f"plusone runs show {made.run_id}"

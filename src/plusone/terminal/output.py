@@ -163,7 +163,7 @@ def facts(measured: dict[str, Any]) -> str:
     """Return what a check measured in one line: the numbers, without what its message and outcome say already."""
     skip = ("check", "outcome", "message", "warning", "allowed", "confidence", "resamples", "figure", "cause")
     shown = {key: value for key, value in measured.items() if key not in skip and not isinstance(value, list | dict)}
-    return ", ".join(f"{key} {number(value)}" for key, value in shown.items())
+    return ", ".join(f"{key} {number(value)}" for key, value in shown.items() if value != "")
 
 
 def number(value: Any) -> str:
