@@ -10,8 +10,11 @@ import pytest
 from plusone.base import errors
 
 SRC = Path(errors.__file__).resolve().parent.parent
-ROOMS = ("app", "check", "checks", "cli", "housekeeping", "quality")
-"""The rooms whose every error has a mend: what people and their tests call."""
+ROOMS = (
+    *("app", "cli", "housekeeping", "quality"),
+    *("check", "checks", "behaving", "expectations", "measuring", "perturbing", "statistics"),
+)
+"""The rooms whose every error has a mend: what people and their tests call, and what checks are made of."""
 NAMES = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 
 

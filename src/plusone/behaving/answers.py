@@ -26,9 +26,14 @@ def check_first(output: Output, first: Any) -> None:
     if first is None:
         return
     if output.kind != "ranking":
-        raise UsageError(f"first = {first!r} is about rankings, and the model answers {what_is_answered(output)}.")
+        raise UsageError(
+            f"first = {first!r} is about rankings, and the model answers {what_is_answered(output)}.",
+            mend="leave first= out",
+        )
     if isinstance(first, bool) or not isinstance(first, int) or not 1 <= first <= output.width:
-        raise UsageError(f"first = {first!r}: expected a number of items, 1 to {output.width}.")
+        raise UsageError(
+            f"first = {first!r}: expected a number of items, 1 to {output.width}.", mend=f"first={output.width}"
+        )
 
 
 def show(output: Output, answer: Answer, row: int) -> Any:
@@ -137,7 +142,10 @@ def quantity(output: Output, answer: Answer, of: Any) -> tuple[NDArray[Any], str
         return np.asarray(answer.numbers, dtype=np.float64).reshape(-1), output.name
     known: tuple[Any, ...] = output.names if output.kind == "vector" else output.classes
     if output.kind == "classes" and answer.probabilities is None:
-        raise UsageError("The model answers labels only: there is nothing that goes up or down.")
+        raise UsageError(
+            "The model answers labels only: there is nothing that goes up or down.",
+            mend="return a classifier that has predict_proba from the train function",
+        )
     if output.kind == "vector" and not known:
         known = tuple(range(output.width))
     if of is None and output.kind == "classes" and len(known) == 2:

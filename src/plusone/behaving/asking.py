@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 from collections import Counter
@@ -68,12 +69,18 @@ class Cases:
             cases = read_cases(cases, {column: "string"} if column else {}).to_pylist()
         self.rows: list[Any] = list(cases)
         if not self.rows:
-            raise UsageError("There are no cases: expected at least one.")
+            raise UsageError(
+                "There are no cases: expected at least one.",
+                mend="give a list of texts or dicts, or a table with a row for each case",
+            )
         odd = next(
             (one for one in self.rows if not isinstance(one, (str, dict)) or type(one) is not type(self.rows[0])), None
         )
         if odd is not None:
-            raise UsageError(f"A case is {str(odd)[:80]!r}: expected a text for each, or a dict for each.")
+            raise UsageError(
+                f"A case is {str(odd)[:80]!r}: expected a text for each, or a dict for each.",
+                mend="['a text', 'another'], or [{'text': '...', 'expected': '...'}]",
+            )
         self.names = _names(self.rows)
         self.asked: list[Any] = self.rows
         field = asking.get("input")
@@ -106,7 +113,10 @@ def texts_of(name: str, value: Any) -> tuple[str, ...]:
     """Return one text or several as a tuple."""
     found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else ()
     if not found or not all(isinstance(one, str) and one for one in found):
-        raise UsageError(f"{name} = {str(value)[:80]!r}: expected a text, or a list of them, none of them empty.")
+        raise UsageError(
+            f"{name} = {str(value)[:80]!r}: expected a text, or a list of them, none of them empty.",
+            mend=f"{name}='...'",
+        )
     return found
 
 
@@ -128,9 +138,15 @@ def run(
     check_shares(rate=rate, confidence=confidence, at_least=least)
     known = Asking.__annotations__
     if unknown := [name for name in asking if name not in known]:
-        raise UsageError(f"There is no argument {unknown[0]!r}. There are: {', '.join(sorted(known))}.")
+        raise UsageError(
+            f"There is no argument {unknown[0]!r}. There are: {', '.join(sorted(known))}.",
+            mend=f"{difflib.get_close_matches(unknown[0], known, 1, 0.0)[0]}=...",
+        )
     if (progress := asking.get("progress")) is not None and not callable(progress):
-        raise UsageError(f"progress = {str(progress)[:80]!r}: expected a function of two numbers: done, and in all.")
+        raise UsageError(
+            f"progress = {str(progress)[:80]!r}: expected a function of two numbers: done, and in all.",
+            mend="progress=print",
+        )
     asked, repeats = _asker(ask, cases, asking.get("repeats"))
     _check_repeats(repeats, rate, confidence)
     tries = asked(repeats, grade, asking)
@@ -157,16 +173,21 @@ def _asker(ask: Any, cases: Cases, repeats: Any) -> tuple[Callable[[int, Any, As
             )
         return _function(ask, cases), REPEATS if repeats is None else repeats
     if not isinstance(ask, (list, tuple)):
-        raise UsageError(f"ask = {str(ask)[:80]!r}: expected a function, a model, or a list of answers.")
+        raise UsageError(
+            f"ask = {str(ask)[:80]!r}: expected a function, a model, or a list of answers.",
+            mend="give a function that takes a case and returns a text",
+        )
     if len(ask) != len(cases.rows):
         raise UsageError(
-            f"ask has {len(ask):,} answers, and there are {len(cases.rows):,} cases: expected one for each."
+            f"ask has {len(ask):,} answers, and there are {len(cases.rows):,} cases: expected one for each.",
+            mend="give as many answers as there are cases, in their order",
         )
     given = [list(one) if isinstance(one, (list, tuple)) else [one] for one in ask]
     counts = {len(one) for one in given}
     if len(counts) != 1 or 0 in counts or repeats not in (None, *counts):
         raise UsageError(
-            f"The cases have {', '.join(map(str, sorted(counts)))} answers each: expected as many of each."
+            f"The cases have {', '.join(map(str, sorted(counts)))} answers each: expected as many of each.",
+            mend="ask each case as often as all others, and leave repeats= out",
         )
 
     def tell(_: int, grade: Any, asking: Asking) -> list[list[Try]]:
@@ -213,7 +234,9 @@ def _of_model(model: Any) -> Callable[[Any], str]:
 def _check_repeats(repeats: Any, rate: float, confidence: float) -> None:
     """Refuse to begin what could not pass: so many tries leave too wide an interval even if all are good."""
     if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= _MOST_REPEATS:
-        raise UsageError(f"repeats = {repeats!r}: expected a whole number, 1 to {_MOST_REPEATS:,}.")
+        raise UsageError(
+            f"repeats = {repeats!r}: expected a whole number, 1 to {_MOST_REPEATS:,}.", mend=f"repeats={REPEATS}"
+        )
     fewest = fewest_to_show(rate, confidence)
     if 1 < repeats < fewest:
         raise UsageError(

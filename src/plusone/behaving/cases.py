@@ -53,7 +53,10 @@ def read_cases(cases: Any, types: Mapping[str, str] | None = None) -> pa.Table:
         except PlusoneError as error:
             raise UsageError(f"The cases can't be read as a table: {error.message}", mend=error.mend) from error
     if not 1 <= table.num_rows <= _MOST:
-        raise UsageError(f"{where} {table.num_rows:,} rows: expected 1 to {_MOST:,} cases.")
+        raise UsageError(
+            f"{where} {table.num_rows:,} rows: expected 1 to {_MOST:,} cases.",
+            mend="give a table with a row for each case",
+        )
     return table
 
 
@@ -101,7 +104,9 @@ def find_file(path: str | Path) -> Path:
     try:
         found = next((file for folder in folders if (file := folder / path).is_file()), None)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{str(path)[:200]!r} is no path of a file: {error}.") from error
+        raise UsageError(
+            f"{str(path)[:200]!r} is no path of a file: {error}.", mend="give the path of a CSV file: 'tests/cases.csv'"
+        ) from error
     if found is None:
         looked = ", ".join(str(folder) for folder in folders)
         raise UsageError(

@@ -123,9 +123,15 @@ class Expected:
         for name, value in self._given.items():
             fits = ("classes",) if name == "probability" else ("number", "vector")
             if value is not None and kind not in fits:
-                raise UsageError(f"{name} = {value:g} does not fit: the model answers {what_is_answered(self.output)}.")
+                raise UsageError(
+                    f"{name} = {value:g} does not fit: the model answers {what_is_answered(self.output)}.",
+                    mend=f"leave {name}= out",
+                )
             if value is not None and (value < 0 or (name == "probability" and value > 1)):
-                raise UsageError(f"{name} = {value:g}: expected 0 {'to 1' if name == 'probability' else 'or more'}.")
+                raise UsageError(
+                    f"{name} = {value:g}: expected 0 {'to 1' if name == 'probability' else 'or more'}.",
+                    mend=f"{name}={0.5 if name == 'probability' else 0}",
+                )
         if self._given["probability"] is not None and not self.output.probabilities:
             raise UsageError("The model answers labels only: it has no probabilities.", mend="leave out probability=")
         check_first(self.output, self._first)
@@ -141,11 +147,17 @@ class Expected:
         if self.output.kind not in taken or name not in self.table.column_names:
             return [given] * self.table.num_rows
         if name == "probability" and not self.output.probabilities:
-            raise UsageError("The table has a column 'probability', and the model answers labels only.")
+            raise UsageError(
+                "The table has a column 'probability', and the model answers labels only.",
+                mend="take the column out, or return a classifier that has predict_proba",
+            )
         found: list[float | None] = []
         for row, cell in enumerate(self._cells(name)):
             if cell is not None and (not _is_number(cell) or cell < 0 or (name == "probability" and cell > 1)):
-                raise UsageError(f"{self._names[row]}: {name} is {cell!r}: expected a number, 0 or more.")
+                raise UsageError(
+                    f"{self._names[row]}: {name} is {cell!r}: expected a number, 0 or more.",
+                    mend="write a number there, or leave the cell empty",
+                )
             found.append(given if cell is None else float(cell))
         return found
 
@@ -168,23 +180,35 @@ class Expected:
         """Return what is expected of one case: a label, or a list: of labels, items, or numbers."""
         output, name = self.output, self._names[row]
         if cell is None:
-            raise UsageError(f"{name} does not say what is expected: the cell is empty.")
+            raise UsageError(
+                f"{name} does not say what is expected: the cell is empty.",
+                mend="write there what is expected, or take the row out",
+            )
         if output.kind == "classes":
             return self._known(cell, name, output)
         if output.kind == "labels":
             cells = [cell.get(one) for one in output.names] if isinstance(cell, dict) else cell
             if not isinstance(cells, list) or len(cells) != output.width or None in cells:
-                raise UsageError(f"{name} expects {str(cell)[:80]!r}: expected a label for each target.")
+                raise UsageError(
+                    f"{name} expects {str(cell)[:80]!r}: expected a label for each target.",
+                    mend="write the labels as {'TARGET': LABEL, ...}, or a column for each target",
+                )
             return [self._known(label, name, one) for label, one in zip(cells, singles(output), strict=True)]
         if output.kind == "ranking":
             items = cell if isinstance(cell, list) else [cell]
             if not items:
-                raise UsageError(f"{name} does not say what is expected: the list is empty.")
+                raise UsageError(
+                    f"{name} does not say what is expected: the list is empty.",
+                    mend="write there the items that are expected, or take the row out",
+                )
             return [self._known(item, name, output) for item in items]
         numbers = cell if isinstance(cell, list) else [cell]
         width = output.width if output.kind == "vector" else 1
         if len(numbers) != width or not all(_is_number(one) for one in numbers):
-            raise UsageError(f"{name} expects {str(cell)[:80]!r}: expected {width} finite number{'s'[: width - 1]}.")
+            raise UsageError(
+                f"{name} expects {str(cell)[:80]!r}: expected {width} finite number{'s'[: width - 1]}.",
+                mend="write the number that is expected, of several targets a list",
+            )
         return [float(one) for one in numbers]
 
     def _known(self, value: Any, name: str, output: Output) -> Any:
@@ -195,7 +219,10 @@ class Expected:
         if isinstance(value, bool) == isinstance(classes[0], bool) and value in classes:
             return value
         shown = ", ".join(map(repr, classes[:20])) + (" ..." if len(classes) > 20 else "")
-        raise UsageError(f"{name} expects {str(value)[:80]!r}, which the model can't answer. It answers {shown}.")
+        raise UsageError(
+            f"{name} expects {str(value)[:80]!r}, which the model can't answer. It answers {shown}.",
+            mend="write one of those there, or take the row out",
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -57,6 +57,7 @@ class Perturbed:
             raise UsageError(
                 f"{self.name} was given {first.num_rows:,} rows and returned {second.num_rows:,}: expected each row "
                 "changed, in the same order.",
+                mend="return a table of as many rows, in the same order: frame.assign(x=...)",
             )
         self._columns = _differing(first, second)
         fields = [field.name for field in model.signature.fields]

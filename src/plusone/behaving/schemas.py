@@ -58,7 +58,10 @@ def _by_schema(schema: dict[str, Any]) -> Callable[[str], str]:
     try:
         kind.check_schema(schema)
     except (jsonschema.SchemaError, RecursionError, TypeError) as error:
-        raise UsageError(f"The schema is no JSON Schema: {str(getattr(error, 'message', error))[:300]}.") from error
+        raise UsageError(
+            f"The schema is no JSON Schema: {str(getattr(error, 'message', error))[:300]}.",
+            mend="{'type': 'object', 'required': ['name']}, say: https://json-schema.org has the rest",
+        ) from error
     # With a registry of its own it fetches nothing over the network, whatever a $ref says.
     validator = kind(schema, registry=jsonschema_specifications.REGISTRY)
 
@@ -95,7 +98,8 @@ def measure_of(by: Any) -> tuple[Callable[[str, str], float], str]:
     if not isinstance(by, str) or by not in SIMILARITIES:
         known = ", ".join(map(repr, sorted(SIMILARITIES)))
         raise UsageError(
-            f"by = {str(by)[:80]!r}: expected one of {known}, or a function that makes a vector of a text."
+            f"by = {str(by)[:80]!r}: expected one of {known}, or a function that makes a vector of a text.",
+            mend=f"by={min(SIMILARITIES)!r}",
         )
     return SIMILARITIES[by], by
 
@@ -114,9 +118,14 @@ def verdict_of(judge: Any, scale: Any, bound: Any) -> Callable[[Any], Grade]:
     from .tries import Grade
 
     if not callable(judge):
-        raise UsageError(f"judge = {str(judge)[:80]!r}: expected a function that takes a case and an answer.")
+        raise UsageError(
+            f"judge = {str(judge)[:80]!r}: expected a function that takes a case and an answer.",
+            mend="lambda case, answer: case['expected'] in answer",
+        )
     if (scale is None) != (bound is None):
-        raise UsageError(f"scale = {scale!r}, bound = {bound!r}: expected both of them, or neither.")
+        raise UsageError(
+            f"scale = {scale!r}, bound = {bound!r}: expected both of them, or neither.", mend="scale=5, bound=4"
+        )
     if scale is not None and (
         not _is_number(scale)
         or not _is_number(bound)
@@ -125,7 +134,8 @@ def verdict_of(judge: Any, scale: Any, bound: Any) -> Callable[[Any], Grade]:
         or not 1 < bound <= scale
     ):
         raise UsageError(
-            f"scale = {scale!r}, bound = {bound!r}: expected a whole number of 2 or more, and a score above 1 up to it."
+            f"scale = {scale!r}, bound = {bound!r}: expected a whole number of 2 or more and a score above 1 up to it.",
+            mend="scale=5, bound=4",
         )
 
     def read(found: Any) -> Grade:

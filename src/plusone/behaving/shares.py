@@ -18,7 +18,7 @@ def check_shares(**shares: Any) -> None:
         fits = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
         if not fits or (value == 1 and name != "at_least"):
             most = "at most 1" if name == "at_least" else "below 1"
-            raise UsageError(f"{name} = {value!r}: expected a share above 0 and {most}.")
+            raise UsageError(f"{name} = {value!r}: expected a share above 0 and {most}.", mend=f"{name}=0.9")
 
 
 class Share:

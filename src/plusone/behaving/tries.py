@@ -217,10 +217,15 @@ class _Crew:
 
 def _check(tries: int, threads: Any, timeout_s: Any) -> None:
     if tries > _MOST_TRIES:
-        raise UsageError(f"That would be {tries:,} tries: expected at most {_MOST_TRIES:,}.")
+        raise UsageError(
+            f"That would be {tries:,} tries: expected at most {_MOST_TRIES:,}.",
+            mend="fewer cases, or a smaller repeats=",
+        )
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 256:
-        raise UsageError(f"threads = {threads!r}: expected a whole number, 1 to 256.")
+        raise UsageError(f"threads = {threads!r}: expected a whole number, 1 to 256.", mend="threads=8")
     if timeout_s is None:
         return
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not 0 < timeout_s <= 86_400:
-        raise UsageError(f"timeout_s = {timeout_s!r}: expected seconds, above 0 and at most a day, or None.")
+        raise UsageError(
+            f"timeout_s = {timeout_s!r}: expected seconds, above 0 and at most a day, or None.", mend="timeout_s=60"
+        )

@@ -49,7 +49,10 @@ def names_of(what: str, given: Any) -> list[str]:
     """
     found = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
     if not found or not all(isinstance(one, str) for one in found):
-        raise UsageError(f"{what} = {str(given)[:80]}: expected the name of a column, or a list of them.")
+        raise UsageError(
+            f"{what} = {str(given)[:80]}: expected the name of a column, or a list of them.",
+            mend="name columns of the table: ['origin', 'carrier']",
+        )
     return found
 
 
@@ -96,7 +99,9 @@ def number_of(value: Any, column: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise UsageError(f"A number of {column!r} is too large: expected at most 1.8e308.") from None
+        raise UsageError(
+            f"A number of {column!r} is too large: expected at most 1.8e308.", mend="give a number of 64 bits"
+        ) from None
 
 
 def _moment(value: Any, column: str) -> float:

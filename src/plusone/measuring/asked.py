@@ -70,7 +70,12 @@ def ask(predictor: Predictor, requests: pa.Table) -> Reply:
         zip(requests["kind"].to_pylist(), requests["request"].to_pylist(), strict=True)
     ):
         if body is None:
-            asking.refuse(place, InvalidInput("It was too big to be logged.", expected="a request that was logged"))
+            asking.refuse(
+                place,
+                InvalidInput(
+                    "It was too big to be logged.", expected="a request that was logged", mend="send fewer rows at once"
+                ),
+            )
             continue
         try:
             found = read_request(predictor, kind, body)
@@ -104,7 +109,10 @@ def read_request(predictor: Predictor, kind: str, body: bytes) -> _Rows | Column
         from ..protocols import remote  # it needs an extra
 
         return remote.read_call(predictor, remote.parse("ModelInferRequest", body)).read.columns
-    raise InvalidInput(f"A request of the kind {kind[:50]!r}: this version of plusone does not read it.")
+    raise InvalidInput(
+        f"A request of the kind {kind[:50]!r}: this version of plusone does not read it.",
+        mend="pip install --upgrade plusone",
+    )
 
 
 def field_values(predictor: Predictor, columns: Columns) -> dict[str, NDArray[Any]]:

@@ -24,6 +24,16 @@ __tracebackhide__ = is_outcome
 Judgement = Literal["passed", "failed", "inconclusive"]
 OnInconclusive = Literal["closes", "allowed"]
 """What an inconclusive outcome does to the gate."""
+_USUAL = {
+    "confidence": 0.95,
+    "margin": 0.02,
+    "value": 0.9,
+    "at_least": 0.9,
+    "resamples": 1000,
+    "min_rows": 50,
+    "rows": 1,
+}
+"""What is often given, for the line that mends another thing."""
 
 
 def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
@@ -32,7 +42,10 @@ def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
     `live` may be None, and so may what need not be said: `tolerance`, `relative`, `probability`.
     """
     if inconclusive not in ("closes", "allowed"):
-        raise UsageError(f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.")
+        raise UsageError(
+            f"inconclusive = {inconclusive!r}: expected 'closes' or 'allowed'.",
+            mend="inconclusive='allowed', or leave it out",
+        )
     if "model" in numbers and numbers["model"] is None:
         check_model(None)
     for name in ("model", "live"):
@@ -43,9 +56,12 @@ def check_arguments(inconclusive: str = "closes", **numbers: Any) -> None:
         if number is None and name in ("tolerance", "relative", "probability"):
             continue
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            raise UsageError(f"{name} = {number!r}: expected a finite number.")
+            raise UsageError(f"{name} = {number!r}: expected a finite number.", mend=f"{name}={_USUAL.get(name, 0.05)}")
         if name in ("seed", "resamples") and (number != int(number) or number < 0):
-            raise UsageError(f"{name} = {number!r}: expected a whole number, 0 or more.")
+            raise UsageError(
+                f"{name} = {number!r}: expected a whole number, 0 or more.",
+                mend=f"{name}={1000 if name == 'resamples' else 0}",
+            )
 
 
 def check_model(model: Any, what: str = "model") -> None:
@@ -68,7 +84,9 @@ def check_range(right: bool, expected: str, **given: tuple[Any, Any]) -> None:
 def check_margin(margin: float) -> None:
     """Raise UsageError for a margin below 0."""
     if margin < 0:
-        raise UsageError(f"margin = {margin}: expected 0 or more, in the unit of the metric.")
+        raise UsageError(
+            f"margin = {margin}: expected 0 or more, in the unit of the metric.", mend=f"margin={abs(margin)}"
+        )
 
 
 def outcome_of(low: float, high: float) -> Judgement:

@@ -31,6 +31,8 @@ __all__ = ["Rows", "choose"]
 
 __tracebackhide__ = is_outcome
 
+_OTHER = "give a model that answers something else a name of its own: @plusone.model('another', ...)"
+
 _NEEDED = {
     "number": ("numbers",),
     "vector": ("numbers",),
@@ -58,7 +60,9 @@ def choose(output: Output, name: str) -> Metric:
     _check_fit(output, replace(metric, name=name) if output.kind == "labels" else metric)
     if sign and target not in output.names:
         named = ", ".join(f"{base}:{one}" for one in output.names) or "none: it answers one"
-        raise UsageError(f"{name} asks for the target {target!r}. Metrics of single targets: {named}.")
+        raise UsageError(
+            f"{name} asks for the target {target!r}. Metrics of single targets: {named}.", mend=f"metric={base!r}"
+        )
     if sign:
         return _of_target(metric, output, name, output.names.index(target))
     if output.kind == "labels":
@@ -199,7 +203,8 @@ class Rows:
         if output.kind != self._output.kind:
             raise UsageError(
                 f"The candidate answers {what_is_answered(self._output)}, and {who} {what_is_answered(output)}: they "
-                "can't be compared."
+                "can't be compared.",
+                mend=_OTHER,
             )
         _check_fit(output, self._metric)
         if id(model) not in self._answers:
@@ -221,7 +226,8 @@ class Rows:
         if set(output.names) != set(self._output.names):
             raise UsageError(
                 f"{_capital(who)} answers {', '.join(output.names)} and the candidate {', '.join(self._output.names)}: "
-                f"they can't be compared by {self._metric.name}."
+                f"they can't be compared by {self._metric.name}.",
+                mend=_OTHER,
             )
         each = {one.name: (one, part) for one, part in zip(singles(output), found.each(output.sizes), strict=True)}
         parts = [self._classified(each[ours.name][0], ours, each[ours.name][1], who) for ours in singles(self._output)]
@@ -232,7 +238,8 @@ class Rows:
         if set(output.classes) != set(ours.classes):
             raise UsageError(
                 f"{_capital(who)} has the classes {', '.join(map(repr, output.classes))} and the candidate "
-                f"{', '.join(map(repr, ours.classes))}: they can't be compared by {self._metric.name}."
+                f"{', '.join(map(repr, ours.classes))}: they can't be compared by {self._metric.name}.",
+                mend=_OTHER,
             )
         places = [output.classes.index(one) for one in ours.classes]
         if self._metric.needs == "probabilities":
@@ -247,7 +254,8 @@ class Rows:
         if set(output.names) != set(ours.names) or output.width != ours.width:
             raise UsageError(
                 f"{_capital(who)} answers {', '.join(output.names) or f'{output.width} numbers'} and the candidate "
-                f"{', '.join(ours.names) or f'{ours.width} numbers'}: they can't be compared by {self._metric.name}."
+                f"{', '.join(ours.names) or f'{ours.width} numbers'}: they can't be compared by {self._metric.name}.",
+                mend=_OTHER,
             )
         places = [output.names.index(name) for name in ours.names] or list(range(output.width))
         return np.asarray(found.numbers, dtype=np.float64)[:, places]
@@ -290,7 +298,10 @@ class Rows:
             )
         if truth.dtype.kind == "f" and not np.isfinite(truth).all():
             row = int(np.flatnonzero(~np.isfinite(truth))[0])
-            raise UsageError(f"The target {target!r} is {truth[row]} in row {row}: expected finite numbers.")
+            raise UsageError(
+                f"The target {target!r} is {truth[row]} in row {row}: expected finite numbers.",
+                mend="leave such rows out of the table, in the step that makes it",
+            )
 
     def _vectors(self) -> NDArray[Any]:
         """Return the truth of several targets: a column for each, or, without names, one of lists."""
@@ -300,7 +311,10 @@ class Rows:
         else:
             rows = self._column(output.name).to_pylist()
             if not all(isinstance(row, list) and len(row) == output.width for row in rows):
-                raise UsageError(f"The target {output.name!r} does not hold lists of {output.width} numbers.")
+                raise UsageError(
+                    f"The target {output.name!r} does not hold lists of {output.width} numbers.",
+                    mend="make it a column of lists, all of that length, in the step that makes the table",
+                )
             parts = list(np.array(rows, dtype=np.float64).T)
         for part, name in zip(parts, output.names or [output.name] * output.width, strict=True):
             self._check_varied(part, name)
@@ -344,7 +358,10 @@ class Rows:
         try:
             return np.asarray(column.to_numpy(), dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"The target {target!r} is of type {column.type}: expected numbers.") from error
+            raise UsageError(
+                f"The target {target!r} is of type {column.type}: expected numbers.",
+                mend=f"make {target!r} numbers in the step that makes the table, or name another target of the model",
+            ) from error
 
 
 def _check_finite(answer: Answer, who: str) -> None:
@@ -369,7 +386,8 @@ def _check_fit(output: Output, metric: Metric) -> None:
     if metric.needs not in needed:
         fit = ", ".join(name for name, one in metrics.METRICS.items() if one.needs in needed)
         raise UsageError(
-            f"The model answers {answered}, and {metric.name} is not made for that. Metrics that are: {fit}."
+            f"The model answers {answered}, and {metric.name} is not made for that. Metrics that are: {fit}.",
+            mend=f"metric={_USUAL.get(output.kind, 'accuracy')!r}",
         )
     if metric.needs == "probabilities" and not output.probabilities:
         raise UsageError(

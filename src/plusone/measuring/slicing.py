@@ -69,12 +69,14 @@ def sliced(table: pa.Table, column: str) -> Slicing:
     """
     if column not in table.column_names:
         raise UsageError(
-            f"The data has no column {column!r} to make slices by. Its columns: {', '.join(table.column_names)}."
+            f"The data has no column {column!r} to make slices by. Its columns: {', '.join(table.column_names)}.",
+            mend=f"by=[{table.column_names[0]!r}]" if table.column_names else "give a table with columns",
         )
     if not sliceable(table, column):
         raise UsageError(
             f"The column {column!r} is of type {table.schema.field(column).type}: slices are made by numbers, text, "
-            "truths, dates and times."
+            "truths, dates and times.",
+            mend="name another column, or make it one of those in the step that makes the table",
         )
     pc = compute()
     values = table.column(column).combine_chunks()

@@ -90,7 +90,8 @@ class Change:
         if not isinstance(data, (dict, list)) and not flavour_of(data):
             raise UsageError(
                 f"{self!r} was given a {type(data).__name__}: expected a dataframe, an Arrow table, a list of dicts or "
-                "a dict of numpy arrays."
+                "a dict of numpy arrays.",
+                mend="give it the table that the test got, holdout say",
             )
         generator = np.random.default_rng(self._seed)
         values = _read(data, self.column, added=self._added, who=repr(self))
@@ -101,7 +102,10 @@ class Change:
         try:
             changed = self._work(values, generator)
         except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            raise UsageError(f"{self!r} does not fit the values of {self.column!r}: {error}.") from error
+            raise UsageError(
+                f"{self!r} does not fit the values of {self.column!r}: {error}.",
+                mend="name a column whose values it is made for, or look at the row that is named",
+            ) from error
         if gone:
             changed = nested(changed)
             for row in gone:
@@ -118,7 +122,10 @@ def _read(data: Any, column: str, *, added: bool, who: str) -> Any:
     if column not in names:
         if added:
             return [None] * _rows(data)
-        raise UsageError(f"{who}: the table has no column {column!r}. Its columns: {', '.join(names) or 'none'}.")
+        raise UsageError(
+            f"{who}: the table has no column {column!r}. Its columns: {', '.join(names) or 'none'}.",
+            mend=f"name one of them in place of {column!r}",
+        )
     if isinstance(data, dict):
         values = data[column]
         return values if values.ndim > 1 else values.tolist()
@@ -139,7 +146,10 @@ def _names(data: Any) -> list[str]:
         return list(data)
     if isinstance(data, list):
         if odd := next((row for row in data if not isinstance(row, dict)), None):
-            raise UsageError(f"A row is a {type(odd).__name__}: expected a dict, with an entry for each column.")
+            raise UsageError(
+                f"A row is a {type(odd).__name__}: expected a dict, with an entry for each column.",
+                mend="[{'column': value, ...}, ...]",
+            )
         return list(dict.fromkeys(name for row in data for name in row))
     if flavour_of(data) == "pandas":
         return list(data.columns)
@@ -169,9 +179,12 @@ def _array(values: list[Any], who: str) -> Any:
     try:
         array = np.array([filler if value is None else value for value in listed])
     except (ValueError, TypeError, OverflowError) as error:
-        raise UsageError(f"{who}: the values are not numbers of one shape: {error}.") from error
+        raise UsageError(
+            f"{who}: the values are not numbers of one shape: {error}.",
+            mend="name a column of numbers, or of tensors of one shape",
+        ) from error
     if array.dtype.kind not in "iuf":
-        raise UsageError(f"{who} is for numbers, and a value is {str(there)[:60]!r}.")
+        raise UsageError(f"{who} is for numbers, and a value is {str(there)[:60]!r}.", mend="name a column of numbers")
     return array
 
 

@@ -55,7 +55,10 @@ def swap(column: str, among: Sequence[Any], *, seed: int = 0) -> Change:
     known = list(among) if isinstance(among, (list, tuple, set, frozenset, np.ndarray)) else []
     known = list(dict.fromkeys(sorted(known, key=str) if isinstance(among, (set, frozenset)) else nested(known)))
     if len(known) < 2:
-        raise UsageError(f"swap({column!r}): among = {str(among)[:80]}: expected a list of two values or more.")
+        raise UsageError(
+            f"swap({column!r}): among = {str(among)[:80]}: expected a list of two values or more.",
+            mend=f"swap({column!r}, ['a', 'b'])",
+        )
 
     def work(values: Any, generator: np.random.Generator) -> list[Any]:
         found: list[Any] = []
@@ -112,7 +115,9 @@ def noise(
     if len(chosen) != 1:
         raise UsageError(f"noise({column!r}): expected one of size, relative and snr_db.", mend="noise('x', size=0.5)")
     if snr_db is None and next(iter(chosen.values())) <= 0:
-        raise UsageError(f"noise({column!r}): {chosen}: expected a number above 0.")
+        raise UsageError(
+            f"noise({column!r}): {chosen}: expected a number above 0.", mend=f"noise({column!r}, size=0.5)"
+        )
 
     def change(values: Any, generator: np.random.Generator) -> Any:
         drawn = generator.standard_normal(values.shape)

@@ -40,7 +40,9 @@ def shift(column: str, *, right: int = 0, down: int = 0) -> Change:
     """Move each picture by some points; below 0 is left and up."""
     steps = whole("shift", "down", down), whole("shift", "right", right)
     if steps == (0, 0):
-        raise UsageError("shift: right and down are 0: expected another number for one of them.")
+        raise UsageError(
+            "shift: right and down are 0: expected another number for one of them.", mend=f"shift({column!r}, right=1)"
+        )
 
     def change(images: Any) -> Any:
         return _moved(_moved(images, steps[0], -2), steps[1], -1)
@@ -52,7 +54,7 @@ def brightness(column: str, by: float) -> Change:
     """Make each picture brighter or, below 1, darker: values times `by`, whole ones of 0 to 255 kept within."""
     amount = number("brightness", "by", by)
     if amount < 0:
-        raise UsageError(f"brightness: by = {by!r}: expected 0 or more.")
+        raise UsageError(f"brightness: by = {by!r}: expected 0 or more.", mend=f"brightness({column!r}, 1.2)")
     return Change("brightness", column, numbers(lambda values, _: values * amount), {"by": by}, tensors=True)
 
 

@@ -158,7 +158,10 @@ def replaced(column: str, words: Mapping[str, str]) -> Change:
 def added(column: str, *, before: str = "", after: str = "") -> Change:
     """Put a text before each, or after it: a greeting, a signature, an address."""
     if not text("added", "before", before) + text("added", "after", after):
-        raise UsageError(f"added: before = {before!r}, after = {after!r}: expected a text for one of them.")
+        raise UsageError(
+            f"added: before = {before!r}, after = {after!r}: expected a text for one of them.",
+            mend=f"added({column!r}, before='Hello! ')",
+        )
     shown = {"before": before or None, "after": after or None}
     return Change("added", column, _texts(lambda one, _: f"{before}{one}{after}"), shown)
 

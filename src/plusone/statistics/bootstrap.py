@@ -115,11 +115,16 @@ def expanded(confidence: float, effective: int) -> float:
 def check_arguments(rows: int, confidence: float, resamples: int) -> None:
     """Raise UsageError for arguments that no interval can be made with."""
     if rows < 2:
-        raise UsageError(f"There is no interval for {rows} row{'' if rows == 1 else 's'}: expected at least 2.")
+        raise UsageError(
+            f"There is no interval for {rows} row{'' if rows == 1 else 's'}: expected at least 2.",
+            mend="give more rows",
+        )
     if not 0 < confidence < 1:
-        raise UsageError(f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95.")
+        raise UsageError(
+            f"confidence = {confidence}: expected a number between 0 and 1, for example 0.95.", mend="confidence=0.95"
+        )
     if not 100 <= resamples <= 1_000_000:
-        raise UsageError(f"resamples = {resamples}: expected 100 to 1,000,000.")
+        raise UsageError(f"resamples = {resamples}: expected 100 to 1,000,000.", mend="resamples=1000")
 
 
 def _weights(rows: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -12,6 +12,7 @@ whether the item at each place is, shape (rows, width), best first.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -69,12 +70,17 @@ def find(name: str) -> Metric:
     metric = METRICS.get(base)
     if metric is None or (sign and (metric.needs != "ranking" or not count.isascii() or not count.isdigit())):
         shown = ", ".join(f"{one}@k" if METRICS[one].needs == "ranking" else one for one in sorted(METRICS))
-        raise UsageError(f"There is no metric {name!r}. Known metrics: {shown}.")
+        raise UsageError(
+            f"There is no metric {name!r}. Known metrics: {shown}.",
+            mend=f"metric={difflib.get_close_matches(base, METRICS, 1, 0.0)[0]!r}",
+        )
     if not sign:
         return metric
     at = int(count[:9])
     if at < 1:
-        raise UsageError(f"{name} counts no item: expected {base}@1 or more, for example ndcg@10.")
+        raise UsageError(
+            f"{name} counts no item: expected {base}@1 or more, for example ndcg@10.", mend=f"metric='{base}@10'"
+        )
     return replace(
         viewed(metric, lambda truth, answer: (truth, answer[:, :at])),
         name=name,
@@ -96,7 +102,10 @@ def row_losses(metric: Metric, truth: NDArray[Any], answer: NDArray[Any]) -> Flo
         UsageError: when the metric has no value for a single row.
     """
     if metric.losses is None:
-        raise UsageError(f"{metric.name} has no value for a single row: brier, log_loss, accuracy, mae and ndcg have.")
+        raise UsageError(
+            f"{metric.name} has no value for a single row: brier, log_loss, accuracy, mae and ndcg have.",
+            mend="metric='brier', or 'mae' of numbers",
+        )
     found = metric.losses(truth, answer)
     return 1.0 - found if metric.higher_is_better else found
 

@@ -85,7 +85,9 @@ def mcnemar(first: int, second: int) -> float:
         UsageError: for counts below 0.
     """
     if min(first, second) < 0:
-        raise UsageError(f"There are {first} and {second} rows: expected 0 or more of each.")
+        raise UsageError(
+            f"There are {first} and {second} rows: expected 0 or more of each.", mend="count rows: no count is below 0"
+        )
     both = first + second
     return min(1.0, 2.0 * at_least_so_many(max(first, second), both, 0.5)) if both else 1.0
 
@@ -121,7 +123,10 @@ def tango(better: int, worse: int, rows: int, confidence: float = 0.95) -> Ends:
     if rows < 1:
         raise UsageError(f"There is no difference of {rows} rows: expected at least 1.", mend="give rows to count on")
     if min(better, worse) < 0 or better + worse > rows:
-        raise UsageError(f"{better} and {worse} of {rows} rows differ: expected 0 or more of each, together {rows}.")
+        raise UsageError(
+            f"{better} and {worse} of {rows} rows differ: expected 0 or more of each, together {rows}.",
+            mend="count each row that differs once",
+        )
     _check_confidence(confidence)
     limit = normal_quantile((1 + confidence) / 2)
     return _lowest(better, worse, rows, limit), -_lowest(worse, better, rows, limit)
@@ -152,9 +157,9 @@ def tango_spread(better: float, worse: float, rows: float, difference: float) ->
 
 def _check(successes: int, n: int, confidence: float) -> None:
     if n < 1:
-        raise UsageError(f"There is no rate of {n} trials: expected at least 1.")
+        raise UsageError(f"There is no rate of {n} trials: expected at least 1.", mend="give rows to count on")
     if not 0 <= successes <= n:
-        raise UsageError(f"{successes} of {n} trials succeeded: expected 0 to {n}.")
+        raise UsageError(f"{successes} of {n} trials succeeded: expected 0 to {n}.", mend="count each trial once")
     _check_confidence(confidence)
 
 
