@@ -167,7 +167,7 @@ def test_rows():
 def test_no_gaps():
     assert said(check.no_gaps, FLIGHTS, "date", longest="3 days") == ""
     assert said(check.no_gaps, FLIGHTS, "date") == (
-        "date: 1 gaps are longer than 1 day: nothing between 2013-01-02 to 2013-01-05"
+        "date: 1 gap is longer than 1 day: nothing between 2013-01-02 to 2013-01-05"
     )
     assert said(check.no_gaps, FLIGHTS, "date", longest="72 hours") == ""
     for wrong in ("soon", "1 week", "-1 days", "nan days", "1e99 days"):

@@ -26,6 +26,8 @@ def test_no_leak():
             check.no_leak(rows, "late")
     with pytest.raises(UsageError, match="no column 'delay'"):
         check.no_leak(FLIGHTS, "delay")
+    with pytest.raises(UsageError, match=r"features = \['late'\]: expected columns without the target"):
+        check.no_leak(FLIGHTS, "late", features=["late"])
     with pytest.raises(UsageError, match=r"bound = 0\.2: expected an AUC"):
         check.no_leak(FLIGHTS, "late", bound=0.2)
 

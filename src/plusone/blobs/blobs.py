@@ -31,7 +31,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _FOLDER = re.compile(r"[0-9a-f]{2}\Z")
 _NAME = re.compile(r"[0-9a-f]{62}\Z")
 _PIECE_BYTES = 1 << 20
-_MEND = "plusone release --force STEP makes a step's data anew; anything else comes from a backup"
+_MEND = "plusone release --force STEP makes a step's data anew; a model comes from a backup, or from the next release"
 # A blob put this long ago needs no note that it was put again: nobody collects what is so new.
 _NEW = dt.timedelta(minutes=1)
 

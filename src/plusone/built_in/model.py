@@ -405,11 +405,12 @@ def fast(trial: Trial) -> None:
         pairs = _timed(partial(model.run, ours), partial(live.run, asked), bound)
         ratio, low, high = of_median([pair.ratio for pair in pairs], 1 - ALPHA)
         mine, other = (of_median(times)[0] * 1000 for times in zip(*pairs, strict=True))
+        what = "a request of one row" if table.num_rows == 1 else f"a request of {table.num_rows} rows"
         text = (
-            f"a request of {table.num_rows} rows takes {mine:.3g} ms, by the live release {other:.3g} ms: {ratio:.3g} "
-            f"times as long ({low:.3g} to {high:.3g}, {len(pairs)} pairs)"
+            f"{what} takes {mine:.3g} ms, by the live release {other:.3g} ms: {ratio:.3g} times as long ({low:.3g} to "
+            f"{high:.3g}, {len(pairs)} pairs)"
         )
-        figure = bars(f"a request of {table.num_rows} rows", ["candidate", "live"], [mine, other], unit="ms")
+        figure = bars(what, ["candidate", "live"], [mine, other], unit="ms")
         record({"check": "fast", "ratio": ratio, "low": low, "high": high, "message": text, "figure": figure})
         if low > bound and mine - other > _FLOOR_MS:
             slow.append(text)

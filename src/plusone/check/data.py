@@ -230,7 +230,8 @@ def no_gaps(table: Any, column: str, *, longest: str = "1 day") -> None:
     shown = ", ".join(
         f"{day_text(float(moments[place]))} to {day_text(float(moments[place + 1]))}" for place in places[:_FIRST]
     )
-    said = f"{column}: {len(places):,} gaps are longer than {longest}: nothing between {shown}"
+    many = "1 gap is" if len(places) == 1 else f"{len(places):,} gaps are"
+    said = f"{column}: {many} longer than {longest}: nothing between {shown}"
     measured = {"column": column, "rows": found.rows, "longest": longest, "gaps": len(places)}
     _conclude("no_gaps", said if len(places) else "", len(places), measured)
 

@@ -48,6 +48,7 @@ def no_leak(
     targets = tuple(names_of("target", target))
     names = None if features is None else tuple(names_of("features", features))
     _check_columns(view, (*targets, *(names or ())))
+    check_range(not set(names or ()) & set(targets), "columns without the target", features=(features, None))
     found = skills(view, Learning(targets=targets, features=names), alpha=0.01)
     if not found:
         raise UsageError(

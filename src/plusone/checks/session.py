@@ -283,7 +283,7 @@ def _part(context: Context, result: Path, ended: str, tail: list[str]) -> Part:
             + (f". Its last words: {last}" if last else "")
         )
     elif ended and not problems:
-        problems.append(f"{ended}. Its last words: {' '.join(tail)[-600:]}")
+        problems.append(ended + (f". Its last words: {' '.join(tail)[-600:]}" if tail else ""))
     elif exit_code not in (0, 5) and not problems and not any(closes(check) for check in part.checks):
         problems.append(f"pytest ended with exit code {exit_code}, and no test says why: {' '.join(tail)[-600:]}")
     return msgspec.structs.replace(part, problems=tuple(problems))

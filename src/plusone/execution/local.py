@@ -108,7 +108,11 @@ class Child:
             code = self._process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self._printer.join(_PATIENCE_S)
-        raise Unavailable(f"The process that did the work ended with {how} before it was done.", exit=code)
+        raise Unavailable(
+            f"The process that did the work ended with {how} before it was done.",
+            mend="look for what ended it: a step or a model that calls os._exit, or one that needs more memory",
+            exit=code,
+        )
 
     def close(self) -> None:
         """End the child and wait for it: it ends by itself when its pipe closes, and is killed after 5 s."""

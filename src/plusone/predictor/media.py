@@ -17,6 +17,9 @@ from ..base.errors import InvalidInput, PlusoneError, WrongContentType
 from ..base.records import Field
 from ..media import decode, expected, kind_of
 
+_TYPES = {"audio": "audio/wav", "image": "image/jpeg, image/png"}
+"""By the kind of a field's files, what a body may be said to be."""
+
 __all__ = ["Encoded", "decode_rows", "field_of", "is_encoded", "read", "unpacked"]
 
 
@@ -80,8 +83,10 @@ def field_of(fields: Sequence[Field], content_type: str) -> Field:
     else:
         what = f"the model needs {', '.join(map(repr, [found[0].name, *others]))}, and such a body is one value"
     name = found[0].name if found else fields[0].name
+    kinds = {kind_of(field.media) for field in fields if field.media is not None and not found}
+    wanted = " or ".join(["application/json", *(_TYPES[one] for one in sorted(kinds))])
     raise WrongContentType(
-        f"The body is said to be {content_type}: {what}: expected application/json.",
+        f"The body is said to be {content_type}: {what}: expected {wanted}.",
         mend=f'{{"rows": [{{"{name}": {"{" + chr(34) + "base64" + chr(34) + ": ...}" if found else "..."}}}]}}',
     )
 
