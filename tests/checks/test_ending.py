@@ -45,6 +45,7 @@ def test_threads_that_are_no_daemons_are_named():
         quiet.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("leave", "code", "last"),
     [

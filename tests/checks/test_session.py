@@ -320,6 +320,7 @@ def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
     assert not _alive(child)
 
 
+@pytest.mark.slow
 def test_a_thread_that_lives_on_holds_up_no_release(sandbox):
     sandbox.write(
         "tests/test_all.py",

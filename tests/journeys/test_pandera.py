@@ -21,6 +21,7 @@ def test_flights_are_as_agreed(flights):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("distance", "outcome"), [(80, "passed"), (-80, "failed")])
 def test_a_schema_is_a_check_like_any_other(tmp_path: Path, distance: int, outcome: str):
     box = Sandbox(tmp_path / "project")

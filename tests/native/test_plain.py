@@ -348,6 +348,7 @@ def test_several_tensors_come_as_a_dict(ranking: Any, tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", ["pandas", "polars"])
 def test_a_dataframe_is_answered_by_a_ranking(ranking: Any, tmp_path: Path, flavour: str):
     frame = data()[["hour"]].assign(target=[7, 8, 9] * 40)

@@ -200,6 +200,7 @@ def test_a_line_that_is_deleted_by_hand_is_a_changed_package(changed: Changed):
         verify(folder, digest)
 
 
+@pytest.mark.slow
 def test_what_reads_the_pictures_of_a_request_is_in_the_lock(tmp_path: Path):
     plain = compiled_lock()
     assert set(lines_of(compiled_lock(images=True))) - set(lines_of(plain)) == {"pillow"}

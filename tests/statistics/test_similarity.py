@@ -92,7 +92,7 @@ def test_a_vector_that_is_not_finite_is_like_none(odd: float):
 
 @given(st.lists(st.floats(-10, 10), min_size=3, max_size=3), st.lists(st.floats(-10, 10), min_size=3, max_size=3))
 def test_the_cosine_is_that_of_scipy(a: list[float], b: list[float]):
-    if min(max(map(abs, a)), max(map(abs, b))) < 1e-100:
+    if min(max(map(abs, a)), max(map(abs, b))) < 1e-70:  # scipy's product of four such is 0
         return
     assert cosine(a, b) == pytest.approx(1 - distance.cosine(a, b), abs=1e-9)
 
