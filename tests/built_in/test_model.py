@@ -136,6 +136,7 @@ def test_a_field_that_is_no_longer_gone_by_is_named():
     assert "goes no longer by 'x'" in failed(x_is_gone, now, live=both, before=before)["features"]
 
 
+@pytest.mark.slow
 def test_labels_that_were_turned_round_are_seen_by_live():
     now = {name: flipped(frame) for name, frame in NOW.items()}
     found = failed(BAD_AT_JFK, now)
@@ -210,6 +211,7 @@ def test_before_training_there_are_none():
     assert all(isinstance(check, BuiltIn) for check in checks(given(GOOD, NOW)))
 
 
+@pytest.mark.slow
 def test_rows_without_a_truth_are_left_out():
     holes = {"train_set": TRAIN, "holdout": HOLDOUT.assign(late=[None, True, *HOLDOUT["late"][2:]])}
     assert said(GOOD, holes)["performance"] == "passed"

@@ -64,6 +64,7 @@ def test_an_equal_candidate_passes_all_four_and_leaves_what_it_measured(asked: S
     assert "replay[errors]" in {one["check"] for one in found["plusone::replay[errors]"].measured}
 
 
+@pytest.mark.slow
 def test_the_opposite_fails_by_answers_and_by_labels(asked: Sandbox, packages: Any):
     asked.change(candidate=packages["bad"])
     found = ours(asked)
@@ -130,6 +131,7 @@ def test_they_are_no_checks_on_data(asked: Sandbox):
     assert not ours(asked, "data")
 
 
+@pytest.mark.slow
 def test_a_file_of_requests_that_is_damaged_fails_each_with_its_name(asked: Sandbox):
     Path(asked.context.requests).write_bytes(b"ARROW1")
     found = ours(asked)

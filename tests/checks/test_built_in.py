@@ -58,6 +58,7 @@ def project(sandbox):
     return sandbox
 
 
+@pytest.mark.slow
 def test_each_is_a_check_with_an_outcome_of_its_own(project):
     part = project.run("data")
     found = {check.test: check.outcome for check in part.checks if check.test.startswith("plusone::")}
@@ -79,6 +80,7 @@ def test_each_is_a_check_with_an_outcome_of_its_own(project):
     assert "ZeroDivisionError" in checks["plusone::broken"].message
 
 
+@pytest.mark.slow
 def test_the_project_leaves_one_out_by_its_name_and_all_by_a_switch(project):
     project.change(settings=Checks(skip=("failing", "broken[train_set]")))
     names = {check.test for check in project.run("data").checks}
@@ -88,6 +90,7 @@ def test_the_project_leaves_one_out_by_its_name_and_all_by_a_switch(project):
     assert not [check for check in project.run("data").checks if check.test.startswith("plusone::")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
@@ -109,6 +112,7 @@ def test_what_cannot_say_its_checks_is_one_that_broke_and_ends_no_session(projec
     assert not [problem for problem in part.problems if "internal error" in problem]
 
 
+@pytest.mark.slow
 def test_no_option_of_pytest_takes_one_out(project):
     project.write("pytest.ini", "[pytest]\naddopts = -k test_data --deselect plusone::failing[train_set]\n")
     assert only(project.run("data"), "failing[train_set]").outcome == "failed"

@@ -58,6 +58,7 @@ def test_the_names_are_those_of_all_checks_that_may_be_made():
     assert {"replay", *(check.name for check in replay.checks(asked))} == set(replay.NAMES)
 
 
+@pytest.mark.slow
 def test_in_a_session_it_is_an_error_before_any_test(sandbox):
     sandbox.write("tests/test_all.py", "def test_data(flights):\n    assert flights\n")
     sandbox.change(settings=Checks(skip=("colums",)))

@@ -283,6 +283,7 @@ def test_waiting_follows_what_happens_meanwhile(rollout: Call, written: Written)
     assert "m@3 promoted  (ann: seen enough)" in shown[-1]
 
 
+@pytest.mark.slow
 def test_waiting_for_one_that_is_superseded_meanwhile_ends(rollout: Call, written: Written):
     def replace() -> None:
         with App(written.root) as app:

@@ -96,10 +96,15 @@ def console(text: str, folder: Path) -> Path:
     return folder
 
 
+LONG = ("model-tests.md", "tensors.md", "track.md")
+"""Pages whose Python takes seconds: models are packaged, or processes killed."""
+
+
 def by_page() -> Iterator[Any]:
-    """Every page; those with commands to run take seconds."""
+    """Every page; those with commands to run take seconds, and so do some others."""
     for page in pages():
-        slow = any(example.run and example.kind == "console" for example in examples(page))
+        commands = any(example.run and example.kind == "console" for example in examples(page))
+        slow = commands or page.name in LONG
         yield pytest.param(page, id=name(page), marks=[pytest.mark.slow] if slow else [])
 
 

@@ -104,6 +104,7 @@ def test_a_tree_is_drawn_and_one_of_its_tests_run_by_id_from_another_folder(proj
     assert adapt(elsewhere, wrong)["outcomes"] == {wrong: "failed"}
 
 
+@pytest.mark.slow
 def test_the_checks_of_plusone_lie_in_the_file_in_which_one_is_left_out(sandbox, monkeypatch: pytest.MonkeyPatch):
     sandbox.write("tests/test_all.py", TESTS.replace("[1, 2]\n", "[1, 2, 3]\n", 1))
     sandbox.write("ours.py", "from plusone.checks.built_in import BuiltIn\ndef checks(given):\n"

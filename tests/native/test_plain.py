@@ -166,6 +166,7 @@ def test_no_pickle_comes_in_by_save(forecaster: Any):
         pack_object(forecaster.Pickler(1.0), SCRIPTS)
 
 
+@pytest.mark.slow
 def test_a_lambda_in_an_estimator_is_named_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("plusone.packaging.natively.NativeRunner", None)
     frame = data()[["hour", "target"]].assign(target=["a", "b"] * 60)
@@ -306,6 +307,7 @@ def packed(model: Any, folder: Path, target: str = "name", **arrays: Any) -> Pre
     return load(folder, digest)
 
 
+@pytest.mark.slow
 def test_a_picture_is_answered_by_a_ranking(ranking: Any, tmp_path: Path):
     model = ranking.Brightness(NAMES, LEVELS, 2)
     predictor = packed(model, tmp_path / "p", picture=PICTURES)

@@ -35,6 +35,7 @@ class Grid:
         self.figure = figure()
 
 
+@pytest.mark.slow
 def test_matplotlib_by_its_ending_and_equal_figures_are_equal_bytes():
     name, data = encode_figure(figure(), "loss v1.2")
     assert name == "loss v1.2.png"

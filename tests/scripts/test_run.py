@@ -316,6 +316,7 @@ def test_a_run_that_can_not_begin_leaves_none_under_way(kept: Store, monkeypatch
     assert len(list_runs(kept)) == 1
 
 
+@pytest.mark.slow
 def test_scripts_that_begin_at_once_in_an_empty_folder_lose_nothing(folder: Path):
     text = (
         "import sys, plusone\nwith plusone.run(sys.argv[1], experiment='all') as run:\n"

@@ -228,6 +228,7 @@ def shadowed(folder: ServingFolder, share: float = 1.0) -> Supervisor:
     return folder.start(workers=1)
 
 
+@pytest.mark.slow
 def test_a_shadow_is_compared_and_never_seen(serving: ServingFolder):
     port = shadowed(serving).port
     for number in range(30):
@@ -250,6 +251,7 @@ def test_a_shadow_is_compared_and_never_seen(serving: ServingFolder):
     assert json.loads(ask(port, "GET", "/models/m")[2])["shadows"] == {"2": 1.0}
 
 
+@pytest.mark.slow
 def test_a_shadow_changes_no_byte_of_an_answer_and_ends_with_the_route(serving: ServingFolder):
     port = shadowed(serving).port
 
@@ -286,6 +288,7 @@ def test_errors_of_a_release_are_its_own_and_what_callers_do_wrong_is_nobodys(se
     assert (canary.requests, canary.errors, canary.rows) == (found.count(500), found.count(500), 0)
 
 
+@pytest.mark.slow
 def test_answers_that_cannot_be_are_null_and_counted(serving: ServingFolder):
     serving.replace_graph(1, LOGARITHM, CONSTANTS)
     serving.publish(1, serving.target(1, 1.0, stage="live"))
@@ -311,6 +314,7 @@ def test_answers_that_cannot_be_are_null_and_counted(serving: ServingFolder):
     assert metric(port, "plusone_invalid_rows_total", model="m", release="1") == 4 + many
 
 
+@pytest.mark.slow
 def test_what_the_process_for_big_bodies_answered_is_evidence_too(serving: ServingFolder):
     """A JSON body over the limit, tensors over it, and an Arrow stream: valid or not, and what they say."""
     serving.replace_graph(1, LOGARITHM, CONSTANTS)

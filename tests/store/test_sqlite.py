@@ -87,6 +87,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
     assert store.db.one("run_get", id="a")
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=25)
 def test_a_damaged_file_gives_a_store_error_or_works(

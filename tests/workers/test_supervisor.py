@@ -79,6 +79,7 @@ def test_a_killed_worker_is_started_again_and_only_what_it_held_fails(serving: S
     assert killed not in {report.pid for report in supervisor.reports()}
 
 
+@pytest.mark.slow
 def test_connections_that_wait_for_a_killed_worker_are_answered_by_the_next(serving: ServingFolder):
     serving.route(1, live=1)
     supervisor = serving.start(workers=1)
@@ -129,6 +130,7 @@ def test_a_worker_that_keeps_dying_costs_the_others_no_connection(serving: Servi
     assert len({seat.listener.getsockname() for seat in supervisor._seats if seat.listener}) == 1
 
 
+@pytest.mark.slow
 def test_a_port_that_something_else_listens_on_is_refused(serving: ServingFolder):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # which would let us bind beside it
@@ -208,6 +210,7 @@ def test_workers_go_on_without_their_supervisor_and_the_next_one_takes_over_with
     assert supervisor.restarts == 0
 
 
+@pytest.mark.slow
 def test_old_workers_stay_when_the_new_ones_cannot_load(serving: ServingFolder):
     serving.route(1, live=1)
     first = serving.start(workers=1)
