@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from plusone.checks.ending import left_running
+from tests.checks.parts import only
 
 LEAVES = """
 import atexit, sys, threading, multiprocessing
@@ -76,3 +77,21 @@ def test_a_process_ends_whatever_was_left_running(tmp_path, leave, code, last):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(one.pid, signal.SIGKILL)
     assert seen == ["begun", last]
+
+
+@pytest.mark.slow
+def test_a_thread_that_lives_on_holds_up_no_release(sandbox):
+    sandbox.write(
+        "tests/test_all.py",
+        """
+        import threading
+
+        def test_leaves_a_thread(flights):
+            threading.Thread(target=threading.Event().wait, name="poller").start()
+        """,
+    )
+    lines: list[str] = []
+    part = sandbox.run("data", timeout_s=120, on_line=lines.append)
+    assert part.problems == ()
+    assert only(part, "test_leaves_a_thread").outcome == "passed"
+    assert lines[-1] == "left running by the tests, and ended: thread poller"

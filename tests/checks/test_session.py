@@ -320,42 +320,6 @@ def test_a_test_that_hangs_is_ended_with_its_children(sandbox):
     assert not _alive(child)
 
 
-@pytest.mark.slow
-def test_a_thread_that_lives_on_holds_up_no_release(sandbox):
-    sandbox.write(
-        "tests/test_all.py",
-        """
-        import threading
-
-        def test_leaves_a_thread(flights):
-            threading.Thread(target=threading.Event().wait, name="poller").start()
-        """,
-    )
-    lines: list[str] = []
-    part = sandbox.run("data", timeout_s=120, on_line=lines.append)
-    assert part.problems == ()
-    assert only(part, "test_leaves_a_thread").outcome == "passed"
-    assert lines[-1] == "left running by the tests, and ended: thread poller"
-
-
-def test_a_fixture_that_hides_ours_is_named_to_each_test(sandbox):
-    sandbox.write(
-        "tests/test_all.py",
-        """
-        import pytest
-
-        @pytest.fixture
-        def flights(): return 3
-
-        def test_one(flights): pass
-        def test_two(flights): pass
-        """,
-    )
-    part = sandbox.run("data", timeout_s=120)
-    for name in ("test_one", "test_two"):
-        assert "a fixture or a parameter 'flights' that hides plusone's" in only(part, name).message
-
-
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
